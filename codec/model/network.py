@@ -1,0 +1,184 @@
+"""The whole model: analysis, hyper-latent, context, scales and synthesis, for every quality.
+
+::
+
+    x --Analysis--> y --gain, minus mu, round--> symbols --step, plus mu--> y_hat --Synthesis--> x_hat
+                    |                              |  ^
+                    +--HyperAnalysis--> z --round--+  +-- Context(features(z_hat), half of y_hat)
+                                                   +-- ScaleIndex(z_hat): integers only
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from compressai.entropy_models import GaussianConditional
+from torch import Tensor, nn
+
+from codec.model.analysis import Analysis
+from codec.model.context import Context
+from codec.model.gains import Gains
+from codec.model.hyperprior import (
+    SCALE_MIN,
+    FactorizedPrior,
+    HyperAnalysis,
+    HyperSynthesis,
+    ScaleIndex,
+)
+from codec.model.synthesis import Synthesis
+
+ALIGNMENT = 64
+"""Image sides are padded to a multiple of this: one position of z."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of model v1. Widths are channels, depths are residual blocks."""
+
+    latents: int = 320
+    hyper_latents: int = 96
+    analysis_width: int = 384
+    analysis_depth: int = 3
+    hyper_width: int = 192
+    hyper_coarse_width: int = 384
+    feature_width: int = 96
+    context_width: int = 256
+    synthesis_width: int = 320
+    synthesis_depth: int = 2
+    fine_width: int = 128
+    fine_depth: int = 2
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as stored in checkpoints."""
+        return asdict(self)
+
+
+@dataclass
+class Coded:
+    """What the model gives for a batch of images.
+
+    Attributes:
+        x_hat: float (N, 3, H, W), reconstruction, not clipped.
+        symbols: float (N, latents, H/16, W/16), integers: y around its mean.
+        z_hat: float (N, hyper_latents, H/64, W/64), integers.
+        y_bits: float (N,), estimated bits of the symbols.
+        z_bits: float (N,), estimated bits of z_hat.
+    """
+
+    x_hat: Tensor
+    symbols: Tensor
+    z_hat: Tensor
+    y_bits: Tensor
+    z_bits: Tensor
+
+
+def round_straight_through(x: Tensor) -> Tensor:
+    """Round to the nearest integer; the gradient passes as if it were the identity."""
+    return x + (torch.round(x) - x).detach()
+
+
+class ManifoldCodec(nn.Module):
+    """Model v1.
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: ModelConfig = ModelConfig()) -> None:
+        super().__init__()
+        c = self.config = config
+        self.analysis = Analysis(c.latents, c.analysis_width, c.analysis_depth)
+        self.hyper_analysis = HyperAnalysis(c.latents, c.hyper_width, c.hyper_coarse_width, c.hyper_latents)
+        self.hyper_synthesis = HyperSynthesis(c.hyper_latents, c.feature_width)
+        self.context = Context(c.latents, c.feature_width, c.context_width)
+        self.synthesis = Synthesis(c.latents, c.synthesis_width, c.synthesis_depth, c.fine_width, c.fine_depth)
+        self.gains = Gains(
+            c.latents,
+            {
+                "analysis": c.analysis_width,
+                "hyper": c.hyper_width,
+                "context": c.context_width,
+                "synthesis": c.synthesis_width,
+            },
+        )
+        self.scale_index = ScaleIndex(c.hyper_latents, c.latents)
+        self.prior_z = FactorizedPrior(c.hyper_latents)
+        self.conditional_y = GaussianConditional(None, scale_bound=SCALE_MIN)
+
+    def send(self, x: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
+        """The sender: everything up to the integers that are coded.
+
+        Args:
+            x: float (N, 3, H, W), in [0, 1], H and W multiples of 64.
+            gains: float (N, G).
+
+        Returns:
+            tuple[Tensor, Tensor]: z_hat (N, hyper_latents, H/64, W/64) and symbols
+            (N, latents, H/16, W/16), floats that are integers.
+        """
+        parts = self.gains.split(gains)
+        y = self.analysis(x, parts["analysis"])
+        z_hat = torch.round(self.hyper_analysis(y, parts["hyper"]))
+        gain, step = parts["gain"][:, :, None, None], parts["step"][:, :, None, None]
+        mu, _ = self.context(
+            self.hyper_synthesis(z_hat),
+            parts["context"],
+            lambda mean: mean + step * torch.round(gain * (y - mean)),
+        )
+        return z_hat, torch.round(gain * (y - mu))
+
+    def receive(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
+        """The receiver: everything after the integers are read.
+
+        Args:
+            z_hat: float (N, hyper_latents, h, w), integers.
+            symbols: float (N, latents, 4 h, 4 w), integers.
+            gains: float (N, G).
+
+        Returns:
+            Tensor: x_hat, float (N, 3, 64 h, 64 w), not clipped.
+        """
+        parts = self.gains.split(gains)
+        step = parts["step"][:, :, None, None]
+        _, y_hat = self.context(
+            self.hyper_synthesis(z_hat), parts["context"], lambda mean: mean + step * symbols
+        )
+        return self.synthesis(y_hat, parts["synthesis"])
+
+    def forward(self, x: Tensor, t: Tensor) -> Coded:
+        """Code and decode a batch, differentiably while training.
+
+        In training the rates are those of y and z under uniform noise, the networks see values that
+        are rounded with a straight-through gradient. In evaluation both see rounded values.
+
+        Args:
+            x: float (N, 3, H, W), in [0, 1], H and W multiples of 64.
+            t: float (N,), quality in [0, 1].
+
+        Returns:
+            Coded: reconstruction, integers and bits.
+        """
+        parts = self.gains.split(self.gains(t))
+        gain, step = parts["gain"][:, :, None, None], parts["step"][:, :, None, None]
+        y = self.analysis(x, parts["analysis"])
+        z = self.hyper_analysis(y, parts["hyper"])
+        z_hat = round_straight_through(z)
+        mu, y_hat = self.context(
+            self.hyper_synthesis(z_hat),
+            parts["context"],
+            lambda mean: mean + step * round_straight_through(gain * (y - mean)),
+        )
+        x_hat = self.synthesis(y_hat, parts["synthesis"])
+
+        # Rates in full precision whatever the networks run in: they are differences of tails.
+        with torch.autocast(x.device.type, enabled=False):
+            residual = (gain * (y - mu)).float()
+            sigma = self.scale_index(z_hat.float(), t, parts["gain"].log())
+            symbols, y_likelihood = self.conditional_y(residual, sigma, training=self.training)
+            z_noisy = z.float() + torch.empty_like(z.float()).uniform_(-0.5, 0.5) if self.training else z_hat
+            z_likelihood = self.prior_z.likelihood(z_noisy.float(), t)
+            y_bits = -y_likelihood.log2().sum(dim=(1, 2, 3))
+            z_bits = -z_likelihood.log2().sum(dim=(1, 2, 3))
+        return Coded(x_hat, symbols, z_hat, y_bits, z_bits)

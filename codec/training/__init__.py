@@ -1,0 +1,1 @@
+"""Training, evaluation and export of model v1 (extra ``[train]``)."""

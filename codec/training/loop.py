@@ -1,0 +1,296 @@
+"""The training loop: open-ended at a constant rate, resumable after any kill, decaying in branches.
+
+Files in the output folder: ``stable.pt`` is the open-ended run; ``decay.pt`` a decaying branch of
+it, which leaves the stable run as it is; ``train.csv`` and ``validation.csv`` the figures of both.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from codec.model.network import ManifoldCodec, ModelConfig
+from codec.model.pca import initialise
+from codec.training import checkpoint
+from codec.training.csvlog import CsvLog
+from codec.training.data import Photos, draw_batch, find_images, split_validation, validation_crops
+from codec.training.evaluate import rate_distortion_curve
+from codec.training.loss import RateDistortion, rate_distortion
+from codec.training.schedule import SpikeGuard, WarmupStableDecay
+
+PCA_BATCHES = 24
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What a run is to do.
+
+    Attributes:
+        data: folder of photographs.
+        out: folder for checkpoints and figures.
+        validation: folder of pictures to evaluate on; None holds out some of ``data``.
+        start_from: checkpoint or model folder whose weights a new run starts from.
+        steps: stop the stable run at this step; None goes on until told to stop.
+        decay_steps: when positive, train a decaying branch of this length instead.
+        minutes: stop after this long; None is no limit.
+        seed: of data, noise and initial weights.
+        batch: crops a step and process.
+        size: side of a crop in pixels, a multiple of 64.
+        learning_rate: the constant rate.
+        linear_rate: factor on it for the linear path, which starts near its goal.
+        warmup: steps of linear rise.
+        average: decay of the running average of the weights.
+        clip: largest norm of the gradient.
+        threads: of torch, per process; None is torch's choice.
+        checkpoint_minutes: between checkpoints.
+        evaluate_minutes: between evaluations.
+        model: sizes of the networks.
+    """
+
+    data: Path
+    out: Path
+    validation: Path | None = None
+    start_from: Path | None = None
+    steps: int | None = None
+    decay_steps: int = 0
+    minutes: float | None = None
+    seed: int = 0
+    batch: int = 4
+    size: int = 256
+    learning_rate: float = 1.6e-3
+    linear_rate: float = 0.1
+    warmup: int = 200
+    average: float = 0.999
+    clip: float = 0.5
+    threads: int | None = None
+    checkpoint_minutes: float = 10.0
+    evaluate_minutes: float = 30.0
+    model: ModelConfig = ModelConfig()
+
+
+def has_native_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware; emulated it is ten times slower than float32."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+class Objective(nn.Module):
+    """The model together with its loss, so that one forward pass can be spread over processes."""
+
+    def __init__(self, model: ManifoldCodec) -> None:
+        super().__init__()
+        self.model = model
+        self.use_bf16 = has_native_bf16()
+
+    def forward(self, x: Tensor, t: Tensor) -> RateDistortion:
+        """Code a batch and measure it; see :func:`rate_distortion`."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.use_bf16):
+            coded = self.model(x, t)
+        return rate_distortion(x, t, coded)
+
+
+def parameter_groups(model: ManifoldCodec, linear_rate: float) -> list[dict[str, Any]]:
+    """Parameters for the optimiser, the linear path apart with its own factor on the learning rate."""
+    linear = {id(p) for layer in (model.analysis.stem, model.synthesis.linear) for p in layer.parameters()}
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trained if id(p) not in linear], "factor": 1.0},
+        {"params": [p for p in trained if id(p) in linear], "factor": linear_rate},
+    ]
+
+
+class Trainer:
+    """One process of a training run.
+
+    Args:
+        config: what to do. With more than one process, as started by ``torchrun``, each draws its own
+            crops and gradients are averaged; the first writes the files.
+    """
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config = config
+        self.rank = int(os.environ.get("RANK", 0))
+        self.processes = int(os.environ.get("WORLD_SIZE", 1))
+        if self.processes > 1 and not dist.is_initialized():
+            dist.init_process_group("gloo")
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        config.out.mkdir(parents=True, exist_ok=True)
+        train_paths = find_images(config.data)
+        if config.validation:
+            self.validation = find_images(config.validation)
+        else:
+            train_paths, self.validation = split_validation(train_paths)
+        self.photos = Photos(train_paths)
+
+        self.stable_path = config.out / "stable.pt"
+        self.path = config.out / "decay.pt" if config.decay_steps else self.stable_path
+        state = self._state_to_resume()
+        torch.manual_seed(config.seed)
+        random.seed(config.seed)
+        self.step, self.seconds = 0, 0.0
+        self.model = ManifoldCodec(ModelConfig(**state["config"]) if state else config.model)
+        if state is None:
+            self._initialise_weights()
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.average))
+        self.optimizer = torch.optim.AdamW(
+            parameter_groups(self.model, config.linear_rate),
+            lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True,
+        )  # fmt: skip
+        self.guard = SpikeGuard()
+        decay_start: int | None = None
+        if state is not None:
+            decay_start = self._resume(state)
+        self.schedule = WarmupStableDecay(config.learning_rate, config.warmup, decay_start, config.decay_steps)
+        objective = Objective(self.model)
+        self.objective = DistributedDataParallel(objective) if self.processes > 1 else objective
+        self._stop = False
+
+    def _state_to_resume(self) -> dict[str, Any] | None:
+        if self.path.exists():
+            return checkpoint.load(self.path)
+        if self.config.decay_steps:
+            state = checkpoint.load(self.stable_path)
+            return {**state, "decay_start": state["step"]}
+        return None
+
+    def _initialise_weights(self) -> None:
+        if self.config.start_from is not None:
+            source = checkpoint.load_model(self.config.start_from)
+            self.model = ManifoldCodec(source.config)
+            self.model.load_state_dict(source.state_dict())
+            return
+        # Steps below zero: crops that training itself never draws again.
+        draw = {"seed": self.config.seed + 1, "rank": 0, "batch": 8, "size": self.config.size}
+        initialise(self.model, [draw_batch(self.photos, i, **draw)[0] for i in range(PCA_BATCHES)])
+
+    def _resume(self, state: dict[str, Any]) -> int | None:
+        self.model.load_state_dict(state["model"])
+        self.average.module.load_state_dict(state["average"])
+        self.average.n_averaged.fill_(state["n_averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.guard.resume(state["guard"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        decay_start: int | None = state["decay_start"]
+        return decay_start
+
+    def _save(self) -> None:
+        if self.rank == 0:
+            checkpoint.save(
+                self.path,
+                {
+                    "config": self.model.config.as_dict(),
+                    "model": self.model.state_dict(),
+                    "average": self.average.module.state_dict(),
+                    "n_averaged": int(self.average.n_averaged),
+                    "optimizer": self.optimizer.state_dict(),
+                    "guard": self.guard.state(),
+                    "step": self.step,
+                    "seconds": self.seconds,
+                    "decay_start": self.schedule.decay_start,
+                },
+            )
+
+    def _agree(self, value: float) -> float:
+        """Mean of a number over processes, so that all take the same decision."""
+        if self.processes == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64)
+        dist.all_reduce(shared)
+        return float(shared) / self.processes
+
+    def _train_step(self) -> dict[str, float]:
+        config = self.config
+        x, t = draw_batch(
+            self.photos, self.step, seed=config.seed, rank=self.rank, batch=config.batch, size=config.size
+        )
+        # The noise depends on the step alone, so that a resumed run repeats what was lost exactly.
+        torch.manual_seed(hash((config.seed, self.rank, self.step)))
+        rate = self.schedule(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        result: RateDistortion = self.objective(x, t)
+        self.optimizer.zero_grad()
+        result.loss.backward()
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), config.clip))
+        loss = self._agree(result.loss.item())
+        if self.guard.accepts(loss, norm):
+            self.optimizer.step()
+            self.average.update_parameters(self.model)
+        elif self.guard.is_astray():
+            self.model.load_state_dict(self.average.module.state_dict())
+            self.optimizer.state.clear()
+        self.step += 1
+        return {
+            "loss": loss,
+            "rate_bpp": (result.y_bpp + result.z_bpp).mean().item(),
+            "z_bpp": result.z_bpp.mean().item(),
+            "psnr_db": (10 * torch.log10(255**2 / result.mse)).mean().item(),
+            "gradient_norm": norm,
+            "learning_rate": rate,
+        }
+
+    def _evaluate(self, log: CsvLog) -> None:
+        if self.rank == 0 and self.validation:
+            for point in rate_distortion_curve(self.average.module, validation_crops(self.validation)):
+                log.write({"step": self.step, "seconds": self.seconds, **vars(point)})
+
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
+        self._stop = True
+
+    def run(self) -> None:
+        """Train until the end of the schedule, the time limit, or SIGINT or SIGTERM; then save."""
+        config = self.config
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._request_stop)
+        log = CsvLog(config.out / f"train-{self.path.stem}.csv", self.step, enabled=self.rank == 0)
+        validation_log = CsvLog(config.out / f"validation-{self.path.stem}.csv", self.step, enabled=self.rank == 0)
+        end = min(self.schedule.end, config.steps if config.steps and not config.decay_steps else float("inf"))
+        started = saved = evaluated = logged = time.monotonic()
+        sums: dict[str, float] = {}
+        count = 0
+        total = None if end == float("inf") else int(end)
+        progress = tqdm(total=total, initial=self.step, unit="step", disable=True if self.rank else None)
+        while self.step < end and not self._agree(float(self._stop)):
+            before = time.monotonic()
+            figures = self._train_step()
+            now = time.monotonic()
+            self.seconds += now - before
+            count += 1
+            for name, value in figures.items():
+                sums[name] = sums.get(name, 0.0) + value
+            progress.update()
+            if count == 50 or self.step >= end:
+                pixels = count * config.batch * config.size**2 * self.processes
+                means = {name: value / count for name, value in sums.items()}
+                throughput = pixels / (now - logged) / 1e6
+                row = {"step": self.step, "seconds": self.seconds, **means}
+                log.write({**row, "mpx_per_s": throughput, "skipped": self.guard.skipped})
+                progress.set_postfix(loss=f"{means['loss']:.3f}", mpx_per_s=f"{throughput:.2f}")
+                sums, count, logged = {}, 0, now
+            if now - saved > config.checkpoint_minutes * 60:
+                self._save()
+                saved = now
+            if now - evaluated > config.evaluate_minutes * 60:
+                self._evaluate(validation_log)
+                evaluated = time.monotonic()
+            if config.minutes is not None and now - started > config.minutes * 60:
+                self._stop = True
+        progress.close()
+        self._save()
+        self._evaluate(validation_log)
+        if self.processes > 1:
+            dist.barrier()
+            dist.destroy_process_group()

@@ -1,0 +1,50 @@
+"""The rate-distortion objective over all qualities at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from codec.model.gains import LMBDA_MAX, LMBDA_MIN, lmbda_of
+from codec.model.network import Coded
+
+
+@dataclass
+class RateDistortion:
+    """Objective of a batch and its parts.
+
+    Attributes:
+        loss: float (), what is minimised.
+        mse: float (N,), squared error of pixels in [0, 255].
+        y_bpp: float (N,), bits per pixel in the symbols.
+        z_bpp: float (N,), bits per pixel in z.
+    """
+
+    loss: Tensor
+    mse: Tensor
+    y_bpp: Tensor
+    z_bpp: Tensor
+
+
+def rate_distortion(x: Tensor, t: Tensor, coded: Coded) -> RateDistortion:
+    """``lmbda D + R`` of each image, weighted so that no quality dominates the mean.
+
+    At the optimum both terms grow like sqrt(lmbda), so each image is weighted by its inverse.
+
+    Args:
+        x: float (N, 3, H, W), in [0, 1], the originals.
+        t: float (N,), quality in [0, 1].
+        coded: what the model made of them.
+
+    Returns:
+        RateDistortion: objective and parts.
+    """
+    pixels = x.shape[2] * x.shape[3]
+    mse = (coded.x_hat.float() - x).square().mean(dim=(1, 2, 3)) * 255**2
+    y_bpp, z_bpp = coded.y_bits / pixels, coded.z_bits / pixels
+    lmbda = lmbda_of(t)
+    weight = torch.sqrt((LMBDA_MIN * LMBDA_MAX) ** 0.5 / lmbda)
+    loss = (weight * (lmbda * mse + y_bpp + z_bpp)).mean()
+    return RateDistortion(loss, mse.detach(), y_bpp.detach(), z_bpp.detach())
