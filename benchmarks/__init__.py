@@ -1,0 +1,1 @@
+"""Measurements of the codec. ``EXPERIMENTS.md`` is the ledger of training experiments."""

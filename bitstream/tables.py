@@ -1,0 +1,145 @@
+"""The integer tables of a model: distributions of z and y, and the map from z to y's distributions.
+
+All of it is integers, stored with the model and never recomputed, so that every machine uses the
+same distributions. ``FORMAT.md`` section 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.errors import ModelError
+
+PRECISION = 24
+"""Probabilities are multiples of 2 ** -24."""
+TOTAL = 1 << PRECISION
+HYPER = 4
+"""Latent positions a side of one hyper-latent cell."""
+Z_BOUND = 1 << 20
+"""No |z| may exceed this, so that the scale map is exact in float64."""
+
+
+def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Integer counts that sum to 2 ** 24, none below 1, as close to ``pmf`` as rounding allows.
+
+    Args:
+        pmf: float64 (n,), non-negative, about 1 in sum.
+
+    Returns:
+        NDArray[np.int64]: counts (n,).
+    """
+    free = TOTAL - len(pmf)
+    exact = pmf / pmf.sum() * free
+    counts = np.floor(exact).astype(np.int64)
+    short = free - int(counts.sum())
+    counts[np.argsort(counts - exact, kind="stable")[:short]] += 1
+    return counts + 1
+
+
+def model_of(counts: NDArray[np.integer[Any]]) -> Any:
+    """Entropy coder's model of a table of counts.
+
+    The library takes floats and turns them into integers by giving every symbol one unit and sharing
+    the rest in proportion. Counts less one therefore come out as the counts themselves, exactly.
+    """
+    return constriction.stream.model.Categorical((counts - 1).astype(np.float64), perfect=False)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The integer side of a model.
+
+    Attributes:
+        z_counts: uint32 (banks, channels of z, 2 z_limit + 2): counts of -z_limit .. z_limit, then of
+            the escape; each row sums to 2 ** 24.
+        y_limits: int32 (tables,), the largest magnitude each table of y codes without escape.
+        y_counts: uint32, the tables of y one after the other: counts of -limit .. limit, then escape.
+        weight: int8 (channels of y * 16, channels of z), the scale map W.
+        bias: int32 (levels, channels of y), the scale map's b by quality level.
+        shift: fractional bits of the scale map.
+    """
+
+    z_counts: NDArray[np.uint32]
+    y_limits: NDArray[np.int32]
+    y_counts: NDArray[np.uint32]
+    weight: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    shift: int
+
+    def __post_init__(self) -> None:
+        if self.z_counts.ndim != 3 or self.z_counts.shape[2] % 2 or self.z_counts.shape[2] < 4:
+            raise ModelError(f"z_counts: found shape {self.z_counts.shape}")
+        if self.weight.shape != (self.latents * HYPER**2, self.hyper_latents):
+            raise ModelError(f"weight: found shape {self.weight.shape}")
+        if self.y_limits.min() < 0 or int((2 * self.y_limits.astype(np.int64) + 2).sum()) != len(self.y_counts):
+            raise ModelError("y_limits: do not match y_counts")
+        rows = [self.z_counts.reshape(-1, self.z_counts.shape[2]).astype(np.int64), *self._split()]
+        if not 0 <= self.shift < 16 or any((r < 1).any() or (r.sum(axis=-1) != TOTAL).any() for r in rows):
+            raise ModelError(f"tables: counts must be at least 1 and sum to {TOTAL}")
+
+    @property
+    def latents(self) -> int:
+        """Channels of y."""
+        return int(self.bias.shape[1])
+
+    @property
+    def hyper_latents(self) -> int:
+        """Channels of z."""
+        return int(self.z_counts.shape[1])
+
+    @property
+    def levels(self) -> int:
+        """Number of levels of quality."""
+        return int(self.bias.shape[0])
+
+    @property
+    def z_limit(self) -> int:
+        """Largest magnitude of z that is coded without escape."""
+        return int(self.z_counts.shape[2]) // 2 - 1
+
+    def bank(self, quality_index: int) -> int:
+        """Which bank of z's tables a level of quality uses."""
+        return quality_index * int(self.z_counts.shape[0]) // self.levels
+
+    def _split(self) -> list[NDArray[np.int64]]:
+        ends = np.cumsum(2 * self.y_limits.astype(np.int64) + 2)
+        return np.split(self.y_counts.astype(np.int64), ends[:-1])
+
+    @cached_property
+    def y_models(self) -> list[Any]:
+        """Entropy coder's model of each table of y."""
+        return [model_of(counts) for counts in self._split()]
+
+    def z_models(self, quality_index: int) -> list[Any]:
+        """Entropy coder's model of each channel of z."""
+        return [model_of(counts) for counts in self.z_counts[self.bank(quality_index)].astype(np.int64)]
+
+    @cached_property
+    def _weight_float(self) -> NDArray[np.float64]:
+        return self.weight.astype(np.float64)
+
+    def scale_index(self, z: NDArray[np.int32], quality_index: int) -> NDArray[np.uint8]:
+        """Which table codes each symbol of y.
+
+        A float64 product: with |z| <= 2 ** 20 and int8 weights every partial sum is an integer below
+        2 ** 53, so the result is exact whatever the order of summation.
+
+        Args:
+            z: int32 (channels of z, h, w), |z| at most 2 ** 20.
+            quality_index: level of quality.
+
+        Returns:
+            NDArray[np.uint8]: (channels of y, 4 h, 4 w).
+        """
+        channels, h, w = z.shape
+        product = (self._weight_float @ z.reshape(channels, h * w).astype(np.float64)).astype(np.int64)
+        product = product.reshape(self.latents, HYPER, HYPER, h, w).transpose(0, 3, 1, 4, 2)
+        product = product.reshape(self.latents, HYPER * h, HYPER * w)
+        shifted = (product + self.bias[quality_index].astype(np.int64)[:, None, None]) >> self.shift
+        return np.clip(shifted, 0, len(self.y_limits) - 1).astype(np.uint8)

@@ -1,0 +1,132 @@
+"""The deployed model: two ONNX graphs and one file of integer tables, checked by hash, loaded once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.errors import ModelError
+from bitstream.tables import Tables
+
+WEIGHTS = "model.safetensors"
+FILES = (WEIGHTS, "sender.onnx", "receiver.onnx", "tables.npz")
+MANIFEST = "manifest.json"
+SHIPPED = Path(__file__).parent / "weights"
+
+_Floats = NDArray[np.float32]
+
+
+class Runtime:
+    """A model ready to run. Safe to share between threads.
+
+    Args:
+        folder: an exported model.
+        threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
+
+    Raises:
+        ModelError: files are missing, damaged, or do not belong together.
+    """
+
+    def __init__(self, folder: Path = SHIPPED, threads: int | None = None) -> None:
+        self.folder = folder
+        self.threads = threads if threads is not None else int(os.environ.get("CODEC_THREADS", 0))
+        self._sessions: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text())
+            self.model_id = bytes.fromhex(manifest["model_id"])
+            self._digests: dict[str, str] = {name: manifest["sha256"][name] for name in FILES}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{folder}: no readable model manifest: {error}") from error
+        identity = hashlib.sha256("".join(self._digests[name] for name in FILES).encode()).digest()[:4]
+        if identity != self.model_id:
+            raise ModelError(f"{folder}: model id {self.model_id.hex()}, expected {identity.hex()}")
+        for name in FILES:
+            self._check(name)
+        with np.load(folder / "tables.npz", allow_pickle=False) as arrays:
+            self.tables = Tables(
+                **{name: arrays[name] for name in ("z_counts", "y_limits", "y_counts", "weight", "bias")},
+                shift=int(arrays["shift"]),
+            )
+            self._knots: _Floats = arrays["gain_knots"]
+            self._exponentials = int(arrays["gain_exponentials"])
+
+    def _check(self, name: str) -> None:
+        try:
+            with (self.folder / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else (
+                    hashlib.sha256(file.read()).hexdigest()
+                )
+        except OSError as error:
+            raise ModelError(f"{self.folder / name}: {error}") from error
+        if found != self._digests[name]:
+            raise ModelError(f"{self.folder / name}: sha256 {found}, expected {self._digests[name]}")
+
+    def _session(self, graph: str) -> Any:
+        with self._lock:
+            if graph not in self._sessions:
+                import onnxruntime  # slow to import, and not needed to inspect a file
+
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads = self.threads
+                options.log_severity_level = 3
+                self._sessions[graph] = onnxruntime.InferenceSession(
+                    str(self.folder / graph), options, providers=["CPUExecutionProvider"]
+                )
+            return self._sessions[graph]
+
+    def gains(self, quality_index: int) -> _Floats:
+        """The flat vector of gains of a level, float32 (1, G)."""
+        at = quality_index / (self.tables.levels - 1) * (len(self._knots) - 1)
+        low = min(int(at), len(self._knots) - 2)
+        flat = self._knots[low] * np.float32(low + 1 - at) + self._knots[low + 1] * np.float32(at - low)
+        flat[: self._exponentials] = np.exp(flat[: self._exponentials])
+        return np.asarray(flat[None], np.float32)
+
+    def send(self, x: _Floats, quality_index: int) -> tuple[_Floats, _Floats]:
+        """Run the sender.
+
+        Args:
+            x: float32 (1, 3, H, W), in [0, 1], sides multiples of 64.
+            quality_index: level of quality.
+
+        Returns:
+            tuple: z_hat (1, channels, H/64, W/64) and symbols (1, channels, H/16, W/16), float32
+            integers.
+        """
+        z_hat, symbols = self._session("sender.onnx").run(None, {"x": x, "gains": self.gains(quality_index)})
+        return z_hat, symbols
+
+    def receive(self, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
+        """Run the receiver.
+
+        Args:
+            z_hat: float32 (1, channels, h, w), integers.
+            symbols: float32 (1, channels, 4 h, 4 w), integers.
+            quality_index: level of quality.
+
+        Returns:
+            NDArray: x_hat, float32 (1, 3, 64 h, 64 w), not clipped.
+        """
+        feed = {"z_hat": z_hat, "symbols": symbols, "gains": self.gains(quality_index)}
+        x_hat: _Floats = self._session("receiver.onnx").run(None, feed)[0]
+        return x_hat
+
+
+_shipped: dict[int | None, Runtime] = {}
+_shipped_lock = threading.Lock()
+
+
+def shipped(threads: int | None = None) -> Runtime:
+    """The model that ships inside the package, loaded once for each number of threads."""
+    with _shipped_lock:
+        if threads not in _shipped:
+            _shipped[threads] = Runtime(SHIPPED, threads)
+        return _shipped[threads]

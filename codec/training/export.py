@@ -1,0 +1,195 @@
+"""From a checkpoint to what the runtime loads: weights, two graphs, tables and a manifest.
+
+The weights are one ``model.safetensors`` in half precision, of all parameters, so that training can
+start from it again. The ONNX graphs hold no weights: their initializers are byte ranges of that
+same file, so that what the two graphs share is stored once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from codec.model.blocks import Pointwise
+from codec.model.network import ManifoldCodec, ModelConfig
+from codec.runtime import FILES, MANIFEST, WEIGHTS, Runtime
+from codec.training.tables import build_tables, level_qualities
+
+OPSET = 17
+
+
+class _Sender(nn.Module):
+    def __init__(self, model: ManifoldCodec) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
+        return self.model.send(x, gains)
+
+
+class _Receiver(nn.Module):
+    def __init__(self, model: ManifoldCodec) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
+        return self.model.receive(z_hat, symbols, gains)
+
+
+def _trace(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
+    spatial = {name: {2: f"{name}_h", 3: f"{name}_w"} for name in [*inputs, *outputs] if name != "gains"}
+    Pointwise.as_conv = True
+    try:
+        torch.onnx.export(
+            module, tuple(inputs.values()), str(path), input_names=list(inputs), output_names=outputs,
+            dynamic_axes=spatial, opset_version=OPSET, do_constant_folding=False, dynamo=False,
+        )  # fmt: skip
+    finally:
+        Pointwise.as_conv = False
+
+
+def _tensor_ranges(path: Path) -> dict[str, tuple[int, int]]:
+    """Offset and length in bytes of each tensor in a safetensors file."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(size))
+    entries.pop("__metadata__", None)
+    return {
+        name: (8 + size + entry["data_offsets"][0], entry["data_offsets"][1] - entry["data_offsets"][0])
+        for name, entry in entries.items()
+    }
+
+
+def _point_at_weights(path: Path, ranges: dict[str, tuple[int, int]]) -> None:
+    """Replace a graph's float32 weights by casts of byte ranges of the half-precision file."""
+    graph_model = onnx.load(path)
+    graph = graph_model.graph
+    casts = []
+    for initializer in list(graph.initializer):
+        name = initializer.name.removeprefix("model.")
+        if name not in ranges:
+            continue
+        offset, length = ranges[name]
+        stored = TensorProto(name=f"{initializer.name}.half", data_type=TensorProto.FLOAT16, dims=initializer.dims)
+        stored.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", WEIGHTS), ("offset", offset), ("length", length)):
+            stored.external_data.add(key=key, value=str(value))
+        casts.append(helper.make_node("Cast", [stored.name], [initializer.name], to=TensorProto.FLOAT))
+        graph.initializer.remove(initializer)
+        graph.initializer.append(stored)
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph_model.doc_string = ""
+    path.write_bytes(graph_model.SerializeToString(deterministic=True))
+
+
+def export(model: ManifoldCodec, folder: Path) -> Path:
+    """Write all that the runtime needs, checked against the torch model, then move it into place.
+
+    Args:
+        model: in evaluation mode; its weights are rounded to half precision in place.
+        folder: where the files go; replaced only once everything is checked.
+
+    Returns:
+        Path: the folder.
+
+    Raises:
+        RuntimeError: the graphs do not give the torch model's symbols.
+    """
+    model.eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.half())
+        for buffer in model.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(buffer.half())
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
+    try:
+        state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in model.state_dict().items()}
+        kept = {k: v for k, v in state.items() if not k.startswith("conditional_y.") and v.numel()}
+        save_file(kept, work / WEIGHTS, {"config": json.dumps(model.config.as_dict())})
+        ranges = _tensor_ranges(work / WEIGHTS)
+        x = torch.rand(1, 3, 128, 192)
+        gains = model.gains(torch.tensor([0.5])).detach()
+        with torch.no_grad():
+            z_hat, symbols = model.send(x, gains)
+        _trace(_Sender(model), {"x": x, "gains": gains}, ["z_hat", "symbols"], work / "sender.onnx")
+        _trace(
+            _Receiver(model), {"z_hat": z_hat, "symbols": symbols, "gains": gains}, ["x_hat"], work / "receiver.onnx"
+        )
+        for graph in ("sender.onnx", "receiver.onnx"):
+            _point_at_weights(work / graph, ranges)
+        tables = build_tables(model)
+        knots = model.gains.knots().detach().numpy().astype(np.float32)
+        np.savez_compressed(
+            work / "tables.npz", **vars(tables), gain_knots=knots, gain_exponentials=np.int64(2 * model.config.latents)
+        )
+        digests = {name: hashlib.sha256((work / name).read_bytes()).hexdigest() for name in FILES}
+        identity = hashlib.sha256("".join(digests[name] for name in FILES).encode()).hexdigest()[:8]
+        manifest = {"model_id": identity, "sha256": digests}
+        (work / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        check(model, Runtime(work))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (*FILES, MANIFEST):
+            (work / name).chmod(0o644)
+            (work / name).replace(folder / name)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+@torch.no_grad()
+def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> None:
+    """Compare an exported model with the torch model it came from.
+
+    Rounding may fall either way where two engines differ in a last digit, so a few symbols in a
+    million may differ; the scale map, whose integers decide what can be decoded, may not.
+
+    Args:
+        model: the torch model.
+        runtime: the exported one.
+        tolerance: largest share of symbols that may differ.
+
+    Raises:
+        RuntimeError: they differ.
+    """
+    generator = torch.Generator().manual_seed(7)
+    coarse = torch.rand(1, 3, 24, 32, generator=generator)
+    x = torch.nn.functional.interpolate(coarse, scale_factor=16, mode="bicubic").clamp(0, 1)
+    for level in (0, 200, 400):
+        t = level_qualities()[level : level + 1]
+        gains = model.gains(t)
+        z_hat, symbols = model.send(x, gains)
+        z_run, symbols_run = runtime.send(x.numpy(), level)
+        differ = max(float((z_hat.numpy() != z_run).mean()), float((symbols.numpy() != symbols_run).mean()))
+        if differ > tolerance:
+            raise RuntimeError(f"level {level}: {differ:.2%} of the exported sender's symbols differ")
+        error = np.abs(model.receive(z_hat, symbols, gains).numpy() - runtime.receive(z_hat.numpy(), symbols.numpy(), level))
+        if error.max() * 255 > 0.5:
+            raise RuntimeError(f"level {level}: the exported receiver is off by {error.max() * 255:.3f} levels")
+
+
+def load_exported(folder: Path) -> ManifoldCodec:
+    """The torch model of an exported folder, to train on from the shipped weights."""
+    from safetensors import safe_open
+
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        config = ModelConfig(**json.loads(file.metadata()["config"]))
+    model = ManifoldCodec(config)
+    missing = model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / WEIGHTS).items()}, strict=False)
+    lost = [k for k in missing.missing_keys if k in dict(model.named_parameters())]
+    if lost or missing.unexpected_keys:
+        raise ValueError(f"{folder}: weights do not fit: {lost} {missing.unexpected_keys}")
+    return model.eval()

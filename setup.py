@@ -1,0 +1,40 @@
+"""Packaging of manifold-codec; tools are configured in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="manifold-codec",
+    version="0.1.0",
+    description="A learned image codec: small files, no GPU, the same symbols on every machine",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["codec", "codec.*", "bitstream", "benchmarks"]),
+    package_data={
+        "codec": ["py.typed", "weights/*"],
+        "bitstream": ["py.typed", "FORMAT.md"],
+    },
+    install_requires=[
+        "numpy>=1.26",
+        "pillow>=11.3",
+        "click>=8.1",
+        "onnxruntime>=1.20",
+        "constriction>=0.4.1,<0.6",
+    ],
+    extras_require={
+        "train": [
+            "torch==2.14.1",
+            "torchvision==0.29.1",
+            "compressai==1.2.8",
+            "onnx>=1.17",
+            "safetensors>=0.4.5",
+            "tqdm>=4.66",
+        ],
+        "bench": ["bjontegaard>=1.3", "matplotlib>=3.8"],
+        "test": ["pytest>=8", "hypothesis>=6.100", "scikit-image>=0.24", "ruff>=0.9", "mypy>=1.14"],
+    },
+    entry_points={"console_scripts": ["codec=codec.cli:main"]},
+)
