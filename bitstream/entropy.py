@@ -120,7 +120,8 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
         else:
             for model, row in zip(tables.z_models(quality_index)[::-1], slots.reshape(len(z), -1)[::-1], strict=True):
                 coder.encode_reverse(np.ascontiguousarray(row), model)
-    return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+    words: NDArray[np.uint32] = coder.get_compressed()
+    return words.astype("<u4").tobytes().rstrip(b"\0")
 
 
 def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, payload: bytes) -> tuple[_Ints, _Ints]:

@@ -36,10 +36,11 @@ def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int64]:
     """
     free = TOTAL - len(pmf)
     exact = pmf / pmf.sum() * free
-    counts = np.floor(exact).astype(np.int64)
+    counts: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     short = free - int(counts.sum())
     counts[np.argsort(counts - exact, kind="stable")[:short]] += 1
-    return counts + 1
+    counts += 1
+    return counts
 
 
 def model_of(counts: NDArray[np.integer[Any]]) -> Any:
@@ -142,4 +143,5 @@ class Tables:
         product = product.reshape(self.latents, HYPER, HYPER, h, w).transpose(0, 3, 1, 4, 2)
         product = product.reshape(self.latents, HYPER * h, HYPER * w)
         shifted = (product + self.bias[quality_index].astype(np.int64)[:, None, None]) >> self.shift
-        return np.clip(shifted, 0, len(self.y_limits) - 1).astype(np.uint8)
+        index: NDArray[np.uint8] = np.clip(shifted, 0, len(self.y_limits) - 1).astype(np.uint8)
+        return index

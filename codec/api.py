@@ -53,7 +53,7 @@ def level_of(quality: float, levels: int) -> int:
     """
     if not 0 <= quality <= 100:  # also refuses NaN
         raise ValueError(f"quality: found {quality}, expected 0 to 100")
-    return int(round(quality / 100 * (levels - 1)))
+    return round(quality / 100 * (levels - 1))
 
 
 def compress(image: Picture, quality: float = QUALITY, *, threads: int | None = None) -> bytes:

@@ -109,7 +109,9 @@ def inspect(source: Path, as_json: bool) -> None:
 @click.option("--data", type=_FILE, required=True, help="Folder of photographs.")
 @click.option("--out", type=_FILE, required=True, help="Folder for checkpoints and figures; resumed if it has any.")
 @click.option("--validation", type=_FILE, help="Folder to evaluate on.  [default: some of the data, held out]")
-@click.option("--from", "start_from", type=_FILE, help="Start from a checkpoint or an exported model; 'shipped' is ours.")
+@click.option(
+    "--from", "start_from", type=_FILE, help="Start from a checkpoint or an exported model; 'shipped' is ours."
+)
 @click.option("--steps", type=click.IntRange(1), help="Stop the stable run at this step.  [default: go on]")
 @click.option("--decay", "decay_steps", type=click.IntRange(0), default=0, help="Train a decaying branch this long.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after this long.")

@@ -61,8 +61,10 @@ class Runtime:
     def _check(self, name: str) -> None:
         try:
             with (self.folder / name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else (
-                    hashlib.sha256(file.read()).hexdigest()
+                found = (
+                    hashlib.file_digest(file, "sha256").hexdigest()
+                    if hasattr(hashlib, "file_digest")
+                    else (hashlib.sha256(file.read()).hexdigest())
                 )
         except OSError as error:
             raise ModelError(f"{self.folder / name}: {error}") from error

@@ -51,8 +51,7 @@ class Tile:
 def tiles(cells: int, halo: int, tile: int = TILE) -> list[Tile]:
     """Cut one axis of ``cells`` cells into tiles."""
     return [
-        Tile(at, min(at + tile, cells), max(0, at - halo), min(cells, at + tile + halo))
-        for at in range(0, cells, tile)
+        Tile(at, min(at + tile, cells), max(0, at - halo), min(cells, at + tile + halo)) for at in range(0, cells, tile)
     ]
 
 

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 OUTPUT_UNIT = 0.1
 """Unit of what a network adds to a latent or to pixels.
 
@@ -50,8 +49,10 @@ class Pointwise(nn.Module):
 class Block(nn.Module):
     """Residual block: depthwise mixing in space, then a gated mixing of channels.
 
-    ``x + B(D(silu(A x)))``, then ``x + O(a * silu(b))`` with ``a = F x`` and ``b = G x``. The layers
-    B and O, which write to the residual stream, start at a tenth of their usual scale.
+    ``x + B(D(silu(A x)))``, then ``x + O(a * sigmoid(b))`` with ``a = F x`` and ``b = G x``. Nothing
+    here grows faster than its input: with ``a * silu(b)``, which is quadratic, an unusual crop or one
+    bad step can blow up by 1e24 over a few blocks. The layers B and O, which write to the residual
+    stream, start at a tenth of their usual scale.
 
     Args:
         channels: width of the stream.
@@ -70,7 +71,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map float (N, channels, H, W) to the same shape."""
         x = x + self.project(self.depthwise(F.silu(self.expand(x))))
-        return x + self.output(self.value(x) * F.silu(self.gate(x)))
+        return x + self.output(self.value(x) * torch.sigmoid(self.gate(x)))
 
 
 def modulate(x: Tensor, film: Tensor) -> Tensor:

@@ -40,7 +40,9 @@ class HyperAnalysis(nn.Module):
 
     def forward(self, y: Tensor, film: Tensor) -> Tensor:
         """Map y, float (N, latents, h, w), to z, float (N, hyper_latents, h / 4, w / 4)."""
-        h = F.silu(self.reduce(F.silu(self.depthwise(F.silu(modulate(self.enter(y / self.scale[:, None, None]), film))))))
+        h = F.silu(
+            self.reduce(F.silu(self.depthwise(F.silu(modulate(self.enter(y / self.scale[:, None, None]), film)))))
+        )
         return self.leave(self.block(self.coarse(F.pixel_unshuffle(h, HYPER))))
 
 

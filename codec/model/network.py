@@ -142,9 +142,7 @@ class ManifoldCodec(nn.Module):
         """
         parts = self.gains.split(gains)
         step = parts["step"][:, :, None, None]
-        _, y_hat = self.context(
-            self.hyper_synthesis(z_hat), parts["context"], lambda mean: mean + step * symbols
-        )
+        _, y_hat = self.context(self.hyper_synthesis(z_hat), parts["context"], lambda mean: mean + step * symbols)
         return self.synthesis(y_hat, parts["synthesis"])
 
     def forward(self, x: Tensor, t: Tensor) -> Coded:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-SUFFIXES = frozenset(".avif .bmp .jpeg .jpg .png .ppm .tif .tiff .webp".split())
+SUFFIXES = frozenset([".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"])
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -105,7 +105,7 @@ def random_crop(pixels: NDArray[np.uint8], size: int, rng: np.random.Generator) 
         height, width = pixels.shape[:2]
     side = size
     if rng.random() < 0.5:
-        side = int(round(size * rng.uniform(1.0, min(2.0, min(height, width) / size))))
+        side = round(size * rng.uniform(1.0, min(2.0, min(height, width) / size)))
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
     crop = pixels[top : top + side, left : left + side]
     if side != size:

@@ -176,7 +176,9 @@ def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> No
         differ = max(float((z_hat.numpy() != z_run).mean()), float((symbols.numpy() != symbols_run).mean()))
         if differ > tolerance:
             raise RuntimeError(f"level {level}: {differ:.2%} of the exported sender's symbols differ")
-        error = np.abs(model.receive(z_hat, symbols, gains).numpy() - runtime.receive(z_hat.numpy(), symbols.numpy(), level))
+        error = np.abs(
+            model.receive(z_hat, symbols, gains).numpy() - runtime.receive(z_hat.numpy(), symbols.numpy(), level)
+        )
         if error.max() * 255 > 0.5:
             raise RuntimeError(f"level {level}: the exported receiver is off by {error.max() * 255:.3f} levels")
 
@@ -188,7 +190,9 @@ def load_exported(folder: Path) -> ManifoldCodec:
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         config = ModelConfig(**json.loads(file.metadata()["config"]))
     model = ManifoldCodec(config)
-    missing = model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / WEIGHTS).items()}, strict=False)
+    missing = model.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / WEIGHTS).items()}, strict=False
+    )
     lost = [k for k in missing.missing_keys if k in dict(model.named_parameters())]
     if lost or missing.unexpected_keys:
         raise ValueError(f"{folder}: weights do not fit: {lost} {missing.unexpected_keys}")

@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -78,7 +78,7 @@ class TrainingConfig:
     threads: int | None = None
     checkpoint_minutes: float = 10.0
     evaluate_minutes: float = 30.0
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = field(default_factory=ModelConfig)
 
 
 def has_native_bf16() -> bool:

@@ -1,0 +1,103 @@
+"""Shared pieces of the tests: small random tables, and a decoder written from FORMAT.md alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.tables import Tables, quantize_pmf
+
+
+def small_tables(seed: int = 0, latents: int = 5, hyper_latents: int = 3, levels: int = 7) -> Tables:
+    """Random tables with narrow and wide distributions, so that escapes occur."""
+    rng = np.random.default_rng(seed)
+    limits = np.array([0, 1, 2, 5, 40], np.int32)
+    y_counts = np.concatenate([quantize_pmf(rng.random(2 * k + 2) ** 4 + 1e-9) for k in limits])
+    z_counts = np.stack([[quantize_pmf(rng.random(8) + 1e-9) for _ in range(hyper_latents)] for _ in range(2)])
+    return Tables(
+        z_counts=z_counts.astype(np.uint32),
+        y_limits=limits,
+        y_counts=y_counts.astype(np.uint32),
+        weight=rng.integers(-127, 128, (latents * 16, hyper_latents)).astype(np.int8),
+        bias=rng.integers(-64, 128, (levels, latents)).astype(np.int32),
+        shift=4,
+    )
+
+
+class ReferenceDecoder:
+    """Sections 5 and 6 of FORMAT.md in plain Python integers, without the library that the package uses."""
+
+    def __init__(self, payload: bytes) -> None:
+        payload += bytes(-len(payload) % 4)
+        self.words = [int.from_bytes(payload[i : i + 4], "little") for i in range(0, len(payload), 4)]
+        self.state = self.words.pop() if self.words else 0
+        if self.words:
+            self.state = self.state * 2**32 + self.words.pop()
+
+    def read(self, counts: list[int]) -> int:
+        remainder, left, s = self.state % 2**24, 0, 0
+        while left + counts[s] <= remainder:
+            left += counts[s]
+            s += 1
+        self.state = self.state // 2**24 * counts[s] + remainder - left
+        if self.state < 2**32 and self.words:
+            self.state = self.state * 2**32 + self.words.pop()
+        return s
+
+    def uniform(self, bits: int) -> int:
+        return self.read([2 ** (24 - bits)] * 2**bits) if bits <= 8 else self._wide_uniform(bits)
+
+    def _wide_uniform(self, bits: int) -> int:
+        unit, remainder = 2 ** (24 - bits), self.state % 2**24
+        s = remainder // unit
+        self.state = self.state // 2**24 * unit + remainder - s * unit
+        if self.state < 2**32 and self.words:
+            self.state = self.state * 2**32 + self.words.pop()
+        return s
+
+    def escapes(self, limits: list[int]) -> list[int]:
+        classes = [self.uniform(5) for _ in limits]
+        folded = [2**e for e in classes]
+        for e in range(1, 32):
+            members = [i for i, c in enumerate(classes) if c == e]
+            for i in members:
+                folded[i] += self.uniform(min(e, 16))
+            if e > 16:
+                for i in members:
+                    folded[i] += self.uniform(e - 16) * 2**16
+        return [(-1 if f % 2 == 0 else 1) * ((f + 1) // 2 + k) for f, k in zip(folded, limits, strict=True)]
+
+
+def reference_decode(
+    tables: Tables, q: int, rows: int, columns: int, payload: bytes
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Decode a chunk as FORMAT.md says."""
+    decoder = ReferenceDecoder(payload)
+    k = tables.z_limit
+    bank = q * len(tables.z_counts) // tables.levels
+    z = []
+    for n in range(tables.hyper_latents):
+        counts = [int(c) for c in tables.z_counts[bank][n]]
+        z += [decoder.read(counts) - k for _ in range(rows * columns)]
+    escaped = [i for i, value in enumerate(z) if value > k]
+    for i, value in zip(escaped, decoder.escapes([k] * len(escaped)), strict=True):
+        z[i] = value
+    z_array = np.array(z, np.int64).reshape(-1, rows, columns)
+
+    index = np.zeros((tables.latents, 4 * rows, 4 * columns), np.int64)
+    for c, i, j, u, v in np.ndindex(tables.latents, rows, columns, 4, 4):
+        total = sum(int(w) * int(x) for w, x in zip(tables.weight[16 * c + 4 * u + v], z_array[:, i, j], strict=True))
+        total = (total + int(tables.bias[q][c])) >> tables.shift
+        index[c, 4 * i + u, 4 * j + v] = min(max(total, 0), len(tables.y_limits) - 1)
+    flat, y, start = index.ravel(), [0] * index.size, 0
+    for t, limit in enumerate(int(k) for k in tables.y_limits):
+        counts = [int(c) for c in tables.y_counts[start : start + 2 * limit + 2]]
+        start += 2 * limit + 2
+        for i in np.flatnonzero(flat == t):
+            y[i] = decoder.read(counts) - limit
+    limits = [int(tables.y_limits[t]) for t in flat]
+    escaped = [i for i, value in enumerate(y) if value > limits[i]]
+    for i, value in zip(escaped, decoder.escapes([limits[i] for i in escaped]), strict=True):
+        y[i] = value
+    assert decoder.state == 0 and not decoder.words
+    return z_array.astype(np.int32), np.array(y, np.int32).reshape(index.shape)

@@ -1,0 +1,119 @@
+"""Entropy coding: symbols survive, whatever they are, and the bytes are what FORMAT.md says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bitstream import CorruptError, decode_chunk, encode_chunk
+from bitstream.entropy import Y_BOUND
+from bitstream.tables import Z_BOUND
+from tests.common import reference_decode, small_tables
+
+VECTORS = Path(__file__).parent / "vectors" / "chunks.json"
+
+
+def _symbols(tables, seed, rows, columns, spread):
+    rng = np.random.default_rng(seed)
+    z = np.rint(rng.laplace(0, spread, (tables.hyper_latents, rows, columns))).astype(np.int32)
+    y = np.rint(rng.laplace(0, spread, (tables.latents, 4 * rows, 4 * columns))).astype(np.int32)
+    return z, y
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**16),
+    rows=st.integers(1, 4),
+    columns=st.integers(1, 4),
+    spread=st.sampled_from([0.0, 0.3, 3.0, 1e3, 1e5]),
+    q=st.integers(0, 6),
+)
+def test_symbols_survive(seed, rows, columns, spread, q):
+    tables = small_tables(seed)
+    z, y = _symbols(tables, seed, rows, columns, spread)
+    z = np.clip(z, -Z_BOUND, Z_BOUND)
+    payload = encode_chunk(tables, q, z, y)
+    z_read, y_read = decode_chunk(tables, q, rows, columns, payload)
+    np.testing.assert_array_equal(z_read, z)
+    np.testing.assert_array_equal(y_read, y)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 50.0, 1e5])
+def test_bytes_are_what_the_specification_says(spread):
+    tables = small_tables(3)
+    z, y = _symbols(tables, 5, 2, 3, spread)
+    payload = encode_chunk(tables, 4, z, y)
+    z_read, y_read = reference_decode(tables, 4, 2, 3, payload)
+    np.testing.assert_array_equal(z_read, z)
+    np.testing.assert_array_equal(y_read, y)
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, 41, -41, 65_535, -65_536, Y_BOUND, -Y_BOUND])
+def test_every_magnitude_can_be_coded(value):
+    tables = small_tables()
+    z = np.full((3, 1, 1), max(-Z_BOUND, min(Z_BOUND, value)), np.int32)
+    y = np.full((5, 4, 4), value, np.int32)
+    z_read, y_read = decode_chunk(tables, 0, 1, 1, encode_chunk(tables, 0, z, y))
+    np.testing.assert_array_equal(z_read, z)
+    np.testing.assert_array_equal(y_read, y)
+
+
+@pytest.mark.parametrize(("z_value", "y_value"), [(Z_BOUND + 1, 0), (-Z_BOUND - 1, 0), (0, Y_BOUND + 1)])
+def test_symbols_out_of_bounds_are_refused(z_value, y_value):
+    z, y = np.full((3, 1, 1), z_value, np.int32), np.full((5, 4, 4), y_value, np.int32)
+    with pytest.raises(CorruptError, match="magnitude above"):
+        encode_chunk(small_tables(), 0, z, y)
+
+
+def test_size_matches_the_entropy():
+    """The stream is as long as the information in it: within 0.1% and four bytes."""
+    tables = small_tables(1, latents=8)
+    rng = np.random.default_rng(2)
+    z = rng.integers(-3, 4, (3, 8, 8)).astype(np.int32)
+    index = tables.scale_index(z, 3)
+    start = np.concatenate([[0], np.cumsum(2 * tables.y_limits + 2)])
+    y = np.zeros(index.shape, np.int32)
+    bits = 0.0
+    for n in range(3):
+        counts = tables.z_counts[tables.bank(3)][n].astype(float)
+        bits -= np.log2(counts[z[n] + 3] / 2**24).sum()
+    for t, limit in enumerate(tables.y_limits):
+        counts = tables.y_counts[start[t] : start[t + 1] - 1].astype(float)
+        at = index == t
+        if limit:
+            y[at] = rng.choice(np.arange(-limit, limit + 1), at.sum(), p=counts / counts.sum())
+        bits -= np.log2(counts[y[at] + limit] / 2**24).sum()
+    size = 8 * len(encode_chunk(tables, 3, z, y))
+    assert bits <= size + 1 and size <= bits * 1.001 + 32
+
+
+@settings(deadline=None, max_examples=100)
+@given(payload=st.binary(max_size=400))
+def test_any_payload_gives_symbols_or_a_typed_error(payload):
+    tables = small_tables()
+    try:
+        z, y = decode_chunk(tables, 2, 2, 2, payload)
+    except CorruptError:
+        return
+    assert encode_chunk(tables, 2, z, y) == payload
+
+
+def test_pinned_vectors():
+    """Bytes to symbols and back, pinned for good."""
+    vectors = json.loads(VECTORS.read_text())
+    assert len(vectors) >= 4
+    for vector in vectors:
+        tables = small_tables(vector["tables_seed"])
+        assert int(tables.y_counts.astype(np.int64) @ np.arange(len(tables.y_counts))) == vector["tables_check"]
+        payload = bytes.fromhex(vector["payload"])
+        z = np.array(vector["z"], np.int32)
+        y = np.array(vector["y"], np.int32)
+        assert encode_chunk(tables, vector["quality_index"], z, y) == payload
+        z_read, y_read = decode_chunk(tables, vector["quality_index"], *z.shape[1:], payload)
+        np.testing.assert_array_equal(z_read, z)
+        np.testing.assert_array_equal(y_read, y)
