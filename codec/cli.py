@@ -36,6 +36,8 @@ def _reporting(command: Callable[_P, None]) -> Callable[_P, None]:
 
 
 def _target(source: Path, target: Path | None, suffix: str) -> Path:
+    if source.is_dir():
+        raise IsADirectoryError(f"{source} is a directory")
     target = source.with_suffix(suffix) if target is None else target
     if target.resolve() == source.resolve():
         raise click.UsageError(f"output and input are the same file: {source}")

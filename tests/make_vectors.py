@@ -15,7 +15,9 @@ def main() -> None:
     if VECTORS.exists():
         raise SystemExit(f"{VECTORS} exists; vectors are pinned for good")
     vectors = []
-    for seed, (rows, columns, spread, q) in enumerate([(1, 1, 0.0, 0), (1, 2, 1.0, 3), (2, 1, 40.0, 6), (1, 1, 9e4, 2)]):
+    for seed, (rows, columns, spread, q) in enumerate(
+        [(1, 1, 0.0, 0), (1, 2, 1.0, 3), (2, 1, 40.0, 6), (1, 1, 9e4, 2)]
+    ):
         tables = small_tables(seed)
         z, y = _symbols(tables, seed, rows, columns, spread)
         check = int(tables.y_counts.astype(np.int64) @ np.arange(len(tables.y_counts)))

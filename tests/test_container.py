@@ -49,7 +49,14 @@ def test_fields_at_their_limits_survive(fields):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"width": 0}, {"width": 65_536}, {"height": 0}, {"quality_index": 65_536}, {"quality_index": -1}, {"chunk_log2": 11}],
+    [
+        {"width": 0},
+        {"width": 65_536},
+        {"height": 0},
+        {"quality_index": 65_536},
+        {"quality_index": -1},
+        {"chunk_log2": 11},
+    ],
 )
 def test_fields_beyond_their_limits_are_refused(fields):
     with pytest.raises(CorruptError, match="expected"):

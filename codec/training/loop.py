@@ -28,6 +28,7 @@ from codec.training import checkpoint
 from codec.training.csvlog import CsvLog
 from codec.training.data import Photos, draw_batch, find_images, split_validation, validation_crops
 from codec.training.evaluate import rate_distortion_curve
+from codec.training.export import load_exported
 from codec.training.loss import RateDistortion, rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
 
@@ -168,7 +169,8 @@ class Trainer:
 
     def _initialise_weights(self) -> None:
         if self.config.start_from is not None:
-            source = checkpoint.load_model(self.config.start_from)
+            folder = self.config.start_from
+            source = load_exported(folder) if folder.is_dir() else checkpoint.load_model(folder)
             self.model = ManifoldCodec(source.config)
             self.model.load_state_dict(source.state_dict())
             return
@@ -217,7 +219,7 @@ class Trainer:
             self.photos, self.step, seed=config.seed, rank=self.rank, batch=config.batch, size=config.size
         )
         # The noise depends on the step alone, so that a resumed run repeats what was lost exactly.
-        torch.manual_seed(hash((config.seed, self.rank, self.step)))
+        torch.manual_seed((config.seed * 1_000_003 + self.rank) * 1_000_000_007 + self.step)
         rate = self.schedule(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]

@@ -1,0 +1,159 @@
+"""The library as a user calls it, with the model that ships."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec
+from bitstream import Box, ChecksumError, Container, CorruptError, Header, LimitError, ModelError, parse, serialize
+from codec.api import compress_pixels, read_symbols
+from codec.runtime import Runtime, shipped
+
+
+def psnr_db(a, b):
+    return 10 * np.log10(255**2 / np.mean((np.asarray(a, float) - np.asarray(b, float)) ** 2))
+
+
+@pytest.fixture(scope="module")
+def photo():
+    from skimage import data
+
+    return data.astronaut()[:389, :317]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (63, 65), (64, 64), (389, 317)])
+def test_any_size_comes_back(photo, size):
+    picture = photo[: size[0], : size[1]]
+    result = codec.decompress(codec.compress(picture, quality=60))
+    assert result.mode == "RGB" and result.size == picture.shape[1::-1]
+    assert psnr_db(picture, result) > 22
+
+
+def test_more_quality_is_more_bytes_and_less_error(photo):
+    curve = []
+    for quality in (0, 20, 40, 60, 80, 100):
+        data = codec.compress(photo, quality=quality)
+        curve.append((len(data), psnr_db(photo, codec.decompress(data))))
+    sizes, psnrs = zip(*curve, strict=True)
+    assert list(sizes) == sorted(set(sizes)) and list(psnrs) == sorted(set(psnrs))
+    assert psnrs[-1] > 35 and sizes[-1] > 8 * sizes[0]
+
+
+def test_every_kind_of_picture_gives_the_same_file(photo, tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(photo).save(path)
+    data = codec.compress(photo)
+    assert codec.compress(path) == codec.compress(str(path)) == codec.compress(Image.fromarray(photo)) == data
+
+
+def test_gray_pictures_are_coded_as_equal_components(photo):
+    gray = photo[:, :, 1]
+    expected = codec.compress(np.repeat(gray[:, :, None], 3, axis=2))
+    assert codec.compress(gray) == codec.compress(gray[:, :, None]) == codec.compress(Image.fromarray(gray)) == expected
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_symbols_do_not_depend_on_threads(photo, threads):
+    assert codec.compress(photo, threads=threads) == codec.compress(photo, threads=3)
+    data = codec.compress(photo)
+    one, other = (np.asarray(codec.decompress(data, threads=n), np.int16) for n in (threads, 3))
+    assert np.abs(one - other).max() <= 1
+
+
+def test_one_codec_serves_many_threads(photo):
+    crops = [photo[i : i + 100, i : i + 90] for i in range(0, 160, 20)]
+    alone = [codec.compress(crop) for crop in crops]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(codec.compress, crops)) == alone
+
+
+def test_inspect_tells_what_is_there(photo):
+    data = codec.compress(photo, quality=33.25)
+    info = codec.inspect(data)
+    assert (info.width, info.height, info.quality) == (317, 389, 33.25)
+    assert info.model_available and info.file_bytes == len(data)
+    assert info.rate_bpp == pytest.approx(8 * len(data) / (317 * 389))
+    assert sum(info.chunk_bytes) + info.overhead_bytes == len(data) and info.overhead_bytes < 40
+
+
+@pytest.mark.parametrize("quality", [-0.1, 100.1, float("nan")])
+def test_quality_out_of_range_is_refused(photo, quality):
+    with pytest.raises(ValueError, match="quality"):
+        codec.compress(photo, quality=quality)
+
+
+def test_damaged_files_are_refused(photo):
+    data = codec.compress(photo)
+    with pytest.raises(ChecksumError):
+        codec.decompress(data[:-5] + bytes([data[-5] ^ 8]) + data[-4:])
+    with pytest.raises(codec.BitstreamError):
+        codec.decompress(data[:-1])
+    with pytest.raises(LimitError):
+        codec.decompress(data, max_pixels=1000)
+
+
+def test_files_of_other_models_are_refused(photo):
+    container = parse(codec.compress(photo))
+    h = container.header
+    other = serialize(Container(Header(h.width, h.height, b"\0\0\0\0", h.quality_index), container.chunks))
+    with pytest.raises(ModelError, match="00000000"):
+        codec.decompress(other)
+    assert not codec.inspect(other).model_available
+    beyond = serialize(Container(Header(h.width, h.height, h.model_id, 401), container.chunks))
+    with pytest.raises(CorruptError, match="quality_index"):
+        codec.decompress(beyond)
+
+
+def test_boxes_of_even_type_are_skipped(photo):
+    container = parse(codec.compress(photo))
+    boxed = serialize(Container(container.header, container.chunks, [Box(4, b"from the future")]))
+    np.testing.assert_array_equal(codec.decompress(boxed), codec.decompress(serialize(container)))
+
+
+def test_wild_symbols_give_a_picture(photo):
+    """A file may hold any integers with valid checksums; decoding them must not fail."""
+    runtime = shipped()
+    from bitstream import encode_chunk
+
+    rng = np.random.default_rng(0)
+    z = rng.integers(-(1 << 20), 1 << 20, (runtime.tables.hyper_latents, 1, 1)).astype(np.int32)
+    y = rng.integers(-(1 << 28), 1 << 28, (runtime.tables.latents, 4, 4)).astype(np.int32)
+    chunk = encode_chunk(runtime.tables, 400, z, y)
+    data = serialize(Container(Header(64, 64, runtime.model_id, 400), [chunk]))
+    assert codec.decompress(data).size == (64, 64)
+    np.testing.assert_array_equal(read_symbols(runtime, data)[2], y)
+
+
+def test_a_damaged_model_is_refused(tmp_path):
+    import shutil
+
+    from codec.runtime import SHIPPED
+
+    folder = tmp_path / "model"
+    shutil.copytree(SHIPPED, folder)
+    assert compress_pixels(Runtime(folder), np.zeros((9, 9, 3), np.uint8), 40)
+    weights = folder / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-7] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ModelError, match="sha256"):
+        Runtime(folder)
+    weights.unlink()
+    with pytest.raises(ModelError):
+        Runtime(folder)
+    with pytest.raises(ModelError, match="manifest"):
+        Runtime(tmp_path / "nowhere")
+
+
+def test_import_is_light():
+    code = "import sys, codec; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "'codec'" in modules and "'numpy'" in modules
+    for heavy in ("torch", "compressai", "matplotlib", "scipy", "onnxruntime"):
+        assert f"'{heavy}'" not in modules

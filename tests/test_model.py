@@ -1,0 +1,134 @@
+"""Model v1 in torch: shapes, the causality of its context, its start as a transform codec."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from codec.model.context import Context, checkerboard
+from codec.model.gains import KNOTS, LMBDA_MAX, LMBDA_MIN, Gains, knot_weights, lmbda_of
+from codec.model.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
+from codec.model.network import ManifoldCodec, ModelConfig
+from codec.model.pca import initialise
+from codec.training.data import find_images, read_rgb, to_tensor
+from tests.tiny import TINY
+
+
+@pytest.fixture(scope="module")
+def images(photo_folder):
+    return [to_tensor([read_rgb(p)[:256, :384]]) for p in find_images(photo_folder)]
+
+
+@pytest.fixture(scope="module")
+def model(images):
+    torch.manual_seed(0)
+    model = ManifoldCodec(TINY)
+    initialise(model, images)
+    return model.eval()
+
+
+def test_knots_interpolate_linearly():
+    t = torch.tensor([0.0, 1 / (KNOTS - 1), 0.3, 1.0])
+    weights = knot_weights(t)
+    assert torch.allclose(weights.sum(dim=1), torch.ones(4))
+    assert torch.allclose(weights @ torch.linspace(0, 1, KNOTS), t, atol=1e-6)
+    assert lmbda_of(t)[0] == pytest.approx(LMBDA_MIN) and lmbda_of(t)[3] == pytest.approx(LMBDA_MAX)
+
+
+def test_gains_start_as_inverses_of_each_other():
+    gains = Gains(8, {"a": 3})
+    parts = gains.split(gains(torch.tensor([0.1, 0.9])))
+    assert torch.allclose(parts["gain"] * parts["step"], torch.ones(2, 8))
+    assert parts["a"].shape == (2, 6) and (parts["gain"][1] > parts["gain"][0]).all()
+
+
+def test_checkerboard_is_half_of_everything_and_alternates():
+    mask = checkerboard(torch.empty(1, 4, 6, 6))
+    assert mask.sum() == 4 * 36 / 2
+    for dim in (1, 2, 3):
+        assert (mask.roll(1, dim) + mask == 1).all()
+
+
+def test_context_sees_only_what_the_receiver_knows():
+    """Symbols of the second pass do not move any mean; symbols of the first do."""
+    torch.manual_seed(0)
+    context = Context(4, 3, 8)
+    torch.nn.init.uniform_(context.second.weight)
+    features, film = torch.randn(1, 3, 8, 8), torch.zeros(1, 16)
+    symbols = torch.randint(-3, 4, (1, 4, 8, 8)).float()
+    mask = checkerboard(symbols)
+    mu, _ = context(features, film, lambda mean: mean + symbols)
+    second_changed, _ = context(features, film, lambda mean: mean + symbols + 5 * (1 - mask))
+    first_changed, _ = context(features, film, lambda mean: mean + symbols + 5 * mask)
+    assert torch.equal(mu, second_changed)
+    assert torch.equal(mu * mask, first_changed * mask) and not torch.equal(mu, first_changed)
+
+
+def test_scale_index_agrees_with_the_integer_tables(model):
+    from codec.training.tables import build_tables, level_qualities
+
+    tables = build_tables(model)
+    rng = np.random.default_rng(0)
+    z = rng.integers(-3, 4, (TINY.hyper_latents, 3, 2)).astype(np.int32)
+    for level in (0, 123, 400):
+        t = level_qualities()[level : level + 1]
+        log_gain = model.gains.split(model.gains(t))["gain"].log()
+        sigma = model.scale_index(torch.from_numpy(z).float()[None], t, log_gain)[0].detach().numpy()
+        steps = np.log(SCALE_MAX / SCALE_MIN) / 63
+        assert np.abs(np.log(sigma / SCALE_MIN) / steps - tables.scale_index(z, level)).max() <= 0.5 + 1 / 16
+
+
+def test_factorized_prior_is_a_distribution():
+    prior = FactorizedPrior(3)
+    values = torch.arange(-200, 201).float().reshape(1, 1, -1, 1).expand(1, 3, -1, 1)
+    total = prior.likelihood(values, torch.tensor([0.4])).sum(dim=2)
+    assert torch.allclose(total, torch.ones_like(total), atol=2e-3)
+
+
+def test_scales_stay_in_the_table():
+    index = ScaleIndex(2, 3)
+    sigma = index(torch.tensor([[-1e4, 1e4]]).reshape(1, 2, 1, 1), torch.tensor([0.5]), torch.zeros(1, 3))
+    assert sigma.min() >= SCALE_MIN * 0.999 and sigma.max() <= SCALE_MAX * 1.001
+
+
+@torch.no_grad()
+def test_the_untrained_model_is_a_transform_codec(model, images):
+    x = images[0]
+    psnr = []
+    for t in (0.0, 0.5, 1.0):
+        coded = model(x, torch.tensor([t]))
+        psnr.append(float(-10 * torch.log10((coded.x_hat - x).square().mean())))
+    assert psnr[0] > 20 and psnr == sorted(psnr) and psnr[2] > psnr[0] + 0.3  # few latents cap it
+
+
+def test_forward_equals_sender_and_receiver(model, images):
+    with torch.no_grad():
+        t = torch.tensor([0.6])
+        coded = model(images[1], t)
+        gains = model.gains(t)
+        z_hat, symbols = model.send(images[1], gains)
+        assert torch.equal(coded.z_hat, z_hat) and torch.equal(coded.symbols, symbols)
+        assert torch.allclose(model.receive(z_hat, symbols, gains), coded.x_hat, atol=1e-5)
+
+
+def test_every_trained_parameter_gets_a_gradient(images):
+    torch.manual_seed(0)
+    model = ManifoldCodec(TINY)
+    initialise(model, images)
+    for layer in (model.analysis.leave, model.synthesis.leave):  # zero at first, which stops gradients before them
+        torch.nn.init.uniform_(layer.weight, -0.1, 0.1)
+    torch.nn.init.uniform_(model.hyper_analysis.leave.weight, -3, 3)  # so that z is not all zero
+    x = torch.cat([x[:, :, :128, :128] for x in images])
+    for t in (0.05, 0.5, 0.95):
+        coded = model(x, torch.full((len(x),), t))
+        ((coded.x_hat - x).square().mean() * 1e3 + (coded.y_bits + coded.z_bits).mean()).backward()
+    silent = [n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
+    assert silent == []
+
+
+def test_the_shipped_configuration_is_within_budget():
+    from benchmarks.cost import count_macs
+
+    costs = count_macs(ModelConfig())
+    assert costs["receiver"] <= 12

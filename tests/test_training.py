@@ -1,0 +1,215 @@
+"""Training: deterministic, resumable, spread over processes, exported faithfully."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from codec.runtime import Runtime
+from codec.training import checkpoint
+from codec.training.data import Photos, draw_batch, find_images, random_crop, split_validation
+from codec.training.export import check, export, load_exported
+from codec.training.loop import Trainer, TrainingConfig
+from codec.training.schedule import SpikeGuard, WarmupStableDecay
+from codec.training.tables import gaussian_counts
+from tests.tiny import TINY
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def config(photo_folder, tmp_path):
+    return TrainingConfig(
+        photo_folder, tmp_path / "run", validation=photo_folder, steps=6, batch=2, size=64, warmup=2, model=TINY
+    )
+
+
+def weights(path):
+    return checkpoint.load(path)["model"]
+
+
+def test_schedule():
+    schedule = WarmupStableDecay(1.0, 10, decay_start=100, decay_steps=50)
+    assert schedule(0) == pytest.approx(0.1) and schedule(9) == schedule(100) == 1.0
+    decay = [schedule(s) for s in range(100, 151)]
+    assert decay == sorted(decay, reverse=True) and decay[-1] == 0 and schedule.end == 150
+    assert WarmupStableDecay(1.0, 10)(10**9) == 1.0
+
+
+def test_spikes_are_skipped_and_a_run_of_them_steps_back():
+    guard = SpikeGuard(patience=3)
+    assert all(guard.accepts(1.0, 1.0) for _ in range(5))
+    for bad in ((100.0, 1.0), (float("nan"), 1.0), (1.0, float("inf"))):
+        assert not guard.is_astray()
+        assert not guard.accepts(*bad)
+    assert guard.is_astray() and not guard.is_astray() and guard.skipped == 3
+    assert guard.accepts(1.1, 1.0)
+
+
+def test_crops_depend_on_seed_and_step_alone(photo_folder):
+    photos, draw = Photos(find_images(photo_folder)), {"seed": 1, "rank": 0, "batch": 2, "size": 64}
+    x, t = draw_batch(photos, 5, **draw)
+    draw_batch(photos, 6, **draw)
+    again, t_again = draw_batch(Photos(find_images(photo_folder), cache_bytes=1), 5, **draw)
+    assert torch.equal(x, again) and torch.equal(t, t_again)
+    for other in ({"seed": 2}, {"rank": 1}):
+        assert not torch.equal(x, draw_batch(photos, 5, **{**draw, **other})[0])
+
+
+def test_crops_of_small_pictures_are_mirrored():
+    crop = random_crop(np.full((5, 300, 3), 7, np.uint8), 64, np.random.default_rng(0))
+    assert crop.shape == (64, 64, 3) and (crop == 7).all()
+
+
+def test_validation_split_is_by_name(tmp_path):
+    paths = [tmp_path / f"{i}.png" for i in range(500)]
+    train, held_out = split_validation(paths, every=10)
+    assert 20 < len(held_out) < 90 and not set(train) & set(held_out) and len(train) + len(held_out) == 500
+    assert set(split_validation(paths[::2], every=10)[1]) == set(held_out) & set(paths[::2])
+
+
+def test_resumed_training_equals_uninterrupted(config):
+    Trainer(config).run()
+    whole = weights(config.out / "stable.pt")
+    other = replace(config, out=config.out.with_name("other"))
+    Trainer(replace(other, steps=3)).run()
+    Trainer(other).run()
+    resumed = weights(other.out / "stable.pt")
+    assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+    third = replace(config, out=config.out.with_name("seed"), seed=1)
+    Trainer(third).run()
+    assert not all(torch.equal(whole[k], v) for k, v in weights(third.out / "stable.pt").items())
+
+
+def test_a_decaying_branch_leaves_the_stable_run_alone(config):
+    Trainer(config).run()
+    before = (config.out / "stable.pt").read_bytes()
+    Trainer(replace(config, decay_steps=4)).run()
+    assert (config.out / "stable.pt").read_bytes() == before
+    state = checkpoint.load(config.out / "decay.pt")
+    assert state["step"] == 10 and state["decay_start"] == 6
+    with (config.out / "train-decay.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert int(rows[-1]["step"]) == 10 and float(rows[-1]["learning_rate"]) < config.learning_rate
+
+
+def test_training_lowers_the_objective(photo_folder, tmp_path):
+    config = TrainingConfig(
+        photo_folder, tmp_path, validation=photo_folder, steps=150, batch=2, size=64, warmup=20, model=TINY
+    )
+    Trainer(config).run()
+    with (tmp_path / "train-stable.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert len(losses) == 3 and losses[-1] < losses[0]
+
+
+def test_a_killed_run_goes_on_where_its_checkpoint_is(config, tmp_path):
+    """SIGTERM saves; SIGKILL loses at most what came after the last checkpoint; neither spoils a file."""
+    args = ["--data", str(config.data), "--out", str(tmp_path / "killed"), "--batch", "1", "--size", "64"]
+    command = [sys.executable, "-W", "ignore", "-m", "codec.cli", "train", "--threads", "1", *args]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    log = tmp_path / "killed" / "train-stable.csv"
+    process = subprocess.Popen([*command, "--steps", "100000"], env=environment)
+    deadline = time.monotonic() + 240
+    while not log.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 0
+    step = checkpoint.load(tmp_path / "killed" / "stable.pt")["step"]
+    assert step >= 50
+    process = subprocess.Popen([*command, "--steps", "100000"], env=environment)
+    time.sleep(12)
+    process.kill()
+    process.wait()
+    assert checkpoint.load(tmp_path / "killed" / "stable.pt")["step"] == step
+
+
+def test_two_processes_average_their_gradients(config, tmp_path):
+    """Two processes with one crop each end with the same weights, which are not those of one process."""
+    script = ROOT / "tests" / "distributed_run.py"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29611"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, str(script), str(config.data), str(tmp_path)], env=environment, check=True, timeout=300)
+    first, second = ((tmp_path / f"rank{rank}.sha256").read_text() for rank in (0, 1))
+    assert first == second and len(first) == 64
+    subprocess.run(
+        [sys.executable, str(script), str(config.data), str(tmp_path / "alone")],
+        env=environment,
+        check=True,
+        timeout=300,
+    )
+    assert (tmp_path / "alone" / "rank0.sha256").read_text() != first
+
+
+def test_gaussian_tables():
+    for sigma in (0.11, 0.5, 3.0, 256.0):
+        limit, counts = gaussian_counts(sigma)
+        values = np.arange(-limit, limit + 1)
+        assert len(counts) == 2 * limit + 2
+        variance = (counts[:-1] / 2**24 * values**2).sum()
+        expected = sigma**2 + 1 / 12 if sigma > 0.4 else 0.0
+        assert variance == pytest.approx(expected, rel=0.03, abs=1e-4)
+
+
+@pytest.fixture
+def exported(config, tmp_path):
+    Trainer(config).run()
+    model = checkpoint.load_model(config.out / "stable.pt")
+    return model, export(model, tmp_path / "model")
+
+
+def test_export_gives_the_same_symbols(exported):
+    model, folder = exported
+    runtime = Runtime(folder)
+    check(model, runtime)
+    model.gains.log_gain.deviation.data += 0.05
+    with pytest.raises(RuntimeError, match="symbols differ"):
+        check(model, runtime)
+
+
+def test_one_more_way_to_the_same_integers(exported):
+    """The scale indices of torch and of the tables, for the z that the exported sender gives."""
+    from codec.training.tables import build_tables
+
+    model, folder = exported
+    runtime = Runtime(folder)
+    z_hat, _ = runtime.send(np.random.default_rng(0).random((1, 3, 128, 128), np.float32), 200)
+    z = z_hat[0].astype(np.int32)
+    np.testing.assert_array_equal(build_tables(model).scale_index(z, 200), runtime.tables.scale_index(z, 200))
+
+
+def test_fine_tuning_starts_from_exported_weights(exported, config, tmp_path):
+    model, folder = exported
+    loaded = load_exported(folder)
+    for name, parameter in model.named_parameters():
+        assert torch.equal(dict(loaded.named_parameters())[name], parameter), name
+    tuned = replace(config, out=tmp_path / "tuned", start_from=folder, steps=1, learning_rate=1e-9)
+    Trainer(tuned).run()
+    after = weights(tuned.out / "stable.pt")
+    assert torch.allclose(after["analysis.stem.weight"], model.analysis.stem.weight, atol=1e-6)
+
+
+def test_a_failed_export_leaves_the_old_model(exported, monkeypatch):
+    import codec.training.export as module
+
+    model, folder = exported
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+
+    def fail(*_):
+        raise RuntimeError("symbols differ")
+
+    monkeypatch.setattr(module, "check", fail)
+    with pytest.raises(RuntimeError):
+        export(model, folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".export")] == []

@@ -1,0 +1,18 @@
+"""A model small enough to train and export within a test."""
+
+from codec.model.network import ModelConfig
+
+TINY = ModelConfig(
+    latents=24,
+    hyper_latents=6,
+    analysis_width=32,
+    analysis_depth=1,
+    hyper_width=16,
+    hyper_coarse_width=16,
+    feature_width=8,
+    context_width=16,
+    synthesis_width=16,
+    synthesis_depth=1,
+    fine_width=8,
+    fine_depth=1,
+)
