@@ -112,13 +112,24 @@ def test_forward_equals_sender_and_receiver(model, images):
         assert torch.allclose(model.receive(z_hat, symbols, gains), coded.x_hat, atol=1e-5)
 
 
+@torch.no_grad()
+def test_z_starts_alive(images):
+    """If all of z rounds to zero at first it stays so for thousands of steps, and no scale adapts."""
+    torch.manual_seed(0)
+    full = ManifoldCodec(ModelConfig())
+    initialise(full, images)
+    for x in images:
+        used = (full.eval()(x, torch.tensor([0.5])).z_hat != 0).float().mean()
+        assert 0.1 < used < 0.9
+
+
 def test_every_trained_parameter_gets_a_gradient(images):
     torch.manual_seed(0)
     model = ManifoldCodec(TINY)
     initialise(model, images)
     for layer in (model.analysis.leave, model.synthesis.leave):  # zero at first, which stops gradients before them
         torch.nn.init.uniform_(layer.weight, -0.1, 0.1)
-    torch.nn.init.uniform_(model.hyper_analysis.leave.weight, -3, 3)  # so that z is not all zero
+    torch.nn.init.uniform_(model.hyper_analysis.leave.weight, -9, 9)  # few channels: z could be all zero
     x = torch.cat([x[:, :, :128, :128] for x in images])
     for t in (0.05, 0.5, 0.95):
         coded = model(x, torch.full((len(x),), t))

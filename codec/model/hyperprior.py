@@ -19,30 +19,38 @@ from torch import Tensor, nn
 from codec.model.blocks import Block, Pointwise, modulate
 from codec.model.gains import KNOTS, QualityKnots
 
+GAIN = 3.0
+"""Initial scale of the hyper-encoder's layers, against what its activations take away: z starts near unit variance."""
 HYPER = 4
 """Side, in latent positions, of one position of z."""
 
 
 class HyperAnalysis(nn.Module):
-    """Map y at 1/16 to z at 1/64. Starts near zero, so that z has to earn its bits."""
+    """Map y at 1/16 to z at 1/64.
+
+    Scales follow magnitudes, so it sees the logarithms of magnitudes beside the values. It starts
+    with about half of z not zero: where all of z rounds to zero, nothing downstream has a gradient,
+    and the prior keeps it there.
+    """
 
     scale: Tensor
 
     def __init__(self, latents: int, width: int, coarse_width: int, hyper_latents: int) -> None:
         super().__init__()
         self.register_buffer("scale", torch.ones(latents))
-        self.enter = Pointwise(latents, width, bias=True)
+        self.enter = Pointwise(2 * latents, width, bias=True, gain=GAIN)
         self.depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)
-        self.reduce = Pointwise(width, width // 2, bias=True)
-        self.coarse = Pointwise(width // 2 * HYPER**2, coarse_width, bias=True)
+        self.reduce = Pointwise(width, width // 2, bias=True, gain=GAIN)
+        self.coarse = Pointwise(width // 2 * HYPER**2, coarse_width, bias=True, gain=GAIN)
         self.block = Block(coarse_width)
-        self.leave = Pointwise(coarse_width, hyper_latents, gain=0.1)
+        self.leave = Pointwise(coarse_width, hyper_latents, gain=GAIN)
 
     def forward(self, y: Tensor, film: Tensor) -> Tensor:
         """Map y, float (N, latents, h, w), to z, float (N, hyper_latents, h / 4, w / 4)."""
-        h = F.silu(
-            self.reduce(F.silu(self.depthwise(F.silu(modulate(self.enter(y / self.scale[:, None, None]), film)))))
-        )
+        values = y / self.scale[:, None, None]
+        seen = torch.cat([values, torch.log1p(4 * values.abs())], dim=1)
+        h = F.silu(self.depthwise(F.silu(modulate(self.enter(seen), film))))
+        h = F.silu(self.reduce(h))
         return self.leave(self.block(self.coarse(F.pixel_unshuffle(h, HYPER))))
 
 
@@ -112,7 +120,7 @@ class ScaleIndex(nn.Module):
         self.latents = latents
         # One unit of the parameter is 8 steps of index, which sets its speed under Adam.
         self.unit = 8.0
-        self.weight = nn.Parameter(torch.randn(latents * HYPER**2, hyper_latents) * 0.25)
+        self.weight = nn.Parameter(torch.randn(latents * HYPER**2, hyper_latents) * 0.03)
         self.log_scale = QualityKnots(torch.zeros(KNOTS, latents), reach=6.0)
         # A plain clamp would leave an index that fell below zero without a way back.
         self.lowest = LowerBound(0.0)
