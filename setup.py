@@ -34,7 +34,7 @@ setup(
             "tqdm>=4.66",
         ],
         "bench": ["bjontegaard>=1.3", "matplotlib>=3.8"],
-        "test": ["pytest>=8", "hypothesis>=6.100", "scikit-image>=0.24", "ruff>=0.9", "mypy>=1.14"],
+        "test": ["pytest>=8", "hypothesis>=6.100", "scikit-image>=0.24", "ruff==0.17.6", "mypy==2.4.1"],
     },
     entry_points={"console_scripts": ["codec=codec.cli:main"]},
 )
