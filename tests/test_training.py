@@ -19,7 +19,7 @@ from codec.runtime import Runtime
 from codec.training import checkpoint
 from codec.training.data import Photos, draw_batch, find_images, random_crop, split_validation
 from codec.training.export import check, export, load_exported
-from codec.training.loop import Trainer, TrainingConfig
+from codec.training.loop import Trainer, TrainingConfig, warm_average
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
 from codec.training.tables import gaussian_counts
 from tests.tiny import TINY
@@ -54,6 +54,14 @@ def test_spikes_are_skipped_and_a_run_of_them_steps_back():
         assert not guard.accepts(*bad)
     assert guard.is_astray() and not guard.is_astray() and guard.skipped == 3
     assert guard.accepts(1.1, 1.0)
+
+
+def test_the_running_average_forgets_its_start():
+    update, average = warm_average(0.999), torch.zeros(())
+    for count in range(1, 1000):
+        average = update(average, torch.ones(()), count)
+    assert 0.999 < average <= 1
+    assert update(torch.zeros(()), torch.ones(()), 10**6) == pytest.approx(0.001)
 
 
 def test_crops_depend_on_seed_and_step_alone(photo_folder):

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -19,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from codec.model.network import ManifoldCodec, ModelConfig
@@ -87,6 +88,24 @@ def has_native_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
+def warm_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential running average that forgets its start: without this, a thousand steps at 0.999 still
+    hold a third of the initial weights.
+
+    Args:
+        decay: of the average once it is warm.
+
+    Returns:
+        Callable: as :class:`AveragedModel` takes it.
+    """
+
+    def update(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        warm = min(decay, (1 + int(count)) / (10 + int(count)))
+        return average.lerp(current, 1 - warm)
+
+    return update
+
+
 class Objective(nn.Module):
     """The model together with its loss, so that one forward pass can be spread over processes."""
 
@@ -145,7 +164,7 @@ class Trainer:
         self.model = ManifoldCodec(ModelConfig(**state["config"]) if state else config.model)
         if state is None:
             self._initialise_weights()
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.average))
+        self.average = AveragedModel(self.model, avg_fn=warm_average(config.average))
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.model, config.linear_rate),
             lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True,
