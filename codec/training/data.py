@@ -124,13 +124,17 @@ def to_tensor(batch: list[NDArray[np.uint8]]) -> Tensor:
 def draw_batch(photos: Photos, step: int, *, seed: int, rank: int, batch: int, size: int) -> tuple[Tensor, Tensor]:
     """The batch of one step, the same whenever and wherever it is drawn.
 
+    The qualities are stratified: each crop of the batch draws its own from another part of the range,
+    in random order, so that every step sees low and high rates and its gradient varies less.
+
     Returns:
         tuple[Tensor, Tensor]: x, float32 (N, 3, size, size), and the qualities t, float32 (N,).
     """
     rng = np.random.default_rng((seed, rank, step))
     chosen = rng.choice(len(photos), size=batch, p=photos.weights)
     crops = [random_crop(photos[int(i)], size, rng) for i in chosen]
-    return to_tensor(crops), torch.from_numpy(rng.random(batch, dtype=np.float32))
+    t = (rng.permutation(batch).astype(np.float32) + rng.random(batch, dtype=np.float32)) / np.float32(batch)
+    return to_tensor(crops), torch.from_numpy(t)
 
 
 def validation_crops(paths: list[Path], size: int = 384) -> Iterator[Tensor]:
