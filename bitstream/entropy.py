@@ -26,16 +26,14 @@ Y_BOUND = 1 << 28
 _HALF = 16
 
 _Ints = NDArray[np.int32]
-_Groups = list[tuple[Any, NDArray[np.intp]]]
 
 
-def _groups_by_table(index: NDArray[np.uint8], tables: Tables) -> _Groups:
-    """Positions of each table's symbols, in raster order, tables ascending."""
+def _groups_by_table(index: NDArray[np.uint8], tables: Tables) -> list[tuple[int, NDArray[np.intp]]]:
+    """Each table in use and the positions of its symbols, in raster order; tables ascending."""
     flat = index.ravel()
     order = np.argsort(flat, kind="stable")
     ends = np.cumsum(np.bincount(flat, minlength=len(tables.y_limits)))
-    parts = np.split(order, ends[:-1])
-    return [(model, part) for model, part in zip(tables.y_models, parts, strict=True) if len(part)]
+    return [(table, part) for table, part in enumerate(np.split(order, ends[:-1])) if len(part)]
 
 
 def _fold(values: NDArray[np.int64], limits: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -115,8 +113,8 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
         _push_escapes(coder, values[escaped], limits[escaped])
         slots = np.where(escaped, 2 * limits + 1, values + limits).astype(np.int32)
         if values is y_flat:
-            for model, positions in reversed(_groups_by_table(index, tables)):
-                coder.encode_reverse(slots[positions], model)
+            for table, positions in reversed(_groups_by_table(index, tables)):
+                coder.encode_reverse(slots[positions], tables.y_models[table])
         else:
             for model, row in zip(tables.z_models(quality_index)[::-1], slots.reshape(len(z), -1)[::-1], strict=True):
                 coder.encode_reverse(np.ascontiguousarray(row), model)
@@ -154,14 +152,19 @@ def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, pa
     z_symbols = z.astype(np.int32).reshape(-1, rows, columns)
 
     index = tables.scale_index(z_symbols, quality_index)
-    limits = tables.y_limits.astype(np.int64)[index.ravel()]
-    slots = np.empty(index.size, np.int64)
-    for model, positions in _groups_by_table(index, tables):
-        slots[positions] = coder.decode(model, len(positions))
-    y = slots - limits
-    escaped = y > limits
-    y[escaped] = _pop_escapes(coder, limits[escaped])
-    _check_bound("y", y, Y_BOUND)
+    limits = tables.y_limits
+    y = np.empty(index.size, np.int32)
+    escapes = []
+    for table, positions in _groups_by_table(index, tables):
+        slots = coder.decode(tables.y_models[table], len(positions))
+        y[positions] = slots - limits[table]
+        if int(slots.max()) > 2 * limits[table]:
+            escapes.append(positions[slots > 2 * limits[table]])
+    if escapes:
+        escaped = np.sort(np.concatenate(escapes))
+        values = _pop_escapes(coder, limits[index.ravel()[escaped]].astype(np.int64))
+        _check_bound("y", values, Y_BOUND)
+        y[escaped] = values
     if not coder.is_empty():
         raise CorruptError("chunk: bits left over after the last symbol")
-    return z_symbols, y.astype(np.int32).reshape(-1, HYPER * rows, HYPER * columns)
+    return z_symbols, y.reshape(-1, HYPER * rows, HYPER * columns)

@@ -121,15 +121,12 @@ class Tables:
         """Entropy coder's model of each channel of z."""
         return [model_of(counts) for counts in self.z_counts[self.bank(quality_index)].astype(np.int64)]
 
-    @cached_property
-    def _weight_float(self) -> NDArray[np.float64]:
-        return self.weight.astype(np.float64)
-
     def scale_index(self, z: NDArray[np.int32], quality_index: int) -> NDArray[np.uint8]:
         """Which table codes each symbol of y.
 
-        A float64 product: with |z| <= 2 ** 20 and int8 weights every partial sum is an integer below
-        2 ** 53, so the result is exact whatever the order of summation.
+        A product in floats, wide enough that every partial sum is an integer they hold: float64 for
+        |z| <= 2 ** 20 and int8 weights, float32 for the |z| of real pictures. So the result is exact
+        whatever the order of summation.
 
         Args:
             z: int32 (channels of z, h, w), |z| at most 2 ** 20.
@@ -139,9 +136,14 @@ class Tables:
             NDArray[np.uint8]: (channels of y, 4 h, 4 w).
         """
         channels, h, w = z.shape
-        product = (self._weight_float @ z.reshape(channels, h * w).astype(np.float64)).astype(np.int64)
-        product = product.reshape(self.latents, HYPER, HYPER, h, w).transpose(0, 3, 1, 4, 2)
-        product = product.reshape(self.latents, HYPER * h, HYPER * w)
-        shifted = (product + self.bias[quality_index].astype(np.int64)[:, None, None]) >> self.shift
-        index: NDArray[np.uint8] = np.clip(shifted, 0, len(self.y_limits) - 1).astype(np.uint8)
-        return index
+        largest = 128 * channels * max(int(np.abs(z).max(initial=0)), 1) + int(np.abs(self.bias[quality_index]).max())
+        exact = np.float32 if largest < 1 << 24 else np.float64
+        index = self.weight.astype(exact) @ z.reshape(channels, h * w).astype(exact)
+        index = index.reshape(self.latents, HYPER**2, h * w)
+        index += self.bias[quality_index].astype(exact)[:, None, None]
+        index *= 0.5**self.shift  # exact: a power of two
+        np.clip(index, 0, len(self.y_limits) - 1, out=index)
+        # Towards zero, which is down now; and before the transposition, which then moves fewer bytes.
+        small: NDArray[np.uint8] = index.astype(np.uint8)
+        by_cell = small.reshape(self.latents, HYPER, HYPER, h, w).transpose(0, 3, 1, 4, 2)
+        return np.ascontiguousarray(by_cell).reshape(self.latents, HYPER * h, HYPER * w)

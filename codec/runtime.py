@@ -79,6 +79,8 @@ class Runtime:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = self.threads
                 options.log_severity_level = 3
+                # Threads that spin on after the networks are done would slow the entropy coder beside them.
+                options.add_session_config_entry("session.force_spinning_stop", "1")
                 self._sessions[graph] = onnxruntime.InferenceSession(
                     str(self.folder / graph), options, providers=["CPUExecutionProvider"]
                 )

@@ -117,7 +117,11 @@ def synthesise(
         )
         target = pixels[v.kept(CELL), h.kept(CELL)]
         part = x_hat[0, :, v.inside(CELL), h.inside(CELL)][:, : target.shape[0], : target.shape[1]]
-        # A hostile file can drive the networks out of the range of floats; any pixel is as good then.
-        part = np.nan_to_num(part, nan=0.0, posinf=1.0, neginf=0.0)
-        target[...] = np.rint(np.clip(part, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+        # A hostile file can drive the networks out of the range of floats. Any pixel is as good then, and
+        # these two, other than clip, turn what is not a number into one.
+        part = np.fmin(np.fmax(part, 0), 1)
+        part *= 255
+        np.rint(part, out=part)
+        for component in range(3):  # one transposed copy of all three is several times slower
+            target[:, :, component] = part[component]
     return pixels

@@ -28,9 +28,9 @@ def checkerboard(y: Tensor) -> Tensor:
     Returns:
         Tensor: float (1, C, h, w) of zeros and ones.
     """
-    c, h, w = (torch.arange(n, device=y.device) for n in y.shape[1:])
-    parity = (c[:, None, None] + h[None, :, None] + w[None, None, :]) % 2
-    return (1 - parity)[None].to(y.dtype)
+    # As a product of signs, so that a deployed graph works on whole maps only once.
+    c, h, w = ((1 - 2 * (torch.arange(n, device=y.device) % 2)).to(y.dtype) for n in y.shape[1:])
+    return 0.5 * (1 + c[:, None, None] * (h[:, None] * w))[None]
 
 
 class Context(nn.Module):
