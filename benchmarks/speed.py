@@ -19,15 +19,28 @@ from codec.imaging import to_pixels
 from codec.training.data import to_tensor
 
 
-def median_seconds(run: Callable[[], object], runs: int) -> float:
-    """Median of several runs after one that does not count."""
-    run()
-    times = []
-    for _ in range(runs):
+def paired_seconds(ours: Callable[[], object], theirs: Callable[[], object], runs: int) -> tuple[float, float, float]:
+    """Time two functions in turn, after one run each that does not count.
+
+    Args:
+        ours: what is judged.
+        theirs: what it is compared with.
+        runs: counted runs of each.
+
+    Returns:
+        tuple[float, float, float]: median seconds of both, and the median over pairs of theirs / ours, which holds
+        where the machine's speed drifts.
+    """
+    times: list[tuple[float, float]] = []
+    for _ in range(runs + 1):
         start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        ours()
+        middle = time.perf_counter()
+        theirs()
+        times.append((middle - start, time.perf_counter() - middle))
+    mine, peers = zip(*times[1:], strict=True)
+    ratio = statistics.median(b / a for a, b in times[1:])
+    return statistics.median(mine), statistics.median(peers), ratio
 
 
 @click.command()
@@ -42,19 +55,24 @@ def main(image: Path, threads: int, runs: int, quality: float) -> None:
     height, width = (n // 64 * 64 for n in pixels.shape[:2])
     pixels = pixels[:height, :width]
     data = codec.compress(pixels, quality=quality, threads=threads)
-    ours = median_seconds(lambda: codec.decompress(data, threads=threads), runs)
-    encode = median_seconds(lambda: codec.compress(pixels, quality=quality, threads=threads), runs)
     torch.manual_seed(0)
     peer = mbt2018_mean(quality=4, pretrained=False).eval()
     peer.update()
+    x = to_tensor([pixels])
     with torch.no_grad():
-        coded = peer.compress(to_tensor([pixels]))
-        theirs = median_seconds(lambda: peer.decompress(coded["strings"], coded["shape"]), runs)
-        their_encode = median_seconds(lambda: peer.compress(to_tensor([pixels])), runs)
+        coded = peer.compress(x)
+        encode = paired_seconds(
+            lambda: codec.compress(pixels, quality=quality, threads=threads), lambda: peer.compress(x), runs
+        )
+        decode = paired_seconds(
+            lambda: codec.decompress(data, threads=threads),
+            lambda: peer.decompress(coded["strings"], coded["shape"]),
+            runs,
+        )
     print(f"{width} x {height}, {threads} threads, median of {runs}, seconds")
-    print(f"lmc           encode {encode:.3f}  decode {ours:.3f}")
-    print(f"mbt2018_mean  encode {their_encode:.3f}  decode {theirs:.3f}")
-    print(f"ratio         encode {their_encode / encode:.1f}  decode {theirs / ours:.1f}")
+    print(f"lmc           encode {encode[0]:.3f}  decode {decode[0]:.3f}")
+    print(f"mbt2018_mean  encode {encode[1]:.3f}  decode {decode[1]:.3f}")
+    print(f"ratio         encode {encode[2]:.1f}  decode {decode[2]:.1f}")
 
 
 if __name__ == "__main__":
