@@ -1,31 +1,33 @@
-"""Multiplications a pixel and parameters, by part: ``python -m benchmarks.cost`` (extra ``[train]``)."""
+"""Multiplications a pixel and parameters, by part: ``python -m benchmarks cost`` (extra ``[train]``)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-from codec.model.network import ManifoldCodec, ModelConfig
+import click
 
 SIDE = 256
 
 
-def count_macs(config: ModelConfig) -> dict[str, float]:
+def count_macs(config: Any = None) -> dict[str, float]:
     """Thousands of multiply-accumulates a pixel of sender, receiver, and the receiver's parts.
 
     Counted by running the networks under torch's own counter, so nothing is forgotten but additions
     and point-wise functions.
 
     Args:
-        config: sizes of the model.
+        config: sizes of the model, a ``ModelConfig``; None is the default.
 
     Returns:
         dict[str, float]: kMAC/pixel by name.
     """
-    model = ManifoldCodec(config).eval()
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from codec.model.network import ManifoldCodec, ModelConfig
+
+    model = ManifoldCodec(config or ModelConfig()).eval()
     x, t = torch.zeros(1, 3, SIDE, SIDE), torch.tensor([0.5])
 
     def kmac_per_pixel(run: Callable[[], Any]) -> float:
@@ -47,13 +49,19 @@ def count_macs(config: ModelConfig) -> dict[str, float]:
     return {**costs, "receiver.context": rest}
 
 
-def main() -> None:
-    """Print the cost of model v1."""
-    for name, kmac in count_macs(ModelConfig()).items():
-        print(f"{name:26s} {kmac:6.2f} kMAC/pixel")
+def count_parameters() -> dict[str, int]:
+    """Parameters of the model by part, and in all."""
+    from codec.model.network import ManifoldCodec
+
     model = ManifoldCodec()
-    print(f"{'parameters':26s} {sum(p.numel() for p in model.parameters()) / 1e6:6.2f} M")
+    parts = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}
+    return {**{name: count for name, count in parts.items() if count}, "all": sum(parts.values())}
 
 
-if __name__ == "__main__":
-    main()
+@click.command()
+def main() -> None:
+    """Print multiplications a pixel and parameters of the model, by part (extra [train])."""
+    for name, kmac in count_macs().items():
+        click.echo(f"{name:26s} {kmac:6.2f} kMAC/pixel")
+    for name, count in count_parameters().items():
+        click.echo(f"{name:26s} {count / 1e6:6.2f} M parameters")

@@ -1,22 +1,23 @@
-"""Decoding time against a research codec in the same run: ``python -m benchmarks.speed`` (extra ``[train]``).
-
-The peer is CompressAI's ``mbt2018_mean(quality=4)`` with random weights, its entropy coding included.
-"""
+"""Time and memory by image size, beside peers in the same run: ``python -m benchmarks speed IMAGE``."""
 
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import click
-import torch
-from compressai.zoo import mbt2018_mean
+import numpy as np
+from PIL import Image
 
-import codec
-from codec.imaging import to_pixels
-from codec.training.data import to_tensor
+from benchmarks.codecs import CODECS, Codec
+from benchmarks.codecs.neural import ARCHITECTURES, CompressAi
+from benchmarks.measure import read_pixels
+from benchmarks.metrics import Pixels
 
 
 def paired_seconds(ours: Callable[[], object], theirs: Callable[[], object], runs: int) -> tuple[float, float, float]:
@@ -43,36 +44,91 @@ def paired_seconds(ours: Callable[[], object], theirs: Callable[[], object], run
     return statistics.median(mine), statistics.median(peers), ratio
 
 
+def resized(pixels: Pixels, megapixels: float) -> Pixels:
+    """A picture of a size: the middle of a larger one, or a smaller one continued by its mirror image."""
+    height, width = pixels.shape[:2]
+    factor = (megapixels * 1e6 / (height * width)) ** 0.5
+    rows, columns = max(1, round(height * factor)), max(1, round(width * factor))
+    pad = [(0, max(0, rows - height)), (0, max(0, columns - width)), (0, 0)]
+    whole = np.pad(pixels, pad, mode="symmetric")
+    top, left = (whole.shape[0] - rows) // 2, (whole.shape[1] - columns) // 2
+    return np.ascontiguousarray(whole[top : top + rows, left : left + columns])
+
+
+def process_figures(arguments: list[str]) -> tuple[float, float]:
+    """Wall seconds and peak megabytes of a whole ``codec`` process."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "benchmarks.memory", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return time.perf_counter() - start, float(done.stdout.split()[-1])
+
+
+def known_peers(names: str) -> list[Codec]:
+    """Codecs of a comma-separated list, CompressAI's architectures among them."""
+    peers: list[Codec] = []
+    for name in names.split(","):
+        if name in CODECS:
+            peers.append(CODECS[name])
+        elif name in ARCHITECTURES:
+            peers.append(CompressAi(name))
+        else:
+            raise click.UsageError(f"unknown peer {name!r}; known are {', '.join([*CODECS, *ARCHITECTURES])}")
+    return peers
+
+
+def _middle(codec: Codec) -> float:
+    return codec.qualities[len(codec.qualities) // 2]
+
+
 @click.command()
-@click.argument("image", type=click.Path(path_type=Path, exists=True))
-@click.option("--threads", type=int, default=2, show_default=True)
-@click.option("--runs", type=int, default=7, show_default=True)
-@click.option("--quality", type=float, default=50.0, show_default=True, help="Of ours.")
-def main(image: Path, threads: int, runs: int, quality: float) -> None:
-    """Time encoding and decoding of IMAGE, warm."""
-    torch.set_num_threads(threads)
-    pixels = to_pixels(image)
-    height, width = (n // 64 * 64 for n in pixels.shape[:2])
-    pixels = pixels[:height, :width]
-    data = codec.compress(pixels, quality=quality, threads=threads)
-    torch.manual_seed(0)
-    peer = mbt2018_mean(quality=4, pretrained=False).eval()
-    peer.update()
-    x = to_tensor([pixels])
-    with torch.no_grad():
-        coded = peer.compress(x)
-        encode = paired_seconds(
-            lambda: codec.compress(pixels, quality=quality, threads=threads), lambda: peer.compress(x), runs
+@click.argument("image", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--sizes", default="0.1,0.4,2,12,50", show_default=True, help="Megapixels.")
+@click.option("--threads", "thread_counts", default="2", show_default=True, help="Of each codec, one run a number.")
+@click.option("--peers", default="jpeg,webp,avif,mbt2018-mean", show_default=True)
+@click.option("--peers-up-to", type=float, default=2.0, show_default=True, help="Largest size for peers, megapixels.")
+@click.option("--runs", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--quality", type=click.FloatRange(0, 100), default=50.0, show_default=True, help="Of ours.")
+def main(
+    image: Path, sizes: str, thread_counts: str, peers: str, peers_up_to: float, runs: int, quality: float
+) -> None:
+    """Time encoding and decoding of IMAGE, continued or cut to each size: warm, as whole processes, and its memory."""
+    pixels, ours, others = read_pixels(image), CODECS["lmc"], known_peers(peers)
+    for threads in (int(n) for n in thread_counts.split(",")):
+        click.echo(f"{threads} threads, median of {runs} warm runs; ratio: time of the peer over ours, pair by pair")
+        for size in (float(s) for s in sizes.split(",")):
+            picture = resized(pixels, size)
+            _report_size(picture, size, ours, others if size <= peers_up_to else [], threads, runs, quality)
+
+
+def _report_size(
+    picture: Pixels, size: float, ours: Codec, peers: list[Codec], threads: int, runs: int, quality: float
+) -> None:
+    data = ours.encode(picture, quality, threads)
+    label = f"{size:g} MP ({picture.shape[1]} x {picture.shape[0]})"
+    encode, decode, _ = paired_seconds(
+        lambda: ours.encode(picture, quality, threads), lambda: ours.decode(data, threads), runs
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        original, coded, back = (str(Path(folder) / n) for n in ("a.png", "a.lmc", "b.ppm"))
+        Image.fromarray(picture).save(original, compress_level=1)
+        options = ["-f", "--threads", str(threads)]
+        compress = process_figures(["compress", original, coded, "-q", str(quality), *options])
+        decompress = process_figures(["decompress", coded, back, *options])
+    click.echo(f"{label}\n  lmc            encode {encode:8.4f} s  decode {decode:8.4f} s")
+    click.echo(f"  whole process  encode {compress[0]:8.4f} s  decode {decompress[0]:8.4f} s")
+    click.echo(f"  peak memory    encode {compress[1]:8.0f} MB decode {decompress[1]:8.0f} MB")
+    for peer in peers:
+        theirs = peer.encode(picture, _middle(peer), threads)
+        to_encode = paired_seconds(
+            lambda: ours.encode(picture, quality, threads), lambda p=peer: p.encode(picture, _middle(p), threads), runs
+        )  # fmt: skip
+        to_decode = paired_seconds(
+            lambda: ours.decode(data, threads), lambda p=peer, d=theirs: p.decode(d, threads), runs
         )
-        decode = paired_seconds(
-            lambda: codec.decompress(data, threads=threads),
-            lambda: peer.decompress(coded["strings"], coded["shape"]),
-            runs,
+        click.echo(
+            f"  {peer.name:22s} encode {to_encode[1]:8.4f} s (ratio {to_encode[2]:.2f})  "
+            f"decode {to_decode[1]:8.4f} s (ratio {to_decode[2]:.2f})"
         )
-    print(f"{width} x {height}, {threads} threads, median of {runs}, seconds")
-    print(f"lmc           encode {encode[0]:.3f}  decode {decode[0]:.3f}")
-    print(f"mbt2018_mean  encode {encode[1]:.3f}  decode {decode[1]:.3f}")
-    print(f"ratio         encode {encode[2]:.1f}  decode {decode[2]:.1f}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""The benchmark suite's command: ``python -m benchmarks`` (extra ``[bench]``)."""
+
+from __future__ import annotations
+
+import click
+
+from benchmarks.commands import list_codecs, rd, readme
+from benchmarks.cost import main as cost
+from benchmarks.quick import main as quick
+from benchmarks.speed import main as speed
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Rate, distortion, speed, memory and cost of this codec and of those a user would pick instead."""
+
+
+main.add_command(list_codecs, "list")
+main.add_command(rd, "rd")
+main.add_command(readme, "readme")
+main.add_command(quick, "quick")
+main.add_command(speed, "speed")
+main.add_command(cost, "cost")
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")

@@ -1,0 +1,34 @@
+"""Every codec of the benchmarks behind one interface, by name."""
+
+from __future__ import annotations
+
+from benchmarks.codecs.avif import Avif
+from benchmarks.codecs.base import Codec
+from benchmarks.codecs.heic import Heic
+from benchmarks.codecs.jpeg import Jpeg
+from benchmarks.codecs.jpeg2000 import Jpeg2000
+from benchmarks.codecs.jxl import JpegXl
+from benchmarks.codecs.lmc import Lmc
+from benchmarks.codecs.webp import WebP
+
+CODECS: dict[str, Codec] = {
+    codec.name: codec
+    for codec in (
+        Lmc(),
+        Jpeg("jpeg", progressive=True, optimize=True),
+        Jpeg("jpeg-baseline", progressive=False, optimize=False),
+        WebP("webp", method=6),
+        WebP("webp-default", method=4),
+        Avif("avif", speed=6, subsampling="4:4:4"),
+        Avif("avif-420", speed=6, subsampling="4:2:0"),
+        Avif("avif-slow", speed=2, subsampling="4:4:4"),
+        Avif("avif-slow-420", speed=2, subsampling="4:2:0"),
+        JpegXl("jxl", effort=7),
+        Jpeg2000(),
+        Heic("heic", chroma=444),
+        Heic("heic-420", chroma=420),
+    )
+}
+"""All codecs, ours first. A name stands for fixed settings and is never given to others."""
+
+__all__ = ["CODECS", "Codec"]

@@ -1,0 +1,40 @@
+"""AVIF by libavif and its encoder through Pillow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.codecs.base import PillowCodec, pillow_feature
+
+
+class Avif(PillowCodec):
+    """AVIF, 8 bits.
+
+    Args:
+        name: of these settings.
+        speed: 0 (slowest) to 10.
+        subsampling: of chroma, as Pillow names it.
+    """
+
+    format = "AVIF"
+    qualities = (10, 20, 32, 45, 58, 70, 82, 92)
+    quality_range = (0, 100)
+
+    def __init__(self, name: str, speed: int, subsampling: str) -> None:
+        self.name, self.speed, self.subsampling = name, speed, subsampling
+
+    @property
+    def settings(self) -> str:
+        return f"{self.subsampling}, speed {self.speed}"
+
+    @property
+    def version(self) -> str:
+        return pillow_feature("avif")
+
+    def options(self, quality: float, threads: int) -> dict[str, Any]:
+        return {
+            "quality": round(quality),
+            "speed": self.speed,
+            "subsampling": self.subsampling,
+            "max_threads": threads,
+        }

@@ -1,0 +1,113 @@
+"""The commands that list codecs, run rate-distortion measurements and put their results into the README."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from benchmarks.codecs import CODECS
+
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+ROOT = Path(__file__).parent.parent
+COMMITTED = Path(__file__).parent / "results" / "results.json"
+
+
+@click.command()
+def list_codecs() -> None:
+    """Name codecs with their versions, settings and qualities."""
+    for codec in CODECS.values():
+        try:
+            version = codec.version
+        except ImportError as error:
+            version = f"not installed: {error}"
+        qualities = ", ".join(f"{q:g}" for q in codec.qualities)
+        click.echo(f"{codec.name:14s} {version}\n{'':14s} {codec.settings}; qualities {qualities}")
+
+
+@click.command()
+@click.option("--images", type=_FOLDER, required=True, help="Folder of pictures.")
+@click.option("--codecs", "names", default="lmc,jpeg,webp,avif,avif-slow,jxl,jpeg2000,heic", show_default=True,
+              help="Names from 'list', or 'all'; ours first.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for everything; "
+              "points it already holds are not measured again.")  # fmt: skip
+@click.option("--anchors", type=_FOLDER, help="Folder of published curves, for plots and table.")
+@click.option("--anchor", "against", multiple=True, help="What BD-rates are against, a codec or a published curve; may "
+              "be given again.  [default: vtm and avif, those at hand, else the last codec]")  # fmt: skip
+@click.option("--most", type=click.IntRange(1), help="No more than this many pictures.")
+@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Timed runs of each step.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each codec.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes side by side.")
+@click.option("--visual", type=click.IntRange(0), default=6, show_default=True, help="Pictures to compare by eye.")
+@click.option("--rates", default="0.15,0.3,0.6", show_default=True, help="Bits per pixel to compare them at.")
+def rd(
+    images: Path,
+    names: str,
+    out: Path,
+    anchors: Path | None,
+    against: tuple[str, ...],
+    most: int | None,
+    repeats: int,
+    threads: int,
+    jobs: int,
+    visual: int,
+    rates: str,
+) -> None:
+    """Measure codecs on pictures: OUT gets results.json, curves, points.csv, plots and report.html."""
+    from benchmarks.anchors import read_anchors
+    from benchmarks.measure import codec_megabytes
+    from benchmarks.plots import draw_all
+    from benchmarks.rd import find_pictures, run
+    from benchmarks.report import render
+    from benchmarks.results import collect, known_codecs, write
+    from benchmarks.rows import RowStore
+    from benchmarks.visual import scenes
+
+    try:
+        codecs = known_codecs(names)
+        targets = [float(rate) for rate in rates.split(",")]
+        pictures = find_pictures(images)[:most]
+        published = read_anchors(anchors) if anchors else {}
+    except (OSError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+    at_hand = {*codecs, *published}
+    against = against or tuple(n for n in ("vtm", "avif") if n in at_hand) or (codecs[-1],)
+    if not at_hand.issuperset(against):
+        raise click.UsageError(
+            f"--anchor: of {', '.join(against)}, each must be a codec of this run or a published curve"
+        )
+    rows = run(pictures, codecs, RowStore(out / "rows.jsonl"), repeats=repeats, threads=threads, jobs=jobs)
+    megabytes = {
+        name: codec_megabytes(name, pictures[0], threads) for name in tqdm(codecs, desc="memory", disable=None)
+    }
+    results = collect(rows, published, list(against), megabytes)
+    write(results, rows, out)
+    plots = list(draw_all(results, out / "plots"))
+    spread = pictures[:: max(1, len(pictures) // visual)][:visual] if visual else []
+    looked_at = scenes(spread, codecs, targets, threads) if spread else []
+    (out / "report.html").write_text(render(results, plots, looked_at), encoding="utf-8")
+    for anchor, table in results["bd_rate"].items():
+        click.echo(f"BD-rate against {anchor}, PSNR-RGB")
+        for row in table:
+            if figures := row["bd_rate"].get("psnr-rgb"):
+                span = f"{figures['low']:.1f} to {figures['high']:.1f} dB"
+                click.echo(f"  {row['name']:52s} {figures['percent']:+7.1f}%  {span}")
+    click.echo(f"everything else in {out / 'report.html'}")
+
+
+@click.command()
+@click.option("--results", type=click.Path(path_type=Path, dir_okay=False), default=COMMITTED, help="[default: ours]")
+@click.option("--check", is_flag=True, help="Change nothing; fail if the README differs.")
+def readme(results: Path, check: bool) -> None:
+    """Write the README's results section from results.json."""
+    from benchmarks.readme import with_results
+
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    new = with_results(text, json.loads(results.read_text(encoding="utf-8")))
+    if check and new != text:
+        raise click.ClickException("README.md: its results are not those of results.json")
+    if new != text:
+        path.write_text(new, encoding="utf-8")

@@ -1,0 +1,105 @@
+"""Measure one codec on one picture, and the memory it takes in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.codecs import CODECS
+from benchmarks.memory import peak_megabytes
+from benchmarks.metrics import Pixels, measure
+from benchmarks.rows import Row
+
+_T = TypeVar("_T")
+
+
+def read_pixels(path: Path) -> Pixels:
+    """RGB pixels of a picture, uint8 (H, W, 3)."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def digest_of(pixels: Pixels) -> str:
+    """Short hash of a picture's size and pixels."""
+    return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
+
+
+def timed(run: Callable[[], _T], repeats: int) -> tuple[_T, float]:
+    """Result of a function and the median seconds it takes."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = run()
+        seconds.append(time.perf_counter() - start)
+    return result, statistics.median(seconds)
+
+
+def measure_image(codec_name: str, path: Path, qualities: list[float], repeats: int, threads: int) -> Iterator[Row]:
+    """Measure a codec on a picture; what fails becomes a row with an error.
+
+    Args:
+        codec_name: in :data:`CODECS`.
+        path: the picture.
+        qualities: settings to measure.
+        repeats: timed runs of encoding and of decoding, after one that is not counted.
+        threads: for the codec.
+
+    Yields:
+        Row: one a quality, in order.
+    """
+    codec, pixels = CODECS[codec_name], read_pixels(path)
+    digest, identity = digest_of(pixels), codec.identity
+    warm = False
+    for quality in qualities:
+        common = (codec.name, identity, path.name, digest, pixels.shape[1], pixels.shape[0], quality)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if not warm:
+                    codec.decode(codec.encode(pixels, quality, threads), threads)
+                    warm = True
+                data, encode_s = timed(lambda q=quality: codec.encode(pixels, q, threads), repeats)  # type: ignore[misc]
+                decoded, decode_s = timed(lambda d=data: codec.decode(d, threads), repeats)  # type: ignore[misc]
+                metrics = measure(pixels, decoded)
+        except Exception as error:  # whatever a codec does wrong is a result, not an end
+            yield Row(*common, error=f"{type(error).__name__}: {error}")
+            continue
+        yield Row(*common, len(data), metrics, encode_s, decode_s, threads)
+
+
+def _memory_worker(codec_name: str, path: Path, quality: float, threads: int, send: object) -> None:
+    codec, pixels = CODECS[codec_name], read_pixels(path)
+    before = peak_megabytes()
+    codec.decode(codec.encode(pixels, quality, threads), threads)
+    send.send((before, peak_megabytes()))  # type: ignore[attr-defined]
+
+
+def codec_megabytes(codec_name: str, path: Path, threads: int) -> float | None:
+    """How much encoding and decoding a picture adds to the peak memory of a fresh process that holds it.
+
+    Returns:
+        float | None: megabytes at the codec's middle quality, or None if it failed.
+    """
+    qualities = CODECS[codec_name].qualities
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    args = (codec_name, path, qualities[len(qualities) // 2], threads, send)
+    process = context.Process(target=_memory_worker, args=args)
+    process.start()
+    send.close()
+    try:
+        before, after = receive.recv()
+    except EOFError:
+        return None
+    finally:
+        process.join()
+    return float(after - before)

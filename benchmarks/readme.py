@@ -1,0 +1,69 @@
+"""The README's results section, written from ``results.json`` so that no figure in it is typed by hand."""
+
+from __future__ import annotations
+
+from benchmarks.metrics import METRICS
+from benchmarks.plots import percent
+from benchmarks.results import Results, best_first
+
+BEGIN = "<!-- results: written by python -m benchmarks readme -->"
+END = "<!-- end of results -->"
+SHOWN_PUBLISHED = frozenset(
+    ["av1", "compressai-bmshj2018-hyperprior_mse_cpu", "compressai-mbt2018-mean_mse_cpu", "hm", "vtm"]
+)
+"""The published curves that readers know; the report has all."""
+
+
+def section(results: Results) -> str:
+    """Tables of our curve and of BD-rates, in Markdown."""
+    ours = results["codecs"][0]
+    lines = [
+        f"Kodak, {len(results['images'])} images, whole files; {ours['description'].split(' | ')[0]}.",
+        "",
+        "| quality | bpp | PSNR (dB) | MS-SSIM (dB) | SSIMULACRA 2 |",
+        "|---|---|---|---|---|",
+    ]
+    columns = ours["results"]
+    for i, quality in enumerate(columns["quality"]):
+        lines.append(
+            f"| {quality:g} | {columns['bpp'][i]:.4f} | {columns['psnr-rgb'][i]:.2f} | {columns['ms-ssim-db'][i]:.2f} "
+            f"| {columns['ssimulacra2'][i]:.1f} |"
+        )
+    for anchor, table in results["bd_rate"].items():
+        metrics = [m for m in METRICS if any(row["bd_rate"].get(m) for row in table)]
+        lines += [
+            "",
+            f"BD-rate against {anchor}{' (published)' if anchor in results['published'] else ''}; negative is smaller "
+            "files at equal quality:",
+            "",
+            "| codec | " + " | ".join(METRICS[m] for m in metrics) + " |",
+            "|---|" + "---|" * len(metrics),
+        ]
+        for row in best_first(table):
+            if not row["measured"] and row["name"].split(" ")[0] not in SHOWN_PUBLISHED:
+                continue
+            cells = [percent(bd["percent"] if (bd := row["bd_rate"].get(m)) else None) for m in metrics]
+            name = f"**{row['name']}**" if row["name"] == results["name"] else row["name"]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def with_results(text: str, results: Results) -> str:
+    """A README with its results section replaced.
+
+    Args:
+        text: the README, with the two marks.
+        results: of a run.
+
+    Returns:
+        str: the new README.
+
+    Raises:
+        ValueError: the marks are missing.
+    """
+    try:
+        before, rest = text.split(BEGIN)
+        _, after = rest.split(END)
+    except ValueError as error:
+        raise ValueError("README: the marks around the results section are missing or repeated") from error
+    return f"{before}{BEGIN}\n{section(results)}\n{END}{after}"

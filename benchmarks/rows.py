@@ -1,0 +1,85 @@
+"""Measured points, one a line, appended as they come: so a long run resumes where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture through one codec at one quality.
+
+    Attributes:
+        codec: name of the codec.
+        identity: codec, version and settings that the row is valid for.
+        image: file name.
+        digest: of the picture's pixels.
+        width: pixels.
+        height: pixels.
+        quality: setting of the codec's knob.
+        file_bytes: size of the whole file.
+        metrics: by name, see :mod:`benchmarks.metrics`.
+        encode_s: seconds, median of the repeats, warm.
+        decode_s: seconds, median of the repeats, warm.
+        threads: that the codec was given.
+        error: what went wrong, instead of figures.
+    """
+
+    codec: str
+    identity: str
+    image: str
+    digest: str
+    width: int
+    height: int
+    quality: float
+    file_bytes: int = 0
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    encode_s: float = 0.0
+    decode_s: float = 0.0
+    threads: int = 0
+    error: str | None = None
+
+    @property
+    def rate_bpp(self) -> float:
+        """Bits of the whole file per pixel."""
+        return 8 * self.file_bytes / (self.width * self.height)
+
+    @property
+    def key(self) -> tuple[str, str, float]:
+        """What makes a row the same measurement as another."""
+        return self.identity, self.digest, self.quality
+
+
+class RowStore:
+    """Rows in a file of JSON lines.
+
+    Args:
+        path: the file; made when the first row is added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, row: Row) -> None:
+        """Append one row; a line is written as a whole."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab+") as file:
+            if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                file.write(b"\n")  # the line that a kill cut short must not swallow this one
+            file.write(json.dumps(asdict(row)).encode() + b"\n")
+
+    def __iter__(self) -> Iterator[Row]:
+        """The last row of each key; a line that a kill cut short is passed over."""
+        rows: dict[tuple[str, str, float], Row] = {}
+        if self.path.exists():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                try:
+                    row = Row(**json.loads(line))
+                except (ValueError, TypeError):
+                    continue
+                rows[row.key] = row
+        return iter(rows.values())

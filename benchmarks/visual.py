@@ -1,0 +1,134 @@
+"""Crops of decoded pictures at equal rates, for looking at."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.codecs import CODECS, Codec
+from benchmarks.measure import read_pixels
+from benchmarks.metrics import Pixels, psnr_db
+
+SIDE = 320
+"""Side of a crop in pixels."""
+TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A piece of a picture as a codec left it.
+
+    Attributes:
+        codec: name; ``original`` for the picture itself.
+        rate_bpp: of the whole picture's file.
+        psnr_db: of the whole picture.
+        uri: the crop as a lossless picture in a ``data:`` address.
+    """
+
+    codec: str
+    rate_bpp: float
+    psnr_db: float
+    uri: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One place of one picture at one rate.
+
+    Attributes:
+        image: file name.
+        target_bpp: the rate that all were asked to meet.
+        original: the crop of the picture itself.
+        crops: one a codec.
+    """
+
+    image: str
+    target_bpp: float
+    original: Crop
+    crops: list[Crop]
+
+
+def encode_at_rate(codec: Codec, pixels: Pixels, target_bpp: float, threads: int) -> bytes:
+    """The file whose rate is nearest to a target, by bisection over quality.
+
+    Args:
+        codec: whose knob is turned.
+        pixels: uint8 (H, W, 3).
+        target_bpp: bits per pixel of the whole file.
+        threads: for the codec.
+
+    Returns:
+        bytes: the file; its rate may be far off where the codec cannot reach the target.
+    """
+    target = target_bpp * pixels.shape[0] * pixels.shape[1] / 8
+    low, high = codec.quality_range
+    best = b""
+    for _ in range(9):
+        middle = (low + high) / 2
+        data = codec.encode(pixels, middle, threads)
+        if not best or abs(len(data) - target) < abs(len(best) - target):
+            best = data
+        if abs(len(data) / target - 1) < TOLERANCE:
+            break
+        low, high = (middle, high) if len(data) < target else (low, middle)
+    return best
+
+
+def busiest(pixels: Pixels, side: int = SIDE) -> tuple[int, int]:
+    """Top and left of the crop with the most median detail, where artefacts are to be judged.
+
+    The median over blocks of local contrast, so that one sharp edge does not decide.
+    """
+    gray = pixels.mean(axis=2)
+    height, width = gray.shape
+    step = 32
+    best, where = -1.0, (0, 0)
+    for top in range(0, max(1, height - side + 1), step):
+        for left in range(0, max(1, width - side + 1), step):
+            part = gray[top : top + side, left : left + side]
+            rows, columns = (n // 16 * 16 for n in part.shape)
+            blocks = part[:rows, :columns].reshape(rows // 16 or 1, -1, max(1, columns // 16), min(16, columns or 1))
+            detail = float(np.median(blocks.std(axis=(1, 3)))) if blocks.size else 0.0
+            if detail > best:
+                best, where = detail, (top, left)
+    return where
+
+
+def _uri(pixels: Pixels) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def scenes(images: list[Path], codec_names: list[str], targets: list[float], threads: int) -> list[Scene]:
+    """Code pictures at each rate with each codec and cut the same crop from all.
+
+    Args:
+        images: pictures.
+        codec_names: in :data:`CODECS`.
+        targets: bits per pixel.
+        threads: for the codecs.
+
+    Returns:
+        list[Scene]: by picture, then rate.
+    """
+    found = []
+    for path in images:
+        pixels = read_pixels(path)
+        top, left = busiest(pixels)
+        cut = np.s_[top : top + SIDE, left : left + SIDE]
+        original = Crop("original", 24.0, 0.0, _uri(pixels[cut]))
+        for target in targets:
+            crops = []
+            for name in codec_names:
+                data = encode_at_rate(CODECS[name], pixels, target, threads)
+                decoded = CODECS[name].decode(data, threads)
+                rate = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
+                crops.append(Crop(name, rate, psnr_db(pixels, decoded), _uri(decoded[cut])))
+            found.append(Scene(path.name, target, original, crops))
+    return found
