@@ -1,0 +1,66 @@
+"""The speed and cost commands: what they print, and that sizes and peers are what they are called."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from benchmarks.__main__ import main
+from benchmarks.codecs.neural import ARCHITECTURES, CompressAi
+from benchmarks.speed import known_peers, paired_seconds, resized
+
+
+def test_a_picture_of_every_size():
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
+    for megapixels in (0.0001, 0.0015, 0.01, 0.3):
+        picture = resized(pixels, megapixels)
+        assert picture[..., 0].size == pytest.approx(megapixels * 1e6, rel=0.1)
+        assert picture.shape[1] / picture.shape[0] == pytest.approx(50 / 30, rel=0.2)
+    np.testing.assert_array_equal(resized(pixels, 0.0015), pixels)
+
+
+def test_pairs_are_timed_in_turn():
+    calls = []
+    ours, theirs, ratio = paired_seconds(
+        lambda: (calls.append("a"), time.sleep(0.01)), lambda: (calls.append("b"), time.sleep(0.03)), 3
+    )
+    assert calls == ["a", "b"] * 4
+    assert 0.01 <= ours < theirs and 1 < ratio < 4
+
+
+@pytest.mark.parametrize("name", ["mbt2018-mean", "bmshj2018-hyperprior"])
+def test_research_codecs_code_pictures_of_any_size(name):
+    peer = CompressAi(name)
+    pixels = np.random.default_rng(0).integers(0, 256, (70, 133, 3), np.uint8)
+    decoded = peer.decode(peer.encode(pixels, 0, 1), 1)
+    assert decoded.shape == pixels.shape and decoded.dtype == np.uint8
+    assert "random weights" in peer.settings and peer.version
+
+
+def test_speed_prints_times_ratios_and_memory(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)).save(tmp_path / "a.png")
+    arguments = ["speed", str(tmp_path / "a.png"), "--sizes", "0.006,0.02", "--runs", "1", "--threads", "1"]
+    result = CliRunner().invoke(main, [*arguments, "--peers", "jpeg", "--peers-up-to", "0.01"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.output.count("  lmc ") == 2 and result.output.count("  jpeg ") == 1
+    memory = [int(n) for n in re.findall(r"(\d+) MB", result.output)]
+    assert len(memory) == 4 and all(30 < n < 2000 for n in memory)
+    assert [p.name for p in known_peers("webp,mbt2018-mean")] == [
+        "webp",
+        "mbt2018-mean",
+    ] and "webp" not in ARCHITECTURES
+    assert CliRunner().invoke(main, [*arguments, "--peers", "nonsense"]).exit_code == 2
+
+
+def test_cost_adds_up():
+    output = CliRunner().invoke(main, ["cost"], catch_exceptions=False).output
+    figures = {name: float(value) for name, value in re.findall(r"^(\S+) +([\d.]+) ", output, re.M)}
+    parts = sum(v for name, v in figures.items() if name.startswith("receiver."))
+    assert figures["receiver"] == pytest.approx(parts, abs=0.03) and 1 < figures["receiver"] <= 12
+    counts = re.findall(r"([\d.]+) M parameters", output)
+    assert float(counts[-1]) == pytest.approx(sum(map(float, counts[:-1])), abs=0.05)
