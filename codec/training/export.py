@@ -94,6 +94,11 @@ def _point_at_weights(path: Path, ranges: dict[str, tuple[int, int]]) -> None:
     path.write_bytes(graph_model.SerializeToString(deterministic=True))
 
 
+def _is_constant(name: str) -> bool:
+    """Whether an entry of the state is a constant of the code, which half precision may round to nothing."""
+    return name.startswith("conditional_y.") or name.endswith(".bound")
+
+
 def export(model: ManifoldCodec, folder: Path) -> Path:
     """Write all that the runtime needs, checked against the torch model, then move it into place.
 
@@ -111,14 +116,14 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(parameter.half())
-        for buffer in model.buffers():
-            if buffer.is_floating_point():
+        for name, buffer in model.named_buffers():
+            if buffer.is_floating_point() and not _is_constant(name):
                 buffer.copy_(buffer.half())
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
         state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-        kept = {k: v for k, v in state.items() if not k.startswith("conditional_y.") and v.numel()}
+        kept = {k: v for k, v in state.items() if v.numel() and not _is_constant(k)}
         save_file(kept, work / WEIGHTS, {"config": json.dumps(model.config.as_dict())})
         ranges = _tensor_ranges(work / WEIGHTS)
         x = torch.rand(1, 3, 128, 192)
@@ -190,8 +195,9 @@ def load_exported(folder: Path) -> ManifoldCodec:
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         config = ModelConfig(**json.loads(file.metadata()["config"]))
     model = ManifoldCodec(config)
+    stored = {k: v for k, v in load_file(folder / WEIGHTS).items() if not _is_constant(k)}
     missing = model.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / WEIGHTS).items()}, strict=False
+        {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}, strict=False
     )
     lost = [k for k in missing.missing_keys if k in dict(model.named_parameters())]
     if lost or missing.unexpected_keys:
