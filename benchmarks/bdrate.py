@@ -35,7 +35,7 @@ def curve(rate: Sequence[float], quality: Sequence[float]) -> Curve:
     Such points occur where a codec is measured by a metric that it does not aim at; interpolation needs a
     function of quality.
     """
-    points = sorted(zip(rate, quality, strict=True))
+    points = sorted(zip(rate, quality, strict=True), key=lambda point: (point[0], -point[1]))
     kept: list[tuple[float, float]] = []
     for point in points:
         if math.isfinite(point[1]) and (not kept or (point[1] > kept[-1][1] and point[0] > kept[-1][0])):

@@ -57,7 +57,7 @@ def rd(
 ) -> None:
     """Measure codecs on pictures: OUT gets results.json, curves, points.csv, plots and report.html."""
     from benchmarks.anchors import read_anchors
-    from benchmarks.measure import codec_megabytes
+    from benchmarks.measure import Timing, codec_megabytes
     from benchmarks.plots import draw_all
     from benchmarks.rd import find_pictures, run
     from benchmarks.report import render
@@ -68,7 +68,9 @@ def rd(
     try:
         codecs = known_codecs(names)
         targets = [float(rate) for rate in rates.split(",")]
-        pictures = find_pictures(images)[:most]
+        if min(targets) <= 0:
+            raise ValueError(f"--rates {rates}: must be positive")
+        pictures = dict(list(find_pictures(images).items())[:most])
         published = read_anchors(anchors) if anchors else {}
     except (OSError, ValueError) as error:
         raise click.UsageError(str(error)) from error
@@ -78,16 +80,18 @@ def rd(
         raise click.UsageError(
             f"--anchor: of {', '.join(against)}, each must be a codec of this run or a published curve"
         )
-    rows = run(pictures, codecs, RowStore(out / "rows.jsonl"), repeats=repeats, threads=threads, jobs=jobs)
-    megabytes = {
-        name: codec_megabytes(name, pictures[0], threads) for name in tqdm(codecs, desc="memory", disable=None)
-    }
+    timing = Timing(repeats, threads, jobs)
+    rows = run(pictures, codecs, RowStore(out / "rows.jsonl"), timing)
+    paths = list(pictures)
+    megabytes = {name: codec_megabytes(name, paths[0], threads) for name in tqdm(codecs, desc="memory")}
     results = collect(rows, published, list(against), megabytes)
     write(results, rows, out)
     plots = list(draw_all(results, out / "plots"))
-    spread = pictures[:: max(1, len(pictures) // visual)][:visual] if visual else []
+    spread = paths[:: max(1, len(paths) // visual)][:visual] if visual else []
     looked_at = scenes(spread, codecs, targets, threads) if spread else []
-    (out / "report.html").write_text(render(results, plots, looked_at), encoding="utf-8")
+    page = out / "report.html.tmp"
+    page.write_text(render(results, plots, looked_at), encoding="utf-8")
+    page.replace(out / "report.html")
     for anchor, table in results["bd_rate"].items():
         click.echo(f"BD-rate against {anchor}, PSNR-RGB")
         for row in table:
@@ -98,7 +102,12 @@ def rd(
 
 
 @click.command()
-@click.option("--results", type=click.Path(path_type=Path, dir_okay=False), default=COMMITTED, help="[default: ours]")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=COMMITTED,
+    help="[default: the committed one]",
+)
 @click.option("--check", is_flag=True, help="Change nothing; fail if the README differs.")
 def readme(results: Path, check: bool) -> None:
     """Write the README's results section from results.json."""

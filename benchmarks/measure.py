@@ -8,6 +8,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,11 +16,13 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.codecs import CODECS
-from benchmarks.memory import peak_megabytes
+from benchmarks.memory import forget_peak, peak_megabytes
 from benchmarks.metrics import Pixels, measure
 from benchmarks.rows import Row
 
 _T = TypeVar("_T")
+_warm: set[tuple[str, tuple[int, ...], int]] = set()
+"""What this process has run once, so that it is loaded and has its memory."""
 
 
 def read_pixels(path: Path) -> Pixels:
@@ -43,41 +46,57 @@ def timed(run: Callable[[], _T], repeats: int) -> tuple[_T, float]:
     return result, statistics.median(seconds)
 
 
-def measure_image(codec_name: str, path: Path, qualities: list[float], repeats: int, threads: int) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Timing:
+    """How times are taken.
+
+    Attributes:
+        repeats: timed runs of encoding and of decoding, after one that is not counted.
+        threads: for the codec.
+        jobs: measurements side by side.
+    """
+
+    repeats: int = 1
+    threads: int = 1
+    jobs: int = 1
+
+
+def measure_image(codec_name: str, path: Path, qualities: list[float], timing: Timing) -> Iterator[Row]:
     """Measure a codec on a picture; what fails becomes a row with an error.
 
     Args:
         codec_name: in :data:`CODECS`.
         path: the picture.
         qualities: settings to measure.
-        repeats: timed runs of encoding and of decoding, after one that is not counted.
-        threads: for the codec.
+        timing: how times are taken.
 
     Yields:
         Row: one a quality, in order.
     """
     codec, pixels = CODECS[codec_name], read_pixels(path)
-    digest, identity = digest_of(pixels), codec.identity
-    warm = False
+    digest, identity, threads = digest_of(pixels), codec.identity, timing.threads
     for quality in qualities:
-        common = (codec.name, identity, path.name, digest, pixels.shape[1], pixels.shape[0], quality)
+        row = Row(
+            codec.name, identity, path.name, digest, pixels.shape[1], pixels.shape[0], quality, **asdict(timing)
+        )  # fmt: skip
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                if not warm:
+                if (codec_name, pixels.shape, threads) not in _warm:
                     codec.decode(codec.encode(pixels, quality, threads), threads)
-                    warm = True
-                data, encode_s = timed(lambda q=quality: codec.encode(pixels, q, threads), repeats)  # type: ignore[misc]
-                decoded, decode_s = timed(lambda d=data: codec.decode(d, threads), repeats)  # type: ignore[misc]
+                    _warm.add((codec_name, pixels.shape, threads))
+                data, encode_s = timed(lambda q=quality: codec.encode(pixels, q, threads), timing.repeats)  # type: ignore[misc]
+                decoded, decode_s = timed(lambda d=data: codec.decode(d, threads), timing.repeats)  # type: ignore[misc]
                 metrics = measure(pixels, decoded)
         except Exception as error:  # whatever a codec does wrong is a result, not an end
-            yield Row(*common, error=f"{type(error).__name__}: {error}")
+            yield replace(row, error=f"{type(error).__name__}: {error}")
             continue
-        yield Row(*common, len(data), metrics, encode_s, decode_s, threads)
+        yield replace(row, file_bytes=len(data), metrics=metrics, encode_s=encode_s, decode_s=decode_s)
 
 
 def _memory_worker(codec_name: str, path: Path, quality: float, threads: int, send: object) -> None:
     codec, pixels = CODECS[codec_name], read_pixels(path)
+    forget_peak()  # of what reading the picture took
     before = peak_megabytes()
     codec.decode(codec.encode(pixels, quality, threads), threads)
     send.send((before, peak_megabytes()))  # type: ignore[attr-defined]

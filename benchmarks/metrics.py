@@ -73,6 +73,11 @@ def ssimulacra2(a: Pixels, b: Pixels) -> float:
     return float(compute_ssimulacra2(*files))
 
 
+def ms_ssim_db(similarity: float) -> float:
+    """MS-SSIM in decibels, infinite for 1."""
+    return -10 * math.log10(1 - similarity) if similarity < 1 else math.inf
+
+
 def measure(original: Pixels, decoded: Pixels) -> dict[str, float | None]:
     """All metrics of one picture.
 
@@ -94,6 +99,6 @@ def measure(original: Pixels, decoded: Pixels) -> dict[str, float | None]:
         "psnr-rgb": psnr_db(original, decoded),
         "psnr-y": psnr_db(luma(original), luma(decoded)),
         "ms-ssim": similarity,
-        "ms-ssim-db": None if similarity is None or similarity >= 1 else -10 * math.log10(1 - similarity),
+        "ms-ssim-db": None if similarity is None else ms_ssim_db(similarity),
         "ssimulacra2": ssimulacra2(original, decoded),
     }

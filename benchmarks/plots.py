@@ -45,7 +45,14 @@ def rate_distortion(results: Results, metric: str) -> Figure | None:
         if metric in curves:
             color = plt.get_cmap("viridis")(index / max(1, len(results["published"]) - 1))
             line = ("--", ":", "-.")[index % 3]
-            axes.plot(curves[metric]["bpp"], curves[metric]["quality"], line, color=color, linewidth=0.9, label=name)
+            axes.plot(
+                curves[metric]["bpp"],
+                curves[metric]["quality"],
+                line,
+                color=color,
+                linewidth=0.9,
+                label=f"{name} (published)",
+            )
     axes.set(xlabel="bits per pixel, whole files", ylabel=METRICS[metric], xlim=(0, DRAWN_BPP), ylim=(low, high))
     axes.set_title(f"{len(results['images'])} images, mean at each quality; thin broken lines are published curves")
     axes.grid(alpha=0.3)
@@ -86,14 +93,14 @@ def speed(results: Results, metric: str = "psnr-rgb") -> Figure | None:
         for index, codec in enumerate(results["codecs"]):
             times = codec["results"][column]
             if codec["name"] in rates and times:
-                middle = sorted(times)[len(times) // 2] * 1000
+                mean = 1000 * sum(times) / len(times)
                 style = _style(index, codec["name"])
-                axes.plot(middle, rates[codec["name"]], "o", color=style["color"], markersize=7)
-                axes.annotate(f" {codec['name']}", (middle, rates[codec["name"]]), fontsize=8)
+                axes.plot(mean, rates[codec["name"]], "o", color=style["color"], markersize=7)
+                axes.annotate(f" {codec['name']}", (mean, rates[codec["name"]]), fontsize=8)
                 drawn = True
         axes.set_xscale("log")
         axes.margins(x=0.2)
-        axes.set(xlabel=f"{column.replace('_', ' ')}, milliseconds per image")
+        axes.set(xlabel=f"{column.replace('_', ' ')}, milliseconds per image, mean over qualities")
         axes.grid(alpha=0.3, which="both")
     panes[0].set(ylabel=f"BD-rate against {anchor} (%)")
     if drawn:

@@ -82,7 +82,10 @@ def main(folder: Path, anchors: Path | None, estimate: bool, most: int | None, t
     click.echo(f"monotone on every image: {bool((np.diff(ours, axis=0) > 0).all())}")
     references = {name: mean_curve(measure(images, name, CODECS[name].qualities, threads)) for name in PEERS}
     if anchors:
-        references["published vtm"] = read_anchors(anchors)["vtm"].curves["psnr-rgb"]
+        published = read_anchors(anchors)
+        if "vtm" not in published:
+            raise click.UsageError(f"no vtm.json in {anchors}")
+        references["published vtm"] = published["vtm"].curves["psnr-rgb"]
     for name, reference in references.items():
         result = bd_rate(reference, mean_curve(ours))
         if result:

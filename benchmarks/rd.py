@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
 
 from benchmarks.codecs import CODECS
-from benchmarks.measure import digest_of, measure_image, read_pixels
+from benchmarks.measure import Timing, digest_of, measure_image, read_pixels
 from benchmarks.rows import Row, RowStore
 
 SUFFIXES = frozenset([".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"])
@@ -20,77 +21,113 @@ SUFFIXES = frozenset([".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", 
 
 @dataclass(frozen=True)
 class _Task:
+    """One codec on one picture at one quality: what is lost at most when a run is stopped."""
+
     codec: str
     path: Path
-    qualities: list[float]
-    repeats: int
-    threads: int
+    quality: float
+    digest: str
+    timing: Timing
+
+    def work(self) -> Row:
+        return next(measure_image(self.codec, self.path, [self.quality], self.timing))
+
+    def failed(self, error: str) -> Row:
+        pixels = read_pixels(self.path)
+        size = pixels.shape[1], pixels.shape[0]
+        identity = CODECS[self.codec].identity
+        return Row(
+            self.codec, identity, self.path.name, self.digest, *size, self.quality, error=error, **asdict(self.timing)
+        )  # fmt: skip
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """Pictures directly in a folder, by name.
+def find_pictures(folder: Path) -> dict[Path, str]:
+    """Pictures directly in a folder, by name, with a digest of their pixels; of equal ones only the first.
 
     Raises:
         FileNotFoundError: there is none.
+        OSError: one cannot be read.
     """
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
-    if not paths:
+    found: dict[str, Path] = {}
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+        first = found.setdefault(digest_of(read_pixels(path)), path)
+        if first != path:
+            tqdm.write(f"{path.name}: the same pixels as {first.name}, left out")
+    if not found:
         raise FileNotFoundError(f"no pictures in {folder}")
-    return paths
-
-
-def _work(task: _Task) -> list[Row]:
-    return list(measure_image(task.codec, task.path, task.qualities, task.repeats, task.threads))
+    return {path: digest for digest, path in found.items()}
 
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def run(
-    images: list[Path], codec_names: Iterable[str], store: RowStore, *, repeats: int, threads: int, jobs: int
-) -> list[Row]:
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    # A forked child would share locks with threads that it does not have.
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
+
+
+def _in_parallel(tasks: list[_Task], jobs: int, progress: tqdm[None]) -> Iterator[Row]:
+    """Rows as they are done. Only as many tasks as there are jobs are handed out, so that a stop is a stop.
+
+    A task whose process died is tried again alone, and reported if its process dies again.
+    """
+    waiting, suspects = list(reversed(tasks)), []
+    while waiting or suspects:
+        alone = not waiting
+        pool = _pool(1 if alone else jobs)
+        running: dict[Future[Row], _Task] = {}
+        try:
+            while waiting or running or (alone and suspects):
+                while len(running) < (1 if alone else jobs) and (suspects if alone else waiting):
+                    task = (suspects if alone else waiting).pop()
+                    running[pool.submit(task.work)] = task
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    task = running[future]
+                    progress.set_postfix_str(f"{task.codec} {task.path.name}")
+                    row = future.result()
+                    del running[future]
+                    yield row
+        except BrokenProcessPool:
+            if alone:
+                yield next(iter(running.values())).failed("its process died")
+            else:
+                suspects += running.values()
+        except BaseException:
+            for process in list(pool._processes.values()):
+                process.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def run(images: dict[Path, str], codec_names: Iterable[str], store: RowStore, timing: Timing) -> list[Row]:
     """Measure what the store does not hold yet.
 
     Args:
-        images: pictures.
+        images: pictures and their digests, of :func:`find_pictures`.
         codec_names: in :data:`CODECS`.
-        store: where rows are kept; those of the same codec, settings and pixels are not measured again,
-            those that failed are.
-        repeats: timed runs of each step.
-        threads: for each codec.
-        jobs: processes side by side; more than one makes times comparable only with each other.
+        store: where rows are kept; those of the same codec, settings, pixels and timing are not measured
+            again, those that failed are.
+        timing: how times are taken; with several jobs they compare only with each other.
 
     Returns:
         list[Row]: all rows of these codecs and pictures, by codec, picture and quality.
     """
-    names = list(codec_names)
-    digests = {path: digest_of(read_pixels(path)) for path in images}
+    wanted: dict[tuple[object, ...], _Task] = {}
+    for name in codec_names:
+        identity = CODECS[name].identity
+        for path, digest in images.items():
+            for quality in CODECS[name].qualities:
+                key = (identity, digest, quality, timing.repeats, timing.threads, timing.jobs)
+                wanted[key] = _Task(name, path, quality, digest, timing)
     done = {row.key for row in store if row.error is None}
-    tasks = []
-    for name in names:
-        for path, digest in digests.items():
-            missing = [q for q in CODECS[name].qualities if (CODECS[name].identity, digest, q) not in done]
-            if missing:
-                tasks.append(_Task(name, path, missing, repeats, threads))
-    progress = tqdm(total=sum(len(task.qualities) for task in tasks), unit="point", disable=None)
-    context = get_context("spawn")  # a forked child would share locks with threads that it does not have
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_interrupts_to_the_parent) as pool:
-        futures = {pool.submit(_work, task): task for task in tasks}
-        try:
-            for future in as_completed(futures):
-                task = futures[future]
-                progress.set_postfix_str(f"{task.codec} {task.path.name}")
-                for row in future.result():
-                    store.add(row)
-                    progress.update()
-                    if row.error:
-                        tqdm.write(f"{row.codec} {row.image} quality {row.quality:g}: {row.error}")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    progress.close()
-    identities = {CODECS[name].identity: order for order, name in enumerate(names)}
-    wanted = {digest: order for order, digest in enumerate(digests.values())}
-    rows = [row for row in store if row.identity in identities and row.digest in wanted]
-    return sorted(rows, key=lambda r: (identities[r.identity], wanted[r.digest], r.quality))
+    tasks = [task for key, task in wanted.items() if key not in done]
+    with tqdm(total=len(tasks), unit="point", mininterval=1.0, miniters=1) as progress:
+        for row in _in_parallel(tasks, timing.jobs, progress):
+            store.add(row)
+            progress.update()
+            if row.error:
+                tqdm.write(f"{row.codec} {row.image} quality {row.quality:g}: {row.error}")
+    order = {key: i for i, key in enumerate(wanted)}
+    return sorted((row for row in store if row.key in order), key=lambda row: order[row.key])

@@ -18,7 +18,8 @@ def section(results: Results) -> str:
     """Tables of our curve and of BD-rates, in Markdown."""
     ours = results["codecs"][0]
     lines = [
-        f"Kodak, {len(results['images'])} images, whole files; {ours['description'].split(' | ')[0]}.",
+        f"{len(results['images'])} images ({results['images'][0]} to {results['images'][-1]}), whole files; "
+        f"{ours['description'].split(' | ')[0]}.",
         "",
         "| quality | bpp | PSNR (dB) | MS-SSIM (dB) | SSIMULACRA 2 |",
         "|---|---|---|---|---|",
@@ -36,14 +37,16 @@ def section(results: Results) -> str:
             f"BD-rate against {anchor}{' (published)' if anchor in results['published'] else ''}; negative is smaller "
             "files at equal quality:",
             "",
-            "| codec | " + " | ".join(METRICS[m] for m in metrics) + " |",
-            "|---|" + "---|" * len(metrics),
+            "| codec | " + " | ".join(METRICS[m] for m in metrics) + " | overlap, PSNR-RGB (dB) |",
+            "|---|" + "---|" * (len(metrics) + 1),
         ]
         for row in best_first(table):
             if not row["measured"] and row["name"].split(" ")[0] not in SHOWN_PUBLISHED:
                 continue
             cells = [percent(bd["percent"] if (bd := row["bd_rate"].get(m)) else None) for m in metrics]
             name = f"**{row['name']}**" if row["name"] == results["name"] else row["name"]
+            bd = row["bd_rate"].get("psnr-rgb")
+            cells.append(f"{bd['low']:.1f} to {bd['high']:.1f}" if bd else "–")
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

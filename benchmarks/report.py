@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, select_autoescape
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from benchmarks.metrics import METRICS
@@ -24,7 +24,7 @@ def render(results: Results, plots: list[tuple[str, Path]], scenes: list[Scene])
     Returns:
         str: HTML.
     """
-    environment = Environment(loader=PackageLoader("benchmarks"), autoescape=select_autoescape())
+    environment = Environment(loader=PackageLoader("benchmarks"), autoescape=True)
     environment.filters["percent"] = percent
     drawings = [(title, Markup(_inline(path, i))) for i, (title, path) in enumerate(plots)]
     return environment.get_template("report.html.j2").render(

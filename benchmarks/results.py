@@ -12,22 +12,29 @@ import math
 import os
 import platform
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.anchors import Anchor
 from benchmarks.bdrate import BdRate, Curve, bd_rate, curve
 from benchmarks.codecs import CODECS
-from benchmarks.metrics import METRICS
+from benchmarks.metrics import METRICS, ms_ssim_db
 from benchmarks.rows import Row
 
 Results = dict[str, Any]
+
+EXACT_DB = 100.0
+"""What an infinite PSNR counts as."""
 
 _COLUMNS = ("psnr-rgb", "psnr-y", "ms-ssim", "ms-ssim-db", "ssimulacra2")
 
 
 def averaged(rows: list[Row]) -> dict[str, list[float]]:
     """Means over pictures at each quality; a quality that failed on any picture is left out.
+
+    MS-SSIM in decibels is that of the mean, as published curves have it. A PSNR without end, of a picture that came
+    back exactly, counts as :data:`EXACT_DB`.
 
     Args:
         rows: of one codec.
@@ -46,10 +53,13 @@ def averaged(rows: list[Row]) -> dict[str, list[float]]:
         "quality": list(complete),
         "bpp": [_mean([r.rate_bpp for r in group]) for group in complete.values()],
     }
-    for metric in _COLUMNS:
+    for metric in ("psnr-rgb", "psnr-y", "ms-ssim", "ssimulacra2"):
         values = [[r.metrics.get(metric) for r in group] for group in complete.values()]
-        if values and all(v is not None and math.isfinite(v) for group in values for v in group):
-            columns["ms-ssim-rgb" if metric == "ms-ssim" else metric] = [_mean(group) for group in values]
+        if values and all(v is not None for group in values for v in group):
+            means = [_mean([min(v, EXACT_DB) for v in group if v is not None]) for group in values]
+            columns["ms-ssim-rgb" if metric == "ms-ssim" else metric] = means
+    if "ms-ssim-rgb" in columns:
+        columns["ms-ssim-db"] = [min(ms_ssim_db(v), EXACT_DB) for v in columns["ms-ssim-rgb"]]
     columns["encoding_time"] = [_mean([r.encode_s for r in group]) for group in complete.values()]
     columns["decoding_time"] = [_mean([r.decode_s for r in group]) for group in complete.values()]
     return columns
@@ -63,7 +73,7 @@ def _as_dict(result: BdRate | None) -> dict[str, float] | None:
     return None if result is None else {k: round(v, 4) for k, v in vars(result).items()}
 
 
-def _per_image(rows: dict[str, list[Row]], name: str, anchor: str, metric: str) -> dict[str, float]:
+def _per_image(rows: dict[str, list[Row]], name: str, anchor: str, metric: str) -> dict[str, dict[str, float]]:
     """BD-rate on each picture, where it is defined."""
     curves: dict[str, dict[str, Curve]] = {}
     for codec in (name, anchor):
@@ -75,13 +85,12 @@ def _per_image(rows: dict[str, list[Row]], name: str, anchor: str, metric: str) 
             image: curve([r.rate_bpp for r in group], [float(r.metrics[metric] or 0) for r in group])
             for image, group in points.items()
         }
-    found = {}
-    for image, tested in curves[name].items():
-        if image in curves[anchor]:
-            result = bd_rate(curves[anchor][image], tested)
-            if result is not None:
-                found[image] = round(result.percent, 3)
-    return found
+    results = {
+        image: _as_dict(bd_rate(curves[anchor][image], tested))
+        for image, tested in curves[name].items()
+        if image in curves[anchor]
+    }
+    return {image: result for image, result in results.items() if result is not None}
 
 
 def _table(
@@ -139,7 +148,9 @@ def collect(
                 "name": name,
                 "description": group[0].identity.split(" | ", 1)[1],
                 "results": {k: [round(v, 6) for v in values] for k, values in columns.items()},
+                "repeats": group[0].repeats,
                 "threads": group[0].threads,
+                "jobs": group[0].jobs,
                 "peak_megabytes": megabytes.get(name),
                 "failed": sorted({f"{r.image} quality {r.quality:g}: {r.error}" for r in group if r.error}),
             }
@@ -166,34 +177,41 @@ def best_first(table: list[dict[str, Any]], metric: str = "psnr-rgb") -> list[di
 
 
 def write(results: Results, rows: list[Row], folder: Path) -> None:
-    """Write ``results.json``, ``curves/NAME.json`` and ``points.csv``, each moved into place when complete."""
+    """Write ``results.json``, ``curves/NAME.json``, ``points.csv`` and ``bd_rate.csv``, each when it is complete."""
     curves = folder / "curves"
     curves.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "results.json", results)
     for codec in results["codecs"]:
         _write_json(curves / f"{codec['name']}.json", {k: codec[k] for k in ("name", "description", "results")})
-    temporary = folder / "points.csv.tmp"
+    header = ["codec", "image", "quality", "file_bytes", "rate_bpp", *_COLUMNS, "encode_s", "decode_s", "error"]
+    points = (
+        [
+            *(r.codec, r.image, r.quality, r.file_bytes, f"{r.rate_bpp:.6f}"),
+            *(r.metrics.get(m) for m in _COLUMNS),
+            *(r.encode_s, r.decode_s, r.error),
+        ]
+        for r in rows
+    )
+    _write_csv(folder / "points.csv", header, points)
+    comparisons = (
+        [anchor, row["name"], image, metric, *(bd[k] for k in ("percent", "low", "high", "overlap"))]
+        for anchor, table in results["bd_rate"].items()
+        for row in table
+        for metric in METRICS
+        for image, bd in {"mean": row["bd_rate"].get(metric), **row["per_image"].get(metric, {})}.items()
+        if bd
+    )
+    header = ["anchor", "codec", "image", "metric", "bd_rate_percent", "from", "to", "overlap"]
+    _write_csv(folder / "bd_rate.csv", header, comparisons)
+
+
+def _write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            ["codec", "image", "quality", "file_bytes", "rate_bpp", *_COLUMNS, "encode_s", "decode_s", "error"]
-        )
-        for r in rows:
-            figures = [r.metrics.get(m) for m in _COLUMNS]
-            writer.writerow(
-                [
-                    r.codec,
-                    r.image,
-                    r.quality,
-                    r.file_bytes,
-                    f"{r.rate_bpp:.6f}",
-                    *figures,
-                    r.encode_s,
-                    r.decode_s,
-                    r.error,
-                ]
-            )
-    temporary.replace(folder / "points.csv")
+        writer.writerow(header)
+        writer.writerows(rows)
+    temporary.replace(path)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

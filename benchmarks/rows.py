@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+Key = tuple[str, str, float, int, int, int]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -25,7 +27,9 @@ class Row:
         metrics: by name, see :mod:`benchmarks.metrics`.
         encode_s: seconds, median of the repeats, warm.
         decode_s: seconds, median of the repeats, warm.
+        repeats: timed runs of each step.
         threads: that the codec was given.
+        jobs: measurements that ran side by side.
         error: what went wrong, instead of figures.
     """
 
@@ -40,7 +44,9 @@ class Row:
     metrics: dict[str, float | None] = field(default_factory=dict)
     encode_s: float = 0.0
     decode_s: float = 0.0
-    threads: int = 0
+    repeats: int = 1
+    threads: int = 1
+    jobs: int = 1
     error: str | None = None
 
     @property
@@ -49,9 +55,9 @@ class Row:
         return 8 * self.file_bytes / (self.width * self.height)
 
     @property
-    def key(self) -> tuple[str, str, float]:
-        """What makes a row the same measurement as another."""
-        return self.identity, self.digest, self.quality
+    def key(self) -> Key:
+        """What makes a row the same measurement as another: how times were taken is part of it."""
+        return self.identity, self.digest, self.quality, self.repeats, self.threads, self.jobs
 
 
 class RowStore:
@@ -74,7 +80,7 @@ class RowStore:
 
     def __iter__(self) -> Iterator[Row]:
         """The last row of each key; a line that a kill cut short is passed over."""
-        rows: dict[tuple[str, str, float], Row] = {}
+        rows: dict[Key, Row] = {}
         if self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 try:

@@ -118,17 +118,22 @@ def _report_size(
     click.echo(f"  whole process  encode {compress[0]:8.4f} s  decode {decompress[0]:8.4f} s")
     click.echo(f"  peak memory    encode {compress[1]:8.0f} MB decode {decompress[1]:8.0f} MB")
     for peer in peers:
-        theirs = peer.encode(picture, _middle(peer), threads)
-        to_encode = paired_seconds(
-            lambda: ours.encode(picture, quality, threads), lambda p=peer: p.encode(picture, _middle(p), threads), runs
-        )  # fmt: skip
-        to_decode = paired_seconds(
-            lambda: ours.decode(data, threads), lambda p=peer, d=theirs: p.decode(d, threads), runs
-        )
-        click.echo(
-            f"  {peer.name:22s} encode {to_encode[1]:8.4f} s (ratio {to_encode[2]:.2f})  "
-            f"decode {to_decode[1]:8.4f} s (ratio {to_decode[2]:.2f})"
-        )
+        try:
+            click.echo(_compared(picture, data, ours, peer, threads, runs, quality))
+        except Exception as error:  # a peer that is not installed, or fails, is a gap
+            click.echo(f"  {peer.name:22s} failed: {type(error).__name__}: {error}")
+
+
+def _compared(picture: Pixels, data: bytes, ours: Codec, peer: Codec, threads: int, runs: int, quality: float) -> str:
+    theirs = peer.encode(picture, _middle(peer), threads)
+    encode = paired_seconds(
+        lambda: ours.encode(picture, quality, threads), lambda: peer.encode(picture, _middle(peer), threads), runs
+    )
+    decode = paired_seconds(lambda: ours.decode(data, threads), lambda: peer.decode(theirs, threads), runs)
+    return (
+        f"  {peer.name:22s} encode {encode[1]:8.4f} s (ratio {encode[2]:.2f})  "
+        f"decode {decode[1]:8.4f} s (ratio {decode[2]:.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from benchmarks.codecs import CODECS, Codec
 from benchmarks.measure import read_pixels
@@ -25,14 +27,14 @@ class Crop:
 
     Attributes:
         codec: name; ``original`` for the picture itself.
-        rate_bpp: of the whole picture's file.
-        psnr_db: of the whole picture.
+        rate_bpp: of the whole picture's file; None for the picture itself.
+        psnr_db: of the whole picture; None where it is exact.
         uri: the crop as a lossless picture in a ``data:`` address.
     """
 
     codec: str
-    rate_bpp: float
-    psnr_db: float
+    rate_bpp: float | None
+    psnr_db: float | None
     uri: str
 
 
@@ -115,20 +117,27 @@ def scenes(images: list[Path], codec_names: list[str], targets: list[float], thr
         threads: for the codecs.
 
     Returns:
-        list[Scene]: by picture, then rate.
+        list[Scene]: by picture, then rate; a codec that fails is missing.
     """
     found = []
-    for path in images:
-        pixels = read_pixels(path)
-        top, left = busiest(pixels)
-        cut = np.s_[top : top + SIDE, left : left + SIDE]
-        original = Crop("original", 24.0, 0.0, _uri(pixels[cut]))
-        for target in targets:
-            crops = []
-            for name in codec_names:
-                data = encode_at_rate(CODECS[name], pixels, target, threads)
-                decoded = CODECS[name].decode(data, threads)
-                rate = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
-                crops.append(Crop(name, rate, psnr_db(pixels, decoded), _uri(decoded[cut])))
-            found.append(Scene(path.name, target, original, crops))
+    with tqdm(total=len(images) * len(targets) * len(codec_names), desc="crops", unit="crop") as progress:
+        for path in images:
+            pixels = read_pixels(path)
+            top, left = busiest(pixels)
+            cut = np.s_[top : top + SIDE, left : left + SIDE]
+            original = Crop("original", None, None, _uri(pixels[cut]))
+            for target in targets:
+                crops = []
+                for name in codec_names:
+                    progress.update()
+                    try:
+                        data = encode_at_rate(CODECS[name], pixels, target, threads)
+                        decoded = CODECS[name].decode(data, threads)
+                    except Exception as error:  # a gap, like those of the curves
+                        tqdm.write(f"{name} {path.name}: {type(error).__name__}: {error}")
+                        continue
+                    rate, psnr = 8 * len(data) / pixels[..., 0].size, psnr_db(pixels, decoded)
+                    crops.append(Crop(name, rate, psnr if math.isfinite(psnr) else None, _uri(decoded[cut])))
+                if crops:
+                    found.append(Scene(path.name, target, original, crops))
     return found

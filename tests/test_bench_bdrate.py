@@ -47,6 +47,7 @@ def test_points_are_put_in_order_and_useless_ones_dropped():
     points = curve([0.4, 0.1, 0.2, 0.3, 0.5], [30.0, 25.0, 28.0, 27.0, float("inf")])
     np.testing.assert_array_equal(points.rate, [0.1, 0.2, 0.4])
     np.testing.assert_array_equal(points.quality, [25.0, 28.0, 30.0])
+    assert curve([0.5, 0.5, 1.0], [30.0, 31.0, 33.0]).quality.tolist() == [31.0, 33.0]
 
 
 def test_no_result_without_overlap_or_enough_points():

@@ -5,7 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +19,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks import commands
+from benchmarks import rd as rd_module
 from benchmarks.__main__ import main
 from benchmarks.codecs import CODECS
 from benchmarks.codecs.jpeg import Jpeg
-from benchmarks.measure import codec_megabytes, digest_of, measure_image, read_pixels
+from benchmarks.measure import Timing, codec_megabytes, digest_of, measure_image, read_pixels
 from benchmarks.readme import BEGIN, END, with_results
-from benchmarks.results import collect, known_codecs
+from benchmarks.report import render
+from benchmarks.results import averaged, collect, known_codecs
 from benchmarks.rows import Row, RowStore
 from benchmarks.visual import busiest, encode_at_rate
 
@@ -93,7 +100,7 @@ def test_rates_count_every_byte_of_the_file(pictures, monkeypatch):
     monkeypatch.setitem(CODECS, "padded", Padded("padded", True, True))
     monkeypatch.setitem(CODECS, "plain", plain)
     path = pictures / "a.png"
-    (a,), (b,) = (list(measure_image(name, path, [50], 1, 1)) for name in ("padded", "plain"))
+    (a,), (b,) = (list(measure_image(name, path, [50], Timing())) for name in ("padded", "plain"))
     assert a.error is None and a.file_bytes == b.file_bytes + 1000
     assert b.file_bytes == len(plain.encode(read_pixels(path), 50, 1))
     assert a.rate_bpp == pytest.approx(8 * a.file_bytes / (200 * 171))
@@ -108,7 +115,7 @@ def test_what_a_codec_does_wrong_is_reported_and_shown_as_a_gap(pictures, monkey
             return super().encode(pixels, quality, threads)
 
     monkeypatch.setitem(CODECS, "broken", Broken("broken", True, True))
-    rows = [r for name in ("a", "b") for r in measure_image("broken", pictures / f"{name}.png", [30, 50, 70], 1, 1)]
+    rows = [r for name in ("a", "b") for r in measure_image("broken", pictures / f"{name}.png", [30, 50, 70], Timing())]
     assert [r.error for r in rows] == [None, "OSError: no such encoder", None] * 2
     results = collect(rows, {}, ["broken"], {})
     assert results["codecs"][0]["results"]["quality"] == [30, 70]
@@ -120,6 +127,7 @@ def test_a_run_writes_everything(run):
     results = json.loads((out / "results.json").read_text())
     assert [c["name"] for c in results["codecs"]] == ["lmc", "jpeg", "webp"] and results["images"] == ["a.png", "b.png"]
     assert all(c["peak_megabytes"] > 0 and c["failed"] == [] for c in results["codecs"])
+    assert {(c["repeats"], c["threads"], c["jobs"]) for c in results["codecs"]} == {(1, 1, 2)}
     rows = {row["name"]: row for row in results["bd_rate"]["jpeg"]}
     assert set(rows) == {"lmc", "webp", "theirs (published)"} and set(rows["webp"]["per_image"]["psnr-rgb"]) == {
         "a.png",
@@ -156,7 +164,7 @@ def test_the_page_needs_nothing_else(run):
     scenes = json.loads(re.search(r'id="scenes">(.*?)</script>', page, re.S).group(1))
     assert [[c["codec"] for c in scene] for scene in scenes] == [["original", "lmc", "jpeg", "webp"]]
     assert all(abs(c["rate"] - 0.5) < 0.1 for c in scenes[0][1:])
-    assert "results.anchor" not in page and page.count("<svg") == 6
+    assert page.count("<svg") == 6 and "theirs (published)" in page
 
 
 def test_a_run_resumes_where_it_stopped(run):
@@ -186,12 +194,93 @@ def test_rows_of_other_settings_or_pixels_are_not_taken_for_these(tmp_path):
     assert digest_of(pixels) != digest_of(pixels.reshape(3, 2, 3))
 
 
+def test_how_times_were_taken_is_part_of_a_measurement(tmp_path):
+    row = Row("c", "c | 1", "a.png", "00", 10, 10, 5)
+    assert len({replace(row, **{name: 3}).key for name in ("repeats", "threads", "jobs")} | {row.key}) == 4
+
+
+def test_a_codec_that_fails_or_kills_its_process_does_not_end_a_run(pictures, tmp_path, monkeypatch):
+    """Workers are started fresh, so the codecs that misbehave come in by a module that they import."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'pillow_heif': raise ModuleNotFoundError('pillow_heif is gone')\n"
+        "        if name == 'pillow_jxl' and os.environ.get('KILL'): os._exit(139)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "KILL": "1"}
+    out = tmp_path / "out"
+    names = "jpeg,heic,jxl"
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks", "rd", "--images", str(pictures), "--codecs", names]
+    command += ["--out", str(out), "--most", "1", "--anchor", "jpeg", "--visual", "0", "--jobs", "2"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = json.loads((out / "results.json").read_text())
+    failed = {c["name"]: c["failed"] for c in results["codecs"]}
+    assert failed["jpeg"] == [] and len(results["codecs"][0]["results"]["bpp"]) == len(CODECS["jpeg"].qualities)
+    assert len(failed["heic"]) == len(CODECS["heic"].qualities) and "pillow_heif is gone" in failed["heic"][0]
+    assert len(failed["jxl"]) == len(CODECS["jxl"].qualities) and "its process died" in failed["jxl"][0]
+
+
+def test_a_stop_is_a_stop(pictures, tmp_path, monkeypatch):
+    """An interrupt ends a run at once, and what was measured until then is kept."""
+    store = RowStore(tmp_path / "rows.jsonl")
+
+    def interrupted(row, add=store.add):
+        add(row)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "add", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rd_module.run(rd_module.find_pictures(pictures), ["jpeg"], store, Timing())
+    assert len(list(store)) == 1
+
+
+def test_text_on_the_page_is_text():
+    row = Row("x", "x | v | <b>", "a.png", "00", 8, 8, 1, error="OSError: <_io.BytesIO object>")
+    page = render(collect([row], {}, ["x"], {}), [], [])
+    assert "&lt;_io.BytesIO object&gt;" in page and "<b>" not in page
+
+
+def test_an_exact_picture_does_not_cost_the_metric():
+    metrics = {
+        "psnr-rgb": float("inf"),
+        "psnr-y": 40.0,
+        "ms-ssim": 1.0,
+        "ms-ssim-db": float("inf"),
+        "ssimulacra2": 100.0,
+    }
+    rows = [Row("x", "x | v | s", f"{n}.png", n, 8, 8, 1, 10, {**metrics, "psnr-rgb": psnr}) for n, psnr in
+            (("a", float("inf")), ("b", 50.0))]  # fmt: skip
+    columns = averaged(rows)
+    assert columns["psnr-rgb"] == [75.0] and columns["ms-ssim-db"] == [100.0]
+
+
+def test_decibels_of_ms_ssim_are_those_of_the_mean():
+    rows = [
+        Row("x", "x | v | s", n, n, 8, 8, 1, 10, {"ms-ssim": v, "ms-ssim-db": -1.0})
+        for n, v in (("a", 0.9), ("b", 0.99))
+    ]
+    assert averaged(rows)["ms-ssim-db"] == pytest.approx([-10 * np.log10(1 - 0.945)])
+
+
+def test_equal_pictures_are_measured_once(pictures, tmp_path):
+    for name in ("a.png", "b.png"):
+        shutil.copy(pictures / "a.png", tmp_path / name)
+    assert [p.name for p in rd_module.find_pictures(tmp_path)] == ["a.png"]
+    (tmp_path / "c.png").write_bytes(b"no picture")
+    result = CliRunner().invoke(main, ["rd", "--images", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2 and "c.png" in result.output
+
+
 def test_wrong_usage_is_told(pictures, tmp_path):
     base = ["rd", "--images", str(pictures), "--out", str(tmp_path)]
     for extra, message in (
         (["--codecs", "jpeg,nonsense"], "unknown codecs ['nonsense']"),
         (["--codecs", "jpeg", "--anchor", "vtm"], "--anchor"),
         (["--codecs", "jpeg", "--rates", "x"], "could not convert"),
+        (["--codecs", "jpeg", "--rates", "0"], "must be positive"),
     ):
         result = CliRunner().invoke(main, [*base, *extra])
         assert result.exit_code == 2 and message in result.output, result.output
@@ -203,9 +292,13 @@ def test_list_names_all_codecs():
     assert all(re.search(rf"^{name} ", output, re.M) for name in CODECS)
 
 
-def test_memory_is_that_of_the_codec(pictures):
-    megabytes = codec_megabytes("jpeg", pictures / "a.png", 1)
-    assert megabytes is not None and 0 <= megabytes < 50
+def test_memory_is_that_of_the_codec(pictures, tmp_path):
+    """A larger picture whose reading alone takes more than the codec, which used to hide it."""
+    Image.fromarray(np.tile(read_pixels(pictures / "b.png"), (12, 11, 1))).save(tmp_path / "large.png")
+    small, large = (codec_megabytes("webp", p, 1) for p in (pictures / "b.png", tmp_path / "large.png"))
+    assert small is not None and large is not None and 0 <= small < 20
+    pixels = 181 * 201 * 12 * 11
+    assert 2 < large * 1e6 / pixels < 60  # bytes a pixel
 
 
 def test_equal_rates_are_met(pictures):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.codecs.base import PillowCodec, pillow_feature
+from PIL import AvifImagePlugin
+
+from benchmarks.codecs.base import PillowCodec, Pixels, pillow_feature
 
 
 class Avif(PillowCodec):
@@ -38,3 +40,7 @@ class Avif(PillowCodec):
             "subsampling": self.subsampling,
             "max_threads": threads,
         }
+
+    def decode(self, data: bytes, threads: int) -> Pixels:
+        AvifImagePlugin.DEFAULT_MAX_THREADS = threads  # Pillow has no argument for it
+        return super().decode(data, threads)

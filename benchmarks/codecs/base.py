@@ -48,7 +48,11 @@ class Codec(ABC):
     @property
     def identity(self) -> str:
         """What a stored measurement is valid for."""
-        return f"{self.name} | {self.version} | {self.settings}"
+        try:
+            version = self.version
+        except ImportError as error:
+            version = f"not installed ({error})"
+        return f"{self.name} | {version} | {self.settings}"
 
 
 class PillowCodec(Codec):

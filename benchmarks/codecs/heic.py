@@ -33,7 +33,7 @@ class Heic(PillowCodec):
         return f"pillow-heif {version('pillow-heif')}, libheif {pillow_heif.libheif_version()}"
 
     def options(self, quality: float, threads: int) -> dict[str, Any]:
-        return {"quality": round(quality), "chroma": self.chroma}
+        return {"quality": round(quality), "chroma": self.chroma, "enc_params": {"x265:pools": str(threads)}}
 
     def encode(self, pixels: Pixels, quality: float, threads: int) -> bytes:
         import pillow_heif
@@ -44,5 +44,5 @@ class Heic(PillowCodec):
     def decode(self, data: bytes, threads: int) -> Pixels:
         import pillow_heif
 
-        pillow_heif.register_heif_opener()
+        pillow_heif.register_heif_opener(decode_threads=threads)
         return super().decode(data, threads)

@@ -39,6 +39,7 @@ class JpegXl(PillowCodec):
         return super().encode(pixels, quality, threads)
 
     def decode(self, data: bytes, threads: int) -> Pixels:
-        import pillow_jxl  # noqa: F401
+        import pillow_jxl
 
+        pillow_jxl.JpegXLImagePlugin.DECODE_THREADS = threads  # the plugin has no argument for it
         return super().decode(data, threads)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 
+import bitstream
 import codec
 from benchmarks.codecs.base import Codec, Pixels
 from codec.runtime import shipped
+
+
+@cache
+def _code_digest() -> str:
+    """Short hash of the codec's source: a change of the encoder makes other files with the same weights."""
+    digest = hashlib.sha256()
+    for package in (codec, bitstream):
+        for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 class Lmc(Codec):
@@ -19,7 +34,7 @@ class Lmc(Codec):
 
     @property
     def version(self) -> str:
-        return f"manifold-codec {codec.__version__}, model {shipped().model_id.hex()}"
+        return f"manifold-codec {codec.__version__}, model {shipped().model_id.hex()}, code {_code_digest()}"
 
     def encode(self, pixels: Pixels, quality: float, threads: int) -> bytes:
         return codec.compress(pixels, quality, threads=threads)
