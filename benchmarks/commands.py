@@ -88,7 +88,7 @@ def rd(
     write(results, rows, out)
     plots = list(draw_all(results, out / "plots"))
     spread = paths[:: max(1, len(paths) // visual)][:visual] if visual else []
-    looked_at = scenes(spread, codecs, targets, threads) if spread else []
+    looked_at = scenes(spread, codecs, targets, threads, rows) if spread else []
     page = out / "report.html.tmp"
     page.write_text(render(results, plots, looked_at), encoding="utf-8")
     page.replace(out / "report.html")

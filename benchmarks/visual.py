@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from benchmarks.codecs import CODECS, Codec
 from benchmarks.measure import read_pixels
 from benchmarks.metrics import Pixels, psnr_db
+from benchmarks.rows import Row
 
 SIDE = 320
 """Side of a crop in pixels."""
@@ -55,29 +57,43 @@ class Scene:
     crops: list[Crop]
 
 
-def encode_at_rate(codec: Codec, pixels: Pixels, target_bpp: float, threads: int) -> bytes:
-    """The file whose rate is nearest to a target, by bisection over quality.
+def encode_at_rate(
+    codec: Codec, pixels: Pixels, target_bpp: float, threads: int, known: Iterable[tuple[float, int]] = ()
+) -> bytes:
+    """The file whose rate is nearest to a target.
+
+    By false position: the logarithm of the size is nearly linear in quality between two qualities that enclose
+    the target, and by bisection until there are two.
 
     Args:
         codec: whose knob is turned.
         pixels: uint8 (H, W, 3).
         target_bpp: bits per pixel of the whole file.
         threads: for the codec.
+        known: qualities and sizes in bytes that were measured before, which save encodings.
 
     Returns:
         bytes: the file; its rate may be far off where the codec cannot reach the target.
     """
-    target = target_bpp * pixels.shape[0] * pixels.shape[1] / 8
+    target = target_bpp * pixels[..., 0].size / 8
     low, high = codec.quality_range
+    sizes = dict(known)
     best = b""
     for _ in range(9):
-        middle = (low + high) / 2
-        data = codec.encode(pixels, middle, threads)
+        below = max((q for q, size in sizes.items() if size <= target), default=None)
+        above = min((q for q, size in sizes.items() if size > target and q > (below or low)), default=None)
+        if below is None or above is None:
+            quality = ((low if below is None else below) + (high if above is None else above)) / 2
+        else:
+            share = math.log(target / sizes[below]) / math.log(sizes[above] / sizes[below])
+            quality = below + share * (above - below)
+        data = codec.encode(pixels, quality, threads)
+        stuck = data == best
         if not best or abs(len(data) - target) < abs(len(best) - target):
             best = data
-        if abs(len(data) / target - 1) < TOLERANCE:
+        if stuck or abs(len(data) / target - 1) < TOLERANCE:
             break
-        low, high = (middle, high) if len(data) < target else (low, middle)
+        sizes[quality] = len(data)
     return best
 
 
@@ -107,7 +123,9 @@ def _uri(pixels: Pixels) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def scenes(images: list[Path], codec_names: list[str], targets: list[float], threads: int) -> list[Scene]:
+def scenes(
+    images: list[Path], codec_names: list[str], targets: list[float], threads: int, rows: list[Row]
+) -> list[Scene]:
     """Code pictures at each rate with each codec and cut the same crop from all.
 
     Args:
@@ -115,6 +133,7 @@ def scenes(images: list[Path], codec_names: list[str], targets: list[float], thr
         codec_names: in :data:`CODECS`.
         targets: bits per pixel.
         threads: for the codecs.
+        rows: what was measured of these pictures, to start the searches from.
 
     Returns:
         list[Scene]: by picture, then rate; a codec that fails is missing.
@@ -131,7 +150,12 @@ def scenes(images: list[Path], codec_names: list[str], targets: list[float], thr
                 for name in codec_names:
                     progress.update()
                     try:
-                        data = encode_at_rate(CODECS[name], pixels, target, threads)
+                        known = [
+                            (r.quality, r.file_bytes)
+                            for r in rows
+                            if (r.codec, r.image, r.error) == (name, path.name, None)
+                        ]
+                        data = encode_at_rate(CODECS[name], pixels, target, threads, known)
                         decoded = CODECS[name].decode(data, threads)
                     except Exception as error:  # a gap, like those of the curves
                         tqdm.write(f"{name} {path.name}: {type(error).__name__}: {error}")

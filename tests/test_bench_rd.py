@@ -308,6 +308,24 @@ def test_equal_rates_are_met(pictures):
         assert 8 * len(data) / pixels[..., 0].size == pytest.approx(0.7, rel=0.06)
 
 
+def test_what_is_known_of_sizes_saves_encodings(pictures):
+    class Counting(Jpeg):
+        calls = 0
+
+        def encode(self, pixels, quality, threads):
+            self.calls += 1
+            return super().encode(pixels, quality, threads)
+
+    codec, pixels = Counting("counting", True, True), read_pixels(pictures / "b.png")
+    known = [(q, len(codec.encode(pixels, q, 1))) for q in (10, 30, 50, 70)]
+    target = 8 * known[2][1] / pixels[..., 0].size * 0.97
+    codec.calls = 0
+    data = encode_at_rate(codec, pixels, target, 1, known)
+    assert codec.calls <= 3 and 8 * len(data) / pixels[..., 0].size == pytest.approx(target, rel=0.03)
+    assert len(encode_at_rate(codec, pixels, 1e-6, 1)) == len(codec.encode(pixels, 1, 1))  # out of reach: the nearest
+    assert len(encode_at_rate(codec, pixels, 50.0, 1)) > 0.9 * len(codec.encode(pixels, 100, 1))
+
+
 def test_the_crop_to_look_at_is_where_detail_is():
     pixels = np.full((640, 640, 3), 128, np.uint8)
     pixels[320:, 320:] = np.random.default_rng(0).integers(0, 256, (320, 320, 3))
