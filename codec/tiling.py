@@ -119,7 +119,8 @@ def synthesise(
         part = x_hat[0, :, v.inside(CELL), h.inside(CELL)][:, : target.shape[0], : target.shape[1]]
         # A hostile file can drive the networks out of the range of floats. Any pixel is as good then, and
         # these two, other than clip, turn what is not a number into one.
-        part = np.fmin(np.fmax(part, 0), 1)
+        np.fmax(part, 0, out=part)
+        np.fmin(part, 1, out=part)
         part *= 255
         np.rint(part, out=part)
         for component in range(3):  # one transposed copy of all three is several times slower
