@@ -1,4 +1,4 @@
-"""The deployed model: two ONNX graphs and one file of integer tables, checked by hash, loaded once."""
+"""The deployed model: three ONNX graphs and one file of integer tables, checked by hash, loaded once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from bitstream.errors import ModelError
 from bitstream.tables import Tables
 
 WEIGHTS = "model.safetensors"
-FILES = (WEIGHTS, "sender.onnx", "receiver.onnx", "tables.npz")
+GRAPHS = ("sender.onnx", "receiver.onnx", "preview.onnx")
+FILES = (WEIGHTS, *GRAPHS, "tables.npz")
 MANIFEST = "manifest.json"
 SHIPPED = Path(__file__).parent / "weights"
 
@@ -79,6 +80,8 @@ class Runtime:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = self.threads
                 options.log_severity_level = 3
+                # Memory planned for one shape is of no use to the next; tiles have many shapes.
+                options.enable_mem_pattern = False
                 # Threads that spin on after the networks are done would slow the entropy coder beside them.
                 options.add_session_config_entry("session.force_spinning_stop", "1")
                 self._sessions[graph] = onnxruntime.InferenceSession(
@@ -119,8 +122,24 @@ class Runtime:
         Returns:
             NDArray: x_hat, float32 (1, 3, 64 h, 64 w), not clipped.
         """
+        return self._run("receiver.onnx", z_hat, symbols, quality_index)
+
+    def preview(self, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
+        """Run the receiver at an eighth of the size.
+
+        Args:
+            z_hat: float32 (1, channels, h, w), integers.
+            symbols: float32 (1, channels, 4 h, 4 w), integers.
+            quality_index: level of quality.
+
+        Returns:
+            NDArray: float32 (1, 3, 8 h, 8 w), means of 8x8 pixels, not clipped.
+        """
+        return self._run("preview.onnx", z_hat, symbols, quality_index)
+
+    def _run(self, graph: str, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
         feed = {"z_hat": z_hat, "symbols": symbols, "gains": self.gains(quality_index)}
-        x_hat: _Floats = self._session("receiver.onnx").run(None, feed)[0]
+        x_hat: _Floats = self._session(graph).run(None, feed)[0]
         return x_hat
 
 

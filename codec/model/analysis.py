@@ -54,6 +54,14 @@ class Analysis(nn.Module):
         Returns:
             Tensor: y, float (N, latents, H / 16, W / 16), in units of an orthonormal basis.
         """
-        coefficients = self.stem(F.pixel_unshuffle(x - 0.5, BLOCK))
+        coefficients = self._coefficients(F.pixel_unshuffle(x, BLOCK))
         h = self.blocks(modulate(self.enter(coefficients / self.scale[:, None, None]), film))
         return coefficients[:, : self.latents] + OUTPUT_UNIT * self.leave(h)
+
+    def _coefficients(self, blocks: Tensor) -> Tensor:
+        """The stem on blocks of pixels, (N, 3 BLOCK ** 2, h, w), as if mid-gray were zero.
+
+        Mid-gray is taken from the bias, which saves a pass over the largest map of all.
+        """
+        assert self.stem.bias is not None
+        return self.stem(blocks, self.stem.bias - 0.5 * self.stem.weight.sum(dim=1))

@@ -39,11 +39,12 @@ class Pointwise(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-1, 1) * gain / inputs**0.5)
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map float (N, inputs, H, W) to (N, outputs, H, W)."""
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Map float (N, inputs, H, W) to (N, outputs, H, W), with another bias, (outputs,), if one is given."""
+        bias = self.bias if bias is None else bias
         if Pointwise.as_conv:
-            return F.conv2d(x, self.weight[:, :, None, None], self.bias)
-        return F.linear(x.permute(0, 2, 3, 1), self.weight, self.bias).permute(0, 3, 1, 2)
+            return F.conv2d(x, self.weight[:, :, None, None], bias)
+        return F.linear(x.permute(0, 2, 3, 1), self.weight, bias).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from codec.model.blocks import Pointwise
 from codec.model.network import ManifoldCodec, ModelConfig
-from codec.runtime import FILES, MANIFEST, WEIGHTS, Runtime
+from codec.runtime import FILES, GRAPHS, MANIFEST, WEIGHTS, Runtime
 from codec.training.tables import build_tables, level_qualities
 
 OPSET = 17
@@ -44,6 +44,15 @@ class _Receiver(nn.Module):
 
     def forward(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
         return self.model.receive(z_hat, symbols, gains)
+
+
+class _Preview(nn.Module):
+    def __init__(self, model: ManifoldCodec) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
+        return self.model.preview(z_hat, symbols, gains)
 
 
 def _trace(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
@@ -131,10 +140,10 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
         with torch.no_grad():
             z_hat, symbols = model.send(x, gains)
         _trace(_Sender(model), {"x": x, "gains": gains}, ["z_hat", "symbols"], work / "sender.onnx")
-        _trace(
-            _Receiver(model), {"z_hat": z_hat, "symbols": symbols, "gains": gains}, ["x_hat"], work / "receiver.onnx"
-        )
-        for graph in ("sender.onnx", "receiver.onnx"):
+        received = {"z_hat": z_hat, "symbols": symbols, "gains": gains}
+        _trace(_Receiver(model), received, ["x_hat"], work / "receiver.onnx")
+        _trace(_Preview(model), received, ["x_hat"], work / "preview.onnx")
+        for graph in GRAPHS:
             _point_at_weights(work / graph, ranges)
         tables = build_tables(model)
         knots = model.gains.knots().detach().numpy().astype(np.float32)
@@ -181,11 +190,13 @@ def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> No
         differ = max(float((z_hat.numpy() != z_run).mean()), float((symbols.numpy() != symbols_run).mean()))
         if differ > tolerance:
             raise RuntimeError(f"level {level}: {differ:.2%} of the exported sender's symbols differ")
-        error = np.abs(
-            model.receive(z_hat, symbols, gains).numpy() - runtime.receive(z_hat.numpy(), symbols.numpy(), level)
-        )
-        if error.max() * 255 > 0.5:
-            raise RuntimeError(f"level {level}: the exported receiver is off by {error.max() * 255:.3f} levels")
+        for name, ours, theirs in (
+            ("receiver", model.receive, runtime.receive),
+            ("preview", model.preview, runtime.preview),
+        ):
+            error = np.abs(ours(z_hat, symbols, gains).numpy() - theirs(z_hat.numpy(), symbols.numpy(), level))
+            if error.max() * 255 > 0.5:
+                raise RuntimeError(f"level {level}: the exported {name} is off by {error.max() * 255:.3f} levels")
 
 
 def load_exported(folder: Path) -> ManifoldCodec:
