@@ -3,6 +3,7 @@
 Imports neither torch nor :mod:`codec`: what is needed to read a file's symbols is all here.
 """
 
+from bitstream.boxes import BoxType, Form, Metadata
 from bitstream.container import Box, Container, Header, parse, parse_header, serialize
 from bitstream.entropy import decode_chunk, encode_chunk
 from bitstream.errors import (
@@ -22,12 +23,15 @@ __all__ = [
     "BadMagicError",
     "BitstreamError",
     "Box",
+    "BoxType",
     "ChecksumError",
     "CodecError",
     "Container",
     "CorruptError",
+    "Form",
     "Header",
     "LimitError",
+    "Metadata",
     "ModelError",
     "Tables",
     "TruncatedError",

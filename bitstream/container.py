@@ -18,6 +18,8 @@ MAGIC = b"\x89LMC\r\n\x1a\n"
 VERSION = 1
 CELL = 64
 """Pixels a side of one hyper-latent cell."""
+CHUNK_LOG2 = 4
+"""Usual side of a chunk, 16 cells: small enough for a region, large enough to cost nothing."""
 MAX_SIDE = 65_535
 MAX_PIXELS = 1 << 30
 MAX_HEADER = 1 << 24
@@ -49,7 +51,7 @@ class Header:
     height: int
     model_id: bytes
     quality_index: int
-    chunk_log2: int = 4
+    chunk_log2: int = CHUNK_LOG2
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -98,7 +100,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the parts of a file lie: ``(offset, length, crc)`` of each, offsets from the file's start."""
+    """Where the parts of a file lie: offset from the file's start, length, crc; of boxes also the type."""
 
     header: Header
     boxes: list[tuple[int, int, int, int]]
@@ -168,6 +170,33 @@ def _part(data: bytes) -> bytes:
     return _varint(len(data)) + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
 
 
+def header_bytes(start: bytes) -> int:
+    """How many bytes of a file :func:`parse_header` needs, at most 2 ** 24 and a few.
+
+    Args:
+        start: the first 16 bytes of a file, or all of a shorter one.
+
+    Raises:
+        BitstreamError: no header begins like this.
+    """
+    reader = _header_reader(start)
+    length = reader.varint("header length", MAX_HEADER)
+    return reader.at + length + _CRC_BYTES
+
+
+def _header_reader(data: bytes | memoryview) -> _Reader:
+    if len(data) < len(MAGIC) and bytes(data) == MAGIC[: len(data)]:
+        what = "file: empty" if not len(data) else f"magic: ends at byte {len(data)}, expected {len(MAGIC)}"
+        raise TruncatedError(what)
+    if bytes(data[: len(MAGIC)]) != MAGIC:
+        raise BadMagicError(f"magic: found {bytes(data[: len(MAGIC)])!r}, expected {MAGIC!r}")
+    reader = _Reader(data, len(MAGIC), "header")
+    version = reader.bytes(1)[0]
+    if version != VERSION:
+        raise UnsupportedVersionError(f"version: found {version}, expected {VERSION}")
+    return reader
+
+
 def parse_header(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Layout:
     """Read everything before the payloads; nothing is allocated that the bytes at hand do not bear out.
 
@@ -181,14 +210,7 @@ def parse_header(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Layo
     Raises:
         BitstreamError: one of its kinds.
     """
-    if len(data) < len(MAGIC) and bytes(data) == MAGIC[: len(data)]:
-        raise TruncatedError(f"magic: ends at byte {len(data)}, expected {len(MAGIC)}")
-    if bytes(data[: len(MAGIC)]) != MAGIC:
-        raise BadMagicError(f"magic: found {bytes(data[: len(MAGIC)])!r}, expected {MAGIC!r}")
-    reader = _Reader(data, len(MAGIC), "header")
-    version = reader.bytes(1)[0]
-    if version != VERSION:
-        raise UnsupportedVersionError(f"version: found {version}, expected {VERSION}")
+    reader = _header_reader(data)
     length = reader.varint("header length", MAX_HEADER)
     end = reader.at + length
     checksum = int.from_bytes(_Reader(data, end, "header").bytes(_CRC_BYTES), "little")
@@ -237,17 +259,21 @@ def parse(data: bytes, max_pixels: int = MAX_PIXELS) -> Container:
         raise TruncatedError(f"file: ends at byte {len(data)}, expected {layout.end}")
     if len(data) > layout.end:
         raise CorruptError(f"file: {len(data) - layout.end} bytes after its end")
-    boxes = []
-    for at, size, checksum, kind in layout.boxes:
-        if kind % 2:
-            raise UnsupportedVersionError(f"box type: {kind} is not known and must be understood")
-        boxes.append(Box(kind, _payload(data, at, size, checksum, f"box {kind}")))
-    chunks = [_payload(data, *chunk, f"chunk {i}") for i, chunk in enumerate(layout.chunks)]
+    boxes = [
+        Box(kind, checked(data[at : at + size], checksum, f"box {kind}")) for at, size, checksum, kind in layout.boxes
+    ]
+    chunks = [
+        checked(data[at : at + size], checksum, f"chunk {i}") for i, (at, size, checksum) in enumerate(layout.chunks)
+    ]
     return Container(layout.header, chunks, boxes)
 
 
-def _payload(data: bytes, at: int, size: int, checksum: int, what: str) -> bytes:
-    payload = data[at : at + size]
+def checked(payload: bytes, checksum: int, what: str) -> bytes:
+    """The payload, if it is what the header says.
+
+    Raises:
+        ChecksumError: it is not.
+    """
     found = zlib.crc32(payload)
     if found != checksum:
         raise ChecksumError(f"{what} checksum: found {found:08x}, expected {checksum:08x}")

@@ -1,0 +1,51 @@
+"""What stands beside a picture: metadata within bounds, forms, transparency."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+
+from bitstream import Box, CorruptError, Form, LimitError, Metadata, UnsupportedVersionError
+from bitstream import boxes as b
+
+
+def test_metadata_comes_back():
+    metadata = Metadata(b"icc" * 1000, None, b"<xmp/>")
+    made = b.metadata_boxes(metadata)
+    assert [box.type for box in made] == [4, 8] and len(made[0].data) < 100
+    assert b.read_metadata(b.by_type(made)) == metadata
+    assert b.metadata_boxes(Metadata()) == []
+
+
+def test_expansion_is_bounded(monkeypatch):
+    monkeypatch.setattr(b, "MAX_METADATA", 1000)
+    bomb = zlib.compress(bytes(10**7))
+    assert len(bomb) < 10_000
+    with pytest.raises(LimitError):
+        b.read_metadata({b.BoxType.EXIF: bomb})
+    with pytest.raises(LimitError):
+        b.metadata_boxes(Metadata(xmp=bytes(1001)))
+    assert b.read_metadata({b.BoxType.EXIF: zlib.compress(bytes(1000))}).exif == bytes(1000)
+
+
+@pytest.mark.parametrize("damage", [b"", b"no zlib", zlib.compress(b"x" * 99)[:-3], zlib.compress(b"x") + b"more"])
+def test_damaged_metadata_is_refused(damage):
+    with pytest.raises(CorruptError):
+        b.read_metadata({b.BoxType.ICC: damage})
+
+
+def test_types():
+    assert b.by_type([Box(4000, b"later")]) == {}
+    with pytest.raises(UnsupportedVersionError, match="4001"):
+        b.by_type([Box(4001, b"later")])
+    with pytest.raises(CorruptError, match="two"):
+        b.by_type([Box(2, b"\1\x08"), Box(2, b"\1\x08")])
+
+
+def test_forms():
+    assert b.form_boxes(Form()) == [] and b.read_form({}) == Form(3, 8)
+    assert b.read_form(b.by_type(b.form_boxes(Form(1, 16)))) == Form(1, 16)
+    for bad in (b"", b"\2\x08", b"\1\x09", b"\1\x08\0"):
+        with pytest.raises(CorruptError):
+            b.read_form({b.BoxType.FORM: bad})
