@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from pathlib import Path
 def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to, and move it into place if all went well.
 
+    What is there but no regular file, such as a device or a pipe, is written to instead of being replaced; a symbolic
+    link is followed.
+
     Args:
         path: where the file is to be.
         overwrite: whether an existing file may be replaced.
@@ -20,19 +24,40 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
     Raises:
         FileExistsError: it exists, and may not be.
     """
-    if path.exists() and not overwrite:
+    path = path.resolve()
+    special = path.exists() and not path.is_file()
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory")
+    if path.exists() and not special and not overwrite:
         raise FileExistsError(f"{path} exists; use -f to overwrite it")
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:32]}-", suffix=path.suffix, dir=path.parent)
+    folder = None if special else path.parent
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:32]}-", suffix=path.suffix[:32], dir=folder)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        if special:
+            with temporary.open("rb") as made, path.open("wb") as target:
+                shutil.copyfileobj(made, target)
+            return
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         if overwrite:
             temporary.replace(path)
         else:
-            os.link(temporary, path)  # fails if somebody made the file meanwhile, where replace would not
+            _place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _place(temporary: Path, path: Path) -> None:
+    """Move into place without replacing what somebody made there meanwhile."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(f"{path} exists; use -f to overwrite it") from None
+        temporary.replace(path)

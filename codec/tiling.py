@@ -9,21 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bitstream.container import CELL
-from bitstream.tables import HYPER
-from codec.runtime import Runtime
-
-TILE = 32
-"""Side of a tile, without halo."""
-SENDER_HALO = 4
-"""Cells a symbol depends on to each side: 3 blocks, z's own neighbours, the features' and context's."""
+SENDER_HALO = 3
+"""Cells a symbol depends on to each side: its mean on z beside it, that on y of 1 cell more, and that on pixels."""
 RECEIVER_HALO = 2
 """Cells a pixel depends on to each side: features, context, and the synthesis at both scales."""
-
-_Ints = NDArray[np.int32]
+SENDER_CELLS = 1200
+"""Most cells of a sender's tile with its halo, which bounds the memory of the network."""
+RECEIVER_CELLS = 800
+"""The same of a receiver's tile, whose network works on larger maps."""
 
 
 @dataclass(frozen=True)
@@ -48,81 +41,50 @@ class Tile:
         return slice(self.low * unit, self.high * unit)
 
 
-def tiles(cells: int, halo: int, tile: int = TILE) -> list[Tile]:
-    """Cut one axis of ``cells`` cells into tiles."""
+def tiles(begin: int, end: int, cells: int, halo: int, side: int) -> list[Tile]:
+    """Cut ``[begin, end)`` of an axis of ``cells`` cells into tiles of ``side`` cells."""
     return [
-        Tile(at, min(at + tile, cells), max(0, at - halo), min(cells, at + tile + halo)) for at in range(0, cells, tile)
+        Tile(at, min(at + side, end), max(0, at - halo), min(cells, min(at + side, end) + halo))
+        for at in range(begin, end, side)
     ]
 
 
-def _grid(rows: int, columns: int, halo: int, tile: int) -> Iterator[tuple[Tile, Tile]]:
-    for vertical in tiles(rows, halo, tile):
-        for horizontal in tiles(columns, halo, tile):
-            yield vertical, horizontal
+@dataclass(frozen=True)
+class Area:
+    """Part of a picture in cells, rows ``[top, bottom)`` and columns ``[left, right)``."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
 
 
-def _padded(pixels: NDArray[np.uint8], vertical: Tile, horizontal: Tile) -> NDArray[np.float32]:
-    """Pixels of a tile and its halo, the last rows and columns repeated up to whole cells."""
-    part = pixels[vertical.seen(CELL), horizontal.seen(CELL)]
-    height, width = (vertical.high - vertical.low) * CELL, (horizontal.high - horizontal.low) * CELL
-    pad = [(0, height - part.shape[0]), (0, width - part.shape[1]), (0, 0)]
-    return np.pad(part, pad, mode="edge").transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
-
-
-def analyse(runtime: Runtime, pixels: NDArray[np.uint8], quality_index: int, tile: int = TILE) -> tuple[_Ints, _Ints]:
-    """All symbols of a picture.
+def grid(area: Area, cells: tuple[int, int], halo: int, unit: int, most: int) -> Iterator[tuple[Tile, list[Tile]]]:
+    """Cut an area into the tiles that cost least, row after row.
 
     Args:
-        runtime: the model.
-        pixels: uint8 (H, W, 3).
-        quality_index: level of quality.
-        tile: side of a tile in cells.
+        area: to be covered.
+        cells: rows and columns of the whole picture.
+        halo: cells to each side of a tile.
+        unit: sides of tiles are multiples of this many cells.
+        most: cells of a tile with its halo; a single unit may exceed it.
 
-    Returns:
-        tuple: z, int32 (channels, rows, columns), and y, int32 (channels, 4 rows, 4 columns).
+    Yields:
+        tuple[Tile, list[Tile]]: rows of a row of tiles, and the columns of each of its tiles.
     """
-    rows, columns = (-(-n // CELL) for n in pixels.shape[:2])
-    z = np.empty((runtime.tables.hyper_latents, rows, columns), np.int32)
-    y = np.empty((runtime.tables.latents, HYPER * rows, HYPER * columns), np.int32)
-    for v, h in _grid(rows, columns, SENDER_HALO, tile):
-        z_hat, symbols = runtime.send(_padded(pixels, v, h), quality_index)
-        z[:, v.kept(1), h.kept(1)] = z_hat[0, :, v.inside(1), h.inside(1)]
-        y[:, v.kept(HYPER), h.kept(HYPER)] = symbols[0, :, v.inside(HYPER), h.inside(HYPER)]
-    return z, y
+    choices = []
+    for height in _sides(area.bottom - area.top, unit):
+        for width in _sides(area.right - area.left, unit):
+            rows = tiles(area.top, area.bottom, cells[0], halo, height)
+            columns = tiles(area.left, area.right, cells[1], halo, width)
+            largest = max(t.high - t.low for t in rows) * max(t.high - t.low for t in columns)
+            cost = sum(t.high - t.low for t in rows) * sum(t.high - t.low for t in columns)
+            choices.append((largest > most, cost if largest <= most else largest, height, (rows, columns)))
+    rows, columns = min(choices, key=lambda choice: choice[:3])[3]
+    for row in rows:
+        yield row, columns
 
 
-def synthesise(
-    runtime: Runtime, z: _Ints, y: _Ints, size: tuple[int, int], quality_index: int, tile: int = TILE
-) -> NDArray[np.uint8]:
-    """Pixels of a picture from its symbols.
-
-    Args:
-        runtime: the model.
-        z: int32 (channels, rows, columns).
-        y: int32 (channels, 4 rows, 4 columns).
-        size: height and width in pixels.
-        quality_index: level of quality.
-        tile: side of a tile in cells.
-
-    Returns:
-        NDArray[np.uint8]: (height, width, 3).
-    """
-    height, width = size
-    pixels = np.empty((height, width, 3), np.uint8)
-    for v, h in _grid(z.shape[1], z.shape[2], RECEIVER_HALO, tile):
-        x_hat = runtime.receive(
-            z[None, :, v.seen(1), h.seen(1)].astype(np.float32),
-            y[None, :, v.seen(HYPER), h.seen(HYPER)].astype(np.float32),
-            quality_index,
-        )
-        target = pixels[v.kept(CELL), h.kept(CELL)]
-        part = x_hat[0, :, v.inside(CELL), h.inside(CELL)][:, : target.shape[0], : target.shape[1]]
-        # A hostile file can drive the networks out of the range of floats. Any pixel is as good then, and
-        # these two, other than clip, turn what is not a number into one.
-        np.fmax(part, 0, out=part)
-        np.fmin(part, 1, out=part)
-        part *= 255
-        np.rint(part, out=part)
-        for component in range(3):  # one transposed copy of all three is several times slower
-            target[:, :, component] = part[component]
-    return pixels
+def _sides(extent: int, unit: int) -> list[int]:
+    longest = -(-extent // unit)
+    return sorted({-(-longest // parts) * unit for parts in range(1, min(longest, 256) + 1)})

@@ -1,56 +1,129 @@
-"""Tiling changes no symbol and leaves no seam."""
+"""Tiling changes no symbol, leaves no seam, and covers everything once."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import codec.decoder
+import codec.encoder
 from bitstream import Header
+from codec.decoder import LmcFile
+from codec.encoder import encode
 from codec.runtime import shipped
-from codec.tiling import RECEIVER_HALO, SENDER_HALO, analyse, synthesise, tiles
+from codec.sources import ArraySource
+from codec.tiling import RECEIVER_HALO, SENDER_HALO, Area, grid, tiles
 
 
 @pytest.mark.parametrize("cells", [1, 4, 5, 31, 32, 33, 100])
 @pytest.mark.parametrize("halo", [0, 2, 4])
 def test_tiles_cover_an_axis_once(cells, halo):
-    parts = tiles(cells, halo, 4)
+    parts = tiles(0, cells, cells, halo, 4)
     assert [c for p in parts for c in range(p.begin, p.end)] == list(range(cells))
     for p in parts:
-        assert p.low == max(0, p.begin - halo) and p.high == min(cells, p.begin + 4 + halo)
+        assert p.low == max(0, p.begin - halo) and p.high == min(cells, p.end + halo)
+
+
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.sampled_from([1, 8, 16]),
+    st.integers(0, 3),
+    st.integers(400, 1500),
+)
+def test_a_grid_covers_an_area_once_within_its_bounds(cells, top, left, unit, halo, most):
+    area = Area(min(top, cells[0] - 1), cells[0], min(left, cells[1] - 1), cells[1])
+    count = np.zeros(cells, int)
+    for v, row in grid(area, cells, halo, unit, most):
+        assert (v.begin - area.top) % unit == 0
+        for h in row:
+            assert (h.begin - area.left) % unit == 0
+            count[v.kept(1), h.kept(1)] += 1
+            assert (v.high - v.low) * (h.high - h.low) <= max(most, (unit + 2 * halo) ** 2)
+    expected = np.zeros(cells, int)
+    expected[area.top :, area.left :] = 1
+    np.testing.assert_array_equal(count, expected)
 
 
 @pytest.fixture(scope="module")
 def picture():
     from skimage import data
 
-    return np.tile(data.astronaut(), (1, 2, 1))[:448, :900]
+    return np.tile(data.astronaut(), (1, 2, 1))
 
 
-@pytest.mark.parametrize("tile", [1, 3])
-def test_tiled_equals_whole(picture, tile):
+def coded(pixels, level, max_tile, chunk_log2=0):
     runtime = shipped(2)
-    z, y = analyse(runtime, picture, 240)
-    z_tiled, y_tiled = analyse(runtime, picture, 240, tile)
-    np.testing.assert_array_equal(z_tiled, z)
-    np.testing.assert_array_equal(y_tiled, y)
-    whole = synthesise(runtime, z, y, picture.shape[:2], 240).astype(int)
-    tiled = synthesise(runtime, z, y, picture.shape[:2], 240, tile).astype(int)
-    assert np.abs(whole - tiled).max() <= 1 and (whole != tiled).mean() < 1e-4
+    data = encode(runtime, ArraySource(pixels), level, [], max_tile=max_tile, chunk_log2=chunk_log2)
+    return LmcFile(data, runtime=runtime)
 
 
-def test_halos_are_no_wider_than_needed(picture):
-    """With one cell less, tiles do differ: so the test above can fail."""
-    import codec.tiling as tiling
+def pixels_of(file, **options):
+    return np.concatenate([strip for _, strip in file.strips(**options)])
 
-    runtime = shipped(2)
-    z, y = analyse(runtime, picture, 40)
-    assert SENDER_HALO > 1 and RECEIVER_HALO > 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiling, "SENDER_HALO", 0)
-        assert (analyse(runtime, picture, 40, 1)[1] != y).any()
-        patch.setattr(tiling, "RECEIVER_HALO", 0)
-        a, b = (synthesise(runtime, z, y, picture.shape[:2], 40, t).astype(int) for t in (1, 32))
-        assert (a != b).mean() > 1e-3
+
+@pytest.mark.parametrize("max_tile", [1, 120])
+def test_tiled_equals_whole(picture, max_tile):
+    part = picture[:448, :900]
+    whole, tiled = coded(part, 240, 10_000), coded(part, 240, max_tile)
+    for one, other in zip(whole.symbols(), tiled.symbols(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    one, other = pixels_of(whole, max_tile=10_000).astype(int), pixels_of(whole, max_tile=max_tile).astype(int)
+    assert one.shape == part.shape
+    assert np.abs(one - other).max() <= 1 and (one != other).mean() < 1e-4
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data(), st.integers(1, 200), st.integers(1, 200), st.sampled_from([0, 1, 4]), st.sampled_from([1, 30, 1000]))
+def test_any_size_chunk_and_tile(data, height, width, chunk_log2, max_tile):
+    from skimage import data as images
+
+    part = images.astronaut()[100 : 100 + height, 150 : 150 + width]
+    file = coded(part, 200, max_tile, chunk_log2)
+    for one, other in zip(file.symbols(), coded(part, 200, 10_000, chunk_log2).symbols(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    whole = pixels_of(file, max_tile=max_tile)
+    assert whole.shape == part.shape and np.abs(whole.astype(int) - part).mean() < 12
+    left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
+    region = pixels_of(file, box=(left, top, right, bottom), max_tile=max_tile)
+    difference = region.astype(int) - whole[top:bottom, left:right]
+    assert np.abs(difference).max() <= 1 and (difference != 0).mean() < 1e-3
+
+
+def test_halos_are_no_wider_than_needed(picture, monkeypatch):
+    """With one cell less, tiles do differ: so the tests above can fail."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (10 * 64, 10 * 64, 3), dtype=np.uint8)
+    file = coded(noise, 300, 10_000)
+    whole = pixels_of(file, max_tile=10_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(codec.encoder, "SENDER_HALO", SENDER_HALO - 1)
+        assert any((a != b).any() for a, b in zip(file.symbols(), coded(noise, 300, 1).symbols(), strict=True))
+        patch.setattr(codec.decoder, "RECEIVER_HALO", RECEIVER_HALO - 1)
+        assert (pixels_of(file, max_tile=1) != whole).any()
+    for a, b in zip(file.symbols(), coded(noise, 300, 1).symbols(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(pixels_of(file, max_tile=1), whole)
+
+
+def test_a_region_reads_only_what_it_needs(picture):
+    data = encode(shipped(2), ArraySource(picture), 200, [], chunk_log2=0)
+    file = LmcFile(data)
+    reads = []
+    original = file._read
+
+    def read(at, length, whole=True):
+        reads.append(length)
+        return original(at, length, whole)
+
+    file._read = read
+    file.region(300, 200, 60, 50)
+    chunks = (2 * RECEIVER_HALO + 2) ** 2
+    assert len(reads) <= chunks < file.header.chunk_count and sum(reads) < len(data) * 0.7
 
 
 def test_chunks_are_whole_cells_of_the_same_grid():

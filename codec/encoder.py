@@ -1,0 +1,90 @@
+"""From a picture to a file: tile after tile through the sender, chunk after chunk through the entropy coder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream import Box, Container, Header, Metadata, encode_chunk, serialize
+from bitstream.boxes import alpha_box, form_boxes, metadata_boxes
+from bitstream.container import CELL, CHUNK_LOG2
+from bitstream.tables import HYPER
+from codec import sinks
+from codec.runtime import Runtime
+from codec.sources import Source
+from codec.tiling import SENDER_CELLS, SENDER_HALO, Area, Tile, grid
+
+Progress = Callable[[int, int], None]
+"""Told of pixels done and pixels in all."""
+
+
+def boxes_of(source: Source, strip: bool = False) -> list[Box]:
+    """What stands beside the picture in its file: form, transparency, and metadata unless ``strip``."""
+    boxes = form_boxes(source.form)
+    alpha = source.alpha()
+    if alpha is not None:
+        low, high = int(alpha.min()), int(alpha.max())
+        boxes.append(alpha_box(low) if low == high else alpha_box(None, sinks.encode_alpha(alpha)))
+    return boxes + metadata_boxes(Metadata() if strip else source.metadata)
+
+
+def encode(
+    runtime: Runtime,
+    source: Source,
+    quality_index: int,
+    boxes: list[Box],
+    progress: Progress | None = None,
+    max_tile: int = SENDER_CELLS,
+    chunk_log2: int = CHUNK_LOG2,
+) -> bytes:
+    """Code a picture; memory beside the source's own is bounded by the tile.
+
+    Args:
+        runtime: the model.
+        source: the picture.
+        quality_index: level of quality.
+        boxes: to stand beside it.
+        progress: called after each tile.
+        max_tile: cells of a tile with its halo.
+        chunk_log2: side of a chunk, see :class:`~bitstream.container.Header`.
+
+    Returns:
+        bytes: the file.
+    """
+    header = Header(source.width, source.height, runtime.model_id, quality_index, chunk_log2)
+    rows, columns = header.cells
+    side = 1 << header.chunk_log2
+    chunks: dict[tuple[int, int], bytes] = {}
+    done = 0
+    for v, row in grid(Area(0, rows, 0, columns), (rows, columns), SENDER_HALO, side, max_tile):
+        for h in row:
+            z_hat, symbols = runtime.send(_blocks(source, v, h), quality_index)
+            z = z_hat[0, :, v.inside(1), h.inside(1)].astype(np.int32)
+            y = symbols[0, :, v.inside(HYPER), h.inside(HYPER)].astype(np.int32)
+            for top in range(0, v.end - v.begin, side):
+                for left in range(0, h.end - h.begin, side):
+                    z_part = z[:, top : top + side, left : left + side]
+                    y_part = y[:, HYPER * top :, HYPER * left :][:, : HYPER * side, : HYPER * side]
+                    payload = encode_chunk(runtime.tables, quality_index, z_part, y_part)
+                    chunks[v.begin + top, h.begin + left] = payload
+            done += (v.end - v.begin) * (h.end - h.begin)
+            if progress:
+                progress(min(done * CELL**2, source.width * source.height), source.width * source.height)
+    return serialize(Container(header, [chunks[at] for at in sorted(chunks)], boxes))
+
+
+def _blocks(source: Source, v: Tile, h: Tile) -> NDArray[np.float32]:
+    """Pixels of a tile and its halo in [0, 1], the last rows and columns repeated up to whole cells."""
+    top, left = v.low * CELL, h.low * CELL
+    part = source.crop(top, min(v.high * CELL, source.height), left, min(h.high * CELL, source.width))
+    height, width = (v.high - v.low) * CELL, (h.high - h.low) * CELL
+    if part.shape[:2] != (height, width):
+        part = np.pad(part, [(0, height - part.shape[0]), (0, width - part.shape[1]), (0, 0)], mode="edge")
+    x: NDArray[Any] = np.empty((1, 3, height, width), np.float32)
+    unit = np.float32(1 / ((1 << source.form.depth) - 1))
+    for component in range(3):
+        np.multiply(part[:, :, component % part.shape[2]], unit, out=x[0, component])
+    return x

@@ -1,0 +1,156 @@
+"""Decoded pictures to Pillow images and to files of any format that Pillow writes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bitstream.boxes import Form, Metadata
+from bitstream.errors import ImageError
+from codec import metadata as metadata_of
+from codec import png, pnm
+
+Strips = Iterable[tuple[int, NDArray[Any]]]
+"""Row of the picture at which each part begins, and its pixels, (h, W, components), from top to bottom."""
+
+_GOOD_JPEG = {"quality": 95, "subsampling": 0}
+
+
+def writable_suffixes() -> dict[str, str]:
+    """Formats that can be written, by lower-case suffix."""
+    formats = Image.registered_extensions()
+    return {suffix: name for suffix, name in formats.items() if name in Image.SAVE and name != "LMC"}
+
+
+def to_array(strips: Strips, width: int, height: int, form: Form, alpha: NDArray[Any] | None) -> NDArray[Any]:
+    """All pixels as an array.
+
+    Returns:
+        NDArray: uint8 or uint16, (H, W) for gray, else (H, W, C), the last channel being transparency if any.
+    """
+    channels = form.components + (alpha is not None)
+    pixels = np.empty((height, width, channels), f"u{form.depth // 8}")
+    for top, strip in strips:
+        pixels[top : top + len(strip), :, : form.components] = strip
+    if alpha is not None:
+        pixels[:, :, -1] = alpha
+    return pixels[:, :, 0] if channels == 1 else pixels
+
+
+def to_image(
+    strips: Strips, width: int, height: int, form: Form, alpha: NDArray[Any] | None, metadata: Metadata
+) -> Image.Image:
+    """A Pillow image: L, LA, RGB, RGBA, or I;16 for gray of 16 bits; Pillow has no more for other wide pixels."""
+    if form == Form(1, 16) and alpha is None:
+        image = Image.fromarray(to_array(strips, width, height, form, alpha))
+    else:
+        image = Image.new("L" if form.components == 1 else "RGB", (width, height))
+        for top, strip in strips:
+            rows = _eight_bits(strip)
+            image.paste(Image.fromarray(rows.squeeze(2) if form.components == 1 else rows), (0, top))
+        if alpha is not None:
+            image.putalpha(Image.fromarray(_eight_bits(alpha)))
+    image.info.update(metadata_of.to_info(metadata))
+    return image
+
+
+def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    if pixels.dtype == np.uint8:
+        return pixels
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def write(
+    file: BinaryIO,
+    format_name: str,
+    strips: Strips,
+    width: int,
+    height: int,
+    form: Form,
+    alpha: NDArray[Any] | None,
+    metadata: Metadata,
+) -> list[str]:
+    """Write a picture.
+
+    Args:
+        file: to write to.
+        format_name: Pillow's name of the format.
+        strips: the pixels.
+        width: of the picture.
+        height: of the picture.
+        form: of the pixels.
+        alpha: transparency, (H, W), or None.
+        metadata: written as far as the format can hold it.
+
+    Returns:
+        list[str]: what the format could not hold, for people to read.
+
+    Raises:
+        ImageError: the format cannot hold the picture.
+    """
+    if format_name == "PPM" and alpha is None:
+        writer = pnm.Writer(file, width, height, form.components, form.depth)
+        for _, strip in strips:
+            writer.write(strip)
+        return []
+    if format_name == "PNG":
+        channels = form.components + (alpha is not None)
+        rows = png.Writer(file, width, height, channels, form.depth, metadata)
+        for top, strip in strips:
+            rows.write(strip if alpha is None else np.dstack([strip, alpha[top : top + len(strip)]]))
+        rows.finish()
+        return []
+    notes = []
+    image = to_image(strips, width, height, form, alpha, metadata)
+    if form.depth == 16 and image.mode != "I;16":
+        notes.append(f"16 bits of {image.mode} were cut to 8; .png and .ppm hold them")
+    options: dict[str, Any] = dict(metadata_of.to_info(metadata))
+    if format_name == "JPEG":
+        options |= _GOOD_JPEG
+    elif format_name in ("WEBP", "AVIF"):
+        options["quality"] = 95
+    elif format_name == "TIFF":
+        options["compression"] = "tiff_adobe_deflate"
+        options.pop("exif", None)  # offsets of a TIFF structure do not survive inside another
+        options.pop("xmp", None)
+    if image.mode == "I;16" and format_name != "TIFF":
+        image = Image.fromarray(_eight_bits(np.asarray(image).astype(np.uint16)))
+        notes.append(f"16 bits were cut to 8: {format_name} holds no more")
+    try:
+        image.save(file, format=format_name, **options)
+    except (OSError, ValueError, KeyError) as error:
+        if getattr(error, "errno", None) is not None:  # of the system, such as a full disk
+            raise
+        tip = "; .png and .webp hold transparency" if alpha is not None else ""
+        raise ImageError(f"cannot be written as {format_name}: {error}{tip}") from error
+    return notes
+
+
+def encode_alpha(plane: NDArray[Any]) -> bytes:
+    """PNG of a transparency plane, uint8 or uint16 (H, W)."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(plane)).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def decode_alpha(png: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
+    """A transparency plane from its PNG.
+
+    Raises:
+        ImageError: it is no such image, or of another size or depth.
+    """
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+            mode = "L" if depth == 8 else "I;16"
+            if image.size != (width, height) or image.mode != mode:
+                raise ImageError(f"alpha: found {image.size} {image.mode}, expected {(width, height)} {mode}")
+            return np.asarray(image).astype(f"u{depth // 8}")
+    except ImageError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise ImageError(f"alpha: {error}") from error
