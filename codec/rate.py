@@ -1,0 +1,81 @@
+"""Rate control: the level of quality that meets a target, found by coding as few times as possible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+TOLERANCE = 0.01
+"""A search ends once it is within this share of its target."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a file is to meet.
+
+    Attributes:
+        kind: ``"bytes"`` (at most), ``"psnr"`` or ``"ms-ssim"`` (at least, in dB).
+        value: the target.
+    """
+
+    kind: str
+    value: float
+
+
+def search(
+    measure: Callable[[int], float],
+    target: float,
+    levels: int,
+    *,
+    at_most: bool,
+    guess: float,
+    slope: float,
+    tolerance: float,
+) -> int | None:
+    """Find the level whose value is nearest to a target without being on its wrong side.
+
+    Values rise with the level. Each measurement narrows a bracket; the next level is where a line through the ends
+    of the bracket meets the target, or one of the given slope while only one end is known.
+
+    Args:
+        measure: value of a level.
+        target: to be met.
+        levels: how many there are.
+        at_most: whether values above the target are the wrong side, rather than values below.
+        guess: level to begin with.
+        slope: expected change of the value from one level to the next.
+        tolerance: a value this near the target, on the right side, ends the search.
+
+    Returns:
+        int | None: the level; None if no level is on the right side.
+    """
+    low, high = -1, levels  # exclusive ends of what is still open
+    known: dict[int, float] = {}
+    best: int | None = None
+    at = guess
+    while high - low > 1:
+        # Towards the right side of a guess, and never to an end of the bracket that is known already.
+        level = min(max(math.floor(at) if at_most else math.ceil(at), low + 1), high - 1)
+        value = known[level] = measure(level)
+        right_side = value <= target if at_most else value >= target
+        if right_side:
+            best = level
+            if abs(value - target) <= tolerance:
+                break
+        if value <= target if at_most else value < target:
+            low = level
+        else:
+            high = level
+        aim = target - tolerance / 2 if at_most else target + tolerance / 2
+        if low in known and high in known:
+            share = (aim - known[low]) / max(known[high] - known[low], 1e-12)
+            # A line through a curve can creep: no step may leave more than nine tenths of the bracket.
+            at = low + (high - low) * min(max(share, 0.1), 0.9)
+        else:
+            at = level + (aim - value) / slope
+            if low not in known:
+                at = min(at, level - 1)
+            if high not in known:
+                at = max(at, level + 1)
+    return best
