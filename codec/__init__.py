@@ -3,11 +3,34 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from bitstream.errors import BitstreamError, CodecError, ImageError, ModelError
-from codec.api import Info, compress, decompress, inspect
+from codec.api import Info, compress, decompress, inspect, open
+from codec.decoder import LmcFile
+from codec.rate import Target
 
 try:
     __version__ = version("manifold-codec")
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0+unknown"
 
-__all__ = ["BitstreamError", "CodecError", "ImageError", "Info", "ModelError", "compress", "decompress", "inspect"]
+
+def register_pillow() -> None:
+    """Let Pillow open and save ``.lmc`` files."""
+    from codec import pillow_plugin
+
+    pillow_plugin.register()
+
+
+__all__ = [
+    "BitstreamError",
+    "CodecError",
+    "ImageError",
+    "Info",
+    "LmcFile",
+    "ModelError",
+    "Target",
+    "compress",
+    "decompress",
+    "inspect",
+    "open",
+    "register_pillow",
+]

@@ -11,8 +11,20 @@ import pytest
 from PIL import Image
 
 import codec
-from bitstream import Box, ChecksumError, Container, CorruptError, Header, LimitError, ModelError, parse, serialize
-from codec.api import compress_pixels, read_symbols
+from bitstream import (
+    Box,
+    ChecksumError,
+    Container,
+    CorruptError,
+    Header,
+    LimitError,
+    ModelError,
+    UnsupportedVersionError,
+    parse,
+    serialize,
+)
+from codec.api import SAMPLE_PIXELS, compress_pixels, read_symbols
+from codec.quality import ms_ssim_db
 from codec.runtime import Runtime, shipped
 
 
@@ -54,8 +66,11 @@ def test_every_kind_of_picture_gives_the_same_file(photo, tmp_path):
 
 def test_gray_pictures_are_coded_as_equal_components(photo):
     gray = photo[:, :, 1]
-    expected = codec.compress(np.repeat(gray[:, :, None], 3, axis=2))
-    assert codec.compress(gray) == codec.compress(gray[:, :, None]) == codec.compress(Image.fromarray(gray)) == expected
+    data = codec.compress(gray)
+    assert codec.compress(gray[:, :, None]) == codec.compress(Image.fromarray(gray)) == data
+    assert parse(data).chunks == parse(codec.compress(np.repeat(gray[:, :, None], 3, axis=2))).chunks
+    result = codec.decompress(data)
+    assert result.mode == "L" and psnr_db(gray, result) > 30
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
@@ -112,8 +127,71 @@ def test_files_of_other_models_are_refused(photo):
 
 def test_boxes_of_even_type_are_skipped(photo):
     container = parse(codec.compress(photo))
-    boxed = serialize(Container(container.header, container.chunks, [Box(4, b"from the future")]))
+    boxed = serialize(Container(container.header, container.chunks, [Box(4000, b"from the future")]))
     np.testing.assert_array_equal(codec.decompress(boxed), codec.decompress(serialize(container)))
+
+
+def test_boxes_of_odd_type_must_be_understood(photo):
+    container = parse(codec.compress(photo))
+    boxed = serialize(Container(container.header, container.chunks, [Box(4001, b"from the future")]))
+    for read in (codec.decompress, codec.open, codec.inspect):
+        with pytest.raises(UnsupportedVersionError, match="4001"):
+            read(boxed)
+
+
+def test_an_open_file_is_lazy(photo, tmp_path):
+    path = tmp_path / "photo.lmc"
+    path.write_bytes(codec.compress(photo))
+    with codec.open(path) as file:
+        assert file.size == (317, 389) and not file._cache
+        region = file.region(50, 60, 100, 90)
+        assert np.array_equal(np.asarray(region), np.asarray(file.load())[60:150, 50:150])
+        assert np.array_equal(file.array(), np.asarray(codec.decompress(path.read_bytes())))
+        for bad in ((-1, 0, 5, 5), (0, 0, 318, 1), (0, 0, 0, 1), (0, 389, 1, 1)):
+            with pytest.raises(ValueError, match="region"):
+                file.region(*bad)
+        with pytest.raises(ValueError, match="scale"):
+            file.preview(3)
+
+
+@pytest.mark.parametrize(("scale", "least"), [(2, 50), (4, 50), (8, 38), (16, 40)])
+def test_previews_are_near_the_mean_of_the_pixels(photo, scale, least):
+    file = codec.open(codec.compress(photo, quality=60))
+    small = np.asarray(file.preview(scale), float)
+    whole = np.asarray(file.load(), float)
+    h, w = 389 // scale, 317 // scale
+    means = whole[: h * scale, : w * scale].reshape(h, scale, w, scale, 3).mean(axis=(1, 3))
+    assert small.shape == (-(-389 // scale), -(-317 // scale), 3)
+    assert psnr_db(small[:h, :w], means) > least
+
+
+@pytest.mark.parametrize("target", [9_000, 15_000, 30_000])
+def test_a_target_size_is_met_from_below(photo, target):
+    data = codec.compress(photo, target=codec.Target("bytes", target))
+    assert 0.98 * target <= len(data) <= target
+
+
+def test_targets_of_distortion_are_met(photo):
+    data = codec.compress(photo, target=codec.Target("psnr", 33))
+    assert 33 <= psnr_db(photo, codec.decompress(data)) < 33.3
+    data = codec.compress(photo, target=codec.Target("ms-ssim", 15))
+    value = ms_ssim_db(photo, np.asarray(codec.decompress(data)), 8)
+    assert 15 <= value < 15.3
+
+
+@pytest.mark.parametrize(("kind", "value"), [("bytes", 100), ("psnr", 70), ("ms-ssim", 60)])
+def test_targets_out_of_reach_are_refused(photo, kind, value):
+    with pytest.raises(codec.ImageError, match="target"):
+        codec.compress(photo[:200, :200], target=codec.Target(kind, value))
+
+
+def test_targets_are_met_on_large_pictures(photo):
+    large = np.tile(photo, (8, 9, 1))[:3000, :2900]
+    assert large[..., 0].size > 2 * SAMPLE_PIXELS
+    calls = []
+    data = codec.compress(large, target=codec.Target("bytes", 500_000), progress=lambda d, t: calls.append((d, t)))
+    assert 490_000 <= len(data) <= 500_000
+    assert sum(done == total for done, total in calls) <= 4
 
 
 def test_wild_symbols_give_a_picture(photo):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,10 +75,20 @@ def test_a_failure_keeps_the_old_file(tmp_path):
     [
         (["compress", "missing.png"], 1, "No such file"),
         (["compress", "text.png"], 1, "not a picture"),
-        (["compress", "empty.png"], 1, "not a picture"),
-        (["decompress", "empty.png", "a.png"], 1, "ends at byte 0"),
-        (["compress", "."], 1, "directory"),
-        (["compress", "text.png", "text.png"], 2, "same file"),
+        (["compress", "empty.png"], 1, "empty file"),
+        (["decompress", "empty.png", "a.png"], 1, "empty"),
+        (["compress", "."], 2, "directory"),
+        (["compress", "-r", "."], 1, "2 files"),
+        (["compress", "text.png", "text.png"], 2, "both become"),
+        (["decompress", "text.png", "text.png"], 2, "same file"),
+        (["decompress", "text.png", "./text.png"], 2, "same file"),
+        (["compress", "text.png", "-", "empty.png"], 2, "stdin"),
+        (["compress", "text.png", "-q", "50", "--target-size", "1K"], 2, "only one"),
+        (["compress", "text.png", "--target-size", "1X"], 2, "no size"),
+        (["decompress", "a.lmc", "a.png", "--region", "1,2"], 2, "no region"),
+        (["decompress", "a.lmc", "a.png", "--region", "1,2,3,4", "--scale", "1/8"], 2, "together"),
+        (["decompress", "missing.lmc"], 1, "No such file"),
+        (["compress", "text.png", "nowhere/that/is.lmc", "--max-pixels", "0"], 2, "max-pixels"),
         (["compress", "text.png", "-q", "101"], 2, "101"),
         (["compress"], 2, "Missing argument"),
         (["decompress", "a.lmc", "a.xyz"], 2, ".xyz"),
@@ -92,13 +105,104 @@ def test_errors_are_one_line_and_an_exit_code(tmp_path, monkeypatch, args, code,
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.png", "text.png"]
 
 
-def test_transparency_and_deep_pictures_are_refused(tmp_path):
-    Image.new("RGBA", (9, 9), (1, 2, 3, 128)).save(tmp_path / "alpha.png")
-    Image.fromarray(np.zeros((9, 9), np.uint16)).save(tmp_path / "deep.png")
-    Image.new("RGBA", (9, 9), (1, 2, 3, 255)).save(tmp_path / "opaque.png")
-    assert "transparency" in run("compress", tmp_path / "alpha.png").stderr
-    assert "8 bits" in run("compress", tmp_path / "deep.png").stderr
-    assert run("compress", tmp_path / "opaque.png").exit_code == 0
+def test_a_folder_of_many_kinds_one_of_them_broken(photo, tmp_path):
+    folder, out, back = tmp_path / "in", tmp_path / "out", tmp_path / "back"
+    (folder / "deeper").mkdir(parents=True)
+    with Image.open(photo) as image:
+        small = image.resize((90, 70))
+    small.save(folder / "a.png")
+    small.save(folder / "a.jpg")
+    small.convert("CMYK").save(folder / "deeper" / "b.tif")
+    small.convert("P").save(folder / "c.gif")
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "broken.jpg").write_bytes((folder / "a.jpg").read_bytes()[:700])
+    result = run("compress", "-r", folder, "--out-dir", out, "-j", "3")
+    assert result.exit_code == 1 and result.stdout == ""
+    assert "broken.jpg" in result.stderr and "4 of 5 files" in result.stderr and "CMYK" in result.stderr
+    names = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
+    assert names == ["a.jpg.lmc", "a.png.lmc", "c.lmc", str(Path("deeper") / "b.lmc")]
+    result = run("decompress", "-r", out, "--out-dir", back, "--format", "webp", "-v")
+    assert result.exit_code == 0 and "4 of 4 files" in result.stderr and "b.webp" in result.stderr
+    for path in back.rglob("*.webp"):
+        with Image.open(path) as image:
+            assert image.size == (90, 70)
+    again = run("compress", "-r", folder, "--out-dir", out, "--quiet")
+    assert again.exit_code == 1 and again.stderr.count("exists") == 4
+
+
+def test_pipes(photo, tmp_path):
+    source = photo.read_bytes()
+    coded = CliRunner().invoke(main, ["compress", "-", "-", "-q", "40"], input=source)
+    assert coded.exit_code == 0 and coded.stderr == ""
+    direct = tmp_path / "direct.lmc"
+    assert run("compress", photo, direct, "-q", "40").exit_code == 0
+    assert coded.stdout_bytes == direct.read_bytes()
+    back = CliRunner().invoke(main, ["decompress", "-", "--format", "jpg"], input=coded.stdout_bytes)
+    with Image.open(io.BytesIO(back.stdout_bytes)) as image:
+        assert image.format == "JPEG" and image.size == (517, 389)
+    told = CliRunner().invoke(main, ["inspect", "-"], input=coded.stdout_bytes)
+    assert "517 x 389" in told.output
+
+
+def test_targets(photo, tmp_path):
+    for option, value, limit in (("--target-size", "9K", 9000), ("--target-bpp", "0.5", 517 * 389 / 16)):
+        out = tmp_path / "sized.lmc"
+        assert run("compress", photo, out, "-f", option, value).exit_code == 0
+        assert 0.98 * limit < out.stat().st_size <= limit
+    assert run("compress", photo, tmp_path / "p.lmc", "--target-psnr", "32", "-v").exit_code == 0
+    result = run("compress", photo, tmp_path / "none.lmc", "--target-size", "40")
+    assert result.exit_code == 1 and "smallest" in result.stderr and not (tmp_path / "none.lmc").exists()
+
+
+def test_regions_and_scales(photo, tmp_path):
+    coded = tmp_path / "photo.lmc"
+    run("compress", photo, coded)
+    for name, options in (("all", []), ("part", ["--region", "100,50,64,80"]), ("small", ["--scale", "1/8"])):
+        assert run("decompress", coded, tmp_path / f"{name}.ppm", *options).exit_code == 0
+    whole, part, small = (np.asarray(Image.open(tmp_path / f"{n}.ppm")) for n in ("all", "part", "small"))
+    np.testing.assert_array_equal(part, whole[50:130, 100:164])
+    assert small.shape == (49, 65, 3)
+    outside = run("decompress", coded, tmp_path / "x.png", "--region", "500,0,64,80")
+    assert outside.exit_code == 2 and "not within" in outside.stderr and not (tmp_path / "x.png").exists()
+
+
+def test_too_large_is_refused_both_ways(photo, tmp_path):
+    coded = tmp_path / "photo.lmc"
+    run("compress", photo, coded)
+    for command, path in (("compress", photo), ("decompress", coded), ("inspect", coded)):
+        result = run(command, path, *(["-f"] if command != "inspect" else []), "--max-pixels", "1000")
+        assert result.exit_code == 1 and "limit 1000" in result.stderr
+
+
+def test_devices_are_written_to_and_not_replaced(photo):
+    result = run("compress", photo, "/dev/null")
+    assert result.exit_code == 0 and Path("/dev/null").is_char_device()
+
+
+def test_a_link_is_followed(photo, tmp_path):
+    (tmp_path / "real.lmc").touch()
+    (tmp_path / "link.lmc").symlink_to(tmp_path / "real.lmc")
+    assert run("compress", photo, tmp_path / "link.lmc", "-f").exit_code == 0
+    assert (tmp_path / "link.lmc").is_symlink() and (tmp_path / "real.lmc").stat().st_size > 0
+
+
+def test_a_full_disk_leaves_nothing(photo, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("codec.api.encode", full)
+    result = run("compress", photo, tmp_path / "out.lmc")
+    assert result.exit_code == 1 and "No space left" in result.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["photo.png"]
+
+
+def test_an_interrupt_leaves_nothing(photo, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("codec.api.encode", interrupted)
+    result = run("compress", photo, tmp_path / "out.lmc")
+    assert result.exit_code == 1 and [p.name for p in tmp_path.iterdir()] == ["photo.png"]
 
 
 def test_inspect(photo):

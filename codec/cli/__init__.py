@@ -1,0 +1,30 @@
+"""The ``codec`` command: parse, call one function of the library, turn errors into exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import click
+
+from codec import __version__
+from codec.cli.compress import compress
+from codec.cli.decompress import decompress
+from codec.cli.inspect import inspect
+from codec.cli.training import export, train
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="codec")
+def main() -> None:
+    """A learned image codec: photographs to small .lmc files and back."""
+    # As an exception, so that temporary files are removed.
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+for _command in (compress, decompress, inspect, train, export):
+    main.add_command(_command)

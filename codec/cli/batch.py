@@ -1,0 +1,199 @@
+"""One or many files through one function: which becomes which, and running them all though some may fail."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from bitstream.errors import CodecError
+from codec.cli.common import describe
+from codec.encoder import Progress
+from codec.files import replacing
+
+STREAM = "-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """An input and its output; None stands for stdin and stdout."""
+
+    source: Path | None
+    target: Path | None
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return "stdin" if self.source is None else str(self.source)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a job: bytes before and after, pixels, and what people should know."""
+
+    bytes_in: int
+    bytes_out: int
+    pixels: int
+    notes: tuple[str, ...] = ()
+
+
+def plan(
+    arguments: tuple[Path, ...],
+    out_dir: Path | None,
+    recursive: bool,
+    suffix: str,
+    is_output: Callable[[Path], bool],
+    is_input: Callable[[Path], bool],
+) -> list[Job]:
+    """Turn arguments into jobs.
+
+    Args:
+        arguments: inputs; the last is the output if there are two and its name says so.
+        out_dir: folder for the outputs; None puts each beside its input.
+        recursive: whether directories are searched.
+        suffix: of outputs.
+        is_output: whether a second argument is an output.
+        is_input: whether a file found in a directory is to be taken.
+
+    Raises:
+        click.UsageError: they make no sense together.
+    """
+    if len(arguments) == 2 and out_dir is None and not arguments[0].is_dir() and is_output(arguments[1]):
+        source, target = (None if str(a) == STREAM else a for a in arguments)
+        return _checked([Job(source, target)])
+    if arguments == (Path(STREAM),) and out_dir is None:
+        return [Job(None, None)]
+    pairs: list[tuple[Path, Path]] = []  # a file, and the folder its output goes to
+    for argument in arguments:
+        if str(argument) == STREAM:
+            raise click.UsageError("stdin can only be the one input")
+        if argument.is_dir():
+            if not recursive:
+                raise click.UsageError(f"{argument} is a directory; use -r to take the files in it")
+            for file in sorted(p for p in argument.rglob("*") if p.is_file() and is_input(p)):
+                inside = file.parent.relative_to(argument)
+                pairs.append((file, file.parent if out_dir is None else out_dir / inside))
+        else:
+            pairs.append((argument, argument.parent if out_dir is None else out_dir))
+    plain = Counter(folder / (file.stem + suffix) for file, folder in pairs)
+    # Two pictures of one name but for the suffix both keep theirs.
+    return _checked(
+        [
+            Job(file, folder / ((file.stem if plain[folder / (file.stem + suffix)] == 1 else file.name) + suffix))
+            for file, folder in pairs
+        ]
+    )
+
+
+def _checked(jobs: list[Job]) -> list[Job]:
+    for job in jobs:
+        if job.source is not None and job.target is not None and _same(job.source, job.target):
+            raise click.UsageError(f"output and input are the same file: {job.source}")
+    doubled = [target for target, count in Counter(job.target for job in jobs).items() if count > 1]
+    if doubled:
+        raise click.UsageError(f"two inputs would both become {doubled[0]}")
+    return jobs
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+
+
+def open_input(job: Job) -> Path | BinaryIO:
+    """The path of an input, or what stdin holds."""
+    return io.BytesIO(sys.stdin.buffer.read()) if job.source is None else job.source
+
+
+@contextmanager
+def open_output(job: Job, force: bool) -> Iterator[BinaryIO]:
+    """A file to write to, which only becomes the output if all goes well."""
+    if job.target is None:
+        if sys.stdout.isatty():
+            raise click.UsageError("will not write a picture to a terminal; name an output")
+        buffer = io.BytesIO()
+        yield buffer
+        sys.stdout.buffer.write(buffer.getvalue())
+        sys.stdout.buffer.flush()
+        return
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(job.target, force) as temporary, temporary.open("w+b") as file:
+        yield file
+
+
+def run(
+    jobs: list[Job], work: Callable[[Job, Progress | None], Result], parallel: int, verbose: bool, quiet: bool
+) -> None:
+    """Do all jobs; one that fails does not stop the others.
+
+    Raises:
+        SystemExit: with code 1, if any failed.
+    """
+    if not jobs:
+        raise click.ClickException("no files found")
+    started, results, failed = time.perf_counter(), list[Result](), 0
+    terminal = sys.stderr.isatty() and not quiet
+
+    def tell(line: str) -> None:
+        # Over a progress bar, which is drawn again below.
+        click.echo(("\r\x1b[K" if terminal else "") + line, err=True)
+
+    with ThreadPoolExecutor(parallel) as pool, _bar(jobs, terminal) as (pixels, files):
+        futures = {pool.submit(work, job, pixels): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                job = futures[future]
+                try:
+                    result = future.result()
+                except (CodecError, OSError, MemoryError) as error:
+                    failed += 1
+                    text = describe(error)
+                    tell(f"Error: {text}" if text.startswith(job.name) else f"Error: {job.name}: {text}")
+                else:
+                    results.append(result)
+                    if verbose and not quiet:
+                        target = "stdout" if job.target is None else job.target
+                        tell(f"{job.name} -> {target}: {_figures([result])}")
+                    for note in result.notes if not quiet else ():
+                        tell(f"Note: {job.name}: {note}")
+                files()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    if len(jobs) > 1 and not quiet:
+        seconds = time.perf_counter() - started
+        speed = sum(r.pixels for r in results) / 1e6 / seconds
+        tell(f"{len(results)} of {len(jobs)} files, {_figures(results)}, {speed:.1f} MP/s")
+    if failed:
+        sys.exit(1)
+
+
+def _figures(results: list[Result]) -> str:
+    before, after = sum(r.bytes_in for r in results), sum(r.bytes_out for r in results)
+    rate = min(before, after) * 8 / max(1, sum(r.pixels for r in results))
+    return f"{before} -> {after} bytes ({after / max(1, before):.1%}, {rate:.3f} bpp)"
+
+
+@contextmanager
+def _bar(jobs: list[Job], shown: bool) -> Iterator[tuple[Progress | None, Callable[[], None]]]:
+    """A bar over the pixels of one file, or over files."""
+    if not shown:
+        yield None, lambda: None
+    elif len(jobs) == 1:
+        with click.progressbar(length=1000, file=sys.stderr, label=jobs[0].name[-40:]) as bar:
+
+            def pixels(done: int, total: int) -> None:
+                bar.update(1000 * done // total - bar.pos)
+
+            yield pixels, lambda: None
+    else:
+        with click.progressbar(length=len(jobs), file=sys.stderr, show_pos=True) as bar:
+            yield None, lambda: bar.update(1)

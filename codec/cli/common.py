@@ -1,0 +1,63 @@
+"""What the commands share: options, and errors as one line and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from bitstream.container import MAX_PIXELS
+from bitstream.errors import CodecError
+
+_P = ParamSpec("_P")
+FILE = click.Path(path_type=Path)
+SUFFIX = ".lmc"
+
+
+def reporting(command: Callable[_P, None]) -> Callable[_P, None]:
+    """Turn what input and the system can cause into one line on stderr and exit code 1."""
+
+    @wraps(command)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (CodecError, OSError, MemoryError) as error:
+            raise click.ClickException(describe(error)) from error
+
+    return run
+
+
+def describe(error: BaseException) -> str:
+    """One line on an error."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}".rstrip(": ")
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+threads_option = click.option("--threads", type=click.IntRange(1, 256), help="For the networks.  [default: all cores]")
+max_pixels_option = click.option(
+    "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, help="Refuse larger pictures."
+)
+
+
+def batch_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of a command that works on many files."""
+    for option in reversed(
+        [
+            click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist."),
+            click.option("-r", "--recursive", is_flag=True, help="Take the files in directories, and those below."),
+            click.option("--out-dir", type=FILE, help="Folder for the outputs; made if it is not there."),
+            click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Files at a time."),
+            click.option("-v", "--verbose", is_flag=True, help="A line for each file."),
+            click.option("--quiet", is_flag=True, help="Nothing but errors."),
+            max_pixels_option,
+            threads_option,
+        ]
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,102 @@
+"""``codec decompress``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codec.cli.batch import Job, Result, open_input, open_output, plan, run
+from codec.cli.common import FILE, SUFFIX, batch_options, reporting
+from codec.encoder import Progress
+
+
+class _Region(click.ParamType[Any]):
+    name = "X,Y,W,H"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Four whole numbers."""
+        try:
+            numbers = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != 4:
+            self.fail(f"{value!r} is no region; try 0,0,512,512", param, ctx)
+        return numbers
+
+
+@click.command()
+@click.argument("paths", metavar="IN... [OUT]", type=FILE, nargs=-1, required=True)
+@click.option(
+    "--format", "suffix", default="png", show_default=True, help="Of outputs that are not named: png, jpg, ..."
+)
+@click.option("--region", type=_Region(), help="Only this part, X,Y from the upper left corner.")
+@click.option("--scale", type=click.Choice(["1/2", "1/4", "1/8", "1/16"]), help="Smaller; from 1/8 on much faster.")
+@batch_options
+@reporting
+def decompress(
+    paths: tuple[Path, ...],
+    suffix: str,
+    region: tuple[int, int, int, int] | None,
+    scale: str | None,
+    force: bool,
+    recursive: bool,
+    out_dir: Path | None,
+    jobs: int,
+    verbose: bool,
+    quiet: bool,
+    max_pixels: int,
+    threads: int | None,
+) -> None:
+    """Decompress .lmc files IN to pictures.
+
+    One file may be followed by its output, whose suffix says the format, or - for stdout; otherwise each picture goes
+    beside its file or to --out-dir, in the format that --format says. IN may be - for stdin.
+    """
+    from codec import sinks
+    from codec.decoder import LmcFile
+
+    if region and scale:
+        raise click.UsageError("--region and --scale cannot be given together")
+    suffix = "." + suffix.lower().lstrip(".")
+    formats = sinks.writable_suffixes()
+
+    def is_output(path: Path) -> bool:
+        return path.suffix.lower() != SUFFIX and (not path.is_dir())
+
+    planned = plan(paths, out_dir, recursive, suffix, is_output, lambda p: p.suffix.lower() == SUFFIX)
+    for job in planned:
+        wanted = _suffix(job, suffix)
+        if wanted not in formats:
+            raise click.UsageError(f"cannot write pictures of type {wanted!r}; known are {' '.join(sorted(formats))}")
+
+    def work(job: Job, progress: Progress | None) -> Result:
+        with (
+            open_output(job, force) as output,
+            LmcFile(open_input(job), threads=threads, max_pixels=max_pixels) as file,
+        ):
+            if region is None:
+                file.verify()
+            factor = int(scale.split("/")[1]) if scale else 1
+            width, height = file.scaled_size(factor)
+            alpha = file.scaled_alpha(factor)
+            box = None
+            if region is not None:
+                try:
+                    box = file.box(*region)
+                except ValueError as error:
+                    raise click.UsageError(str(error)) from error
+                width, height = region[2:]
+                alpha = alpha[box[1] : box[3], box[0] : box[2]] if alpha is not None else None
+            strips = file.strips(box, factor, progress)
+            notes = sinks.write(
+                output, formats[_suffix(job, suffix)], strips, width, height, file.form, alpha, file.metadata
+            )
+            return Result(file.file_bytes, output.seek(0, 2), width * height, tuple(notes))
+
+    run(planned, work, jobs, verbose, quiet)
+
+
+def _suffix(job: Job, default: str) -> str:
+    return job.target.suffix.lower() if job.target is not None and job.target.suffix else default

@@ -1,0 +1,36 @@
+"""``codec inspect``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from codec import api
+from codec.cli.common import FILE, max_pixels_option, reporting
+
+
+@click.command()
+@click.argument("source", metavar="FILE", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@max_pixels_option
+@reporting
+def inspect(source: Path, as_json: bool, max_pixels: int) -> None:
+    """Tell what an .lmc FILE holds and where its bytes go; - for stdin."""
+    file = sys.stdin.buffer.read() if str(source) == "-" else source
+    info = api.inspect(file, max_pixels=max_pixels)
+    if as_json:
+        click.echo(json.dumps(asdict(info), indent=1))
+        return
+    model = "shipped with this version" if info.model_available else "not available here"
+    click.echo(f"size      {info.width} x {info.height} pixels, {info.mode}, {info.depth} bits")
+    click.echo(f"quality   {info.quality:g}")
+    click.echo(f"model     {info.model_id} ({model})")
+    click.echo(f"bytes     {info.file_bytes} ({info.rate_bpp:.4f} bpp)")
+    click.echo(f"chunks    {len(info.chunk_bytes)}, {sum(info.chunk_bytes)} bytes")
+    for name, size in info.box_bytes.items():
+        click.echo(f"{name:9s} {size} bytes")
+    click.echo(f"overhead  {info.overhead_bytes} bytes")

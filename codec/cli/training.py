@@ -1,0 +1,55 @@
+"""``codec train`` and ``codec export``, which need the extra [train]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bitstream.errors import CodecError
+from codec.cli.common import FILE, reporting, threads_option
+
+
+@click.command()
+@click.option("--data", type=FILE, required=True, help="Folder of photographs.")
+@click.option("--out", type=FILE, required=True, help="Folder for checkpoints and figures; resumed if it has any.")
+@click.option("--validation", type=FILE, help="Folder to evaluate on.  [default: some of the data, held out]")
+@click.option(
+    "--from", "start_from", type=FILE, help="Start from a checkpoint or an exported model; 'shipped' is ours."
+)
+@click.option("--steps", type=click.IntRange(1), help="Stop the stable run at this step.  [default: go on]")
+@click.option("--decay", "decay_steps", type=click.IntRange(0), default=0, help="Train a decaying branch this long.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after this long.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step and process.")
+@click.option("--size", type=click.IntRange(64), default=256, show_default=True, help="Side of a crop.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=1.6e-3, show_default=True)
+@threads_option
+@reporting
+def train(**options: object) -> None:
+    """Train the model (needs the extra [train]); under torchrun, in several processes."""
+    try:
+        from codec.training.loop import Trainer, TrainingConfig
+    except ImportError as error:
+        raise CodecError(f"training needs more packages: pip install 'manifold-codec[train]' ({error})") from error
+    if str(options["start_from"]) == "shipped":
+        from codec.runtime import SHIPPED
+
+        options["start_from"] = SHIPPED
+    Trainer(TrainingConfig(**options)).run()  # type: ignore[arg-type]
+
+
+@click.command()
+@click.argument("checkpoint", type=FILE)
+@click.argument("out", type=FILE)
+@click.option("--last", is_flag=True, help="The last weights rather than their running average.")
+@reporting
+def export(checkpoint: Path, out: Path, last: bool) -> None:
+    """Export CHECKPOINT to the folder OUT, checked against the trained model (needs the extra [train])."""
+    try:
+        from codec.training.checkpoint import load_model
+        from codec.training.export import export as export_model
+    except ImportError as error:
+        raise CodecError(f"export needs more packages: pip install 'manifold-codec[train]' ({error})") from error
+    export_model(load_model(checkpoint, averaged=not last), out)
+    click.echo(f"exported to {out}")

@@ -1,0 +1,74 @@
+"""``.lmc`` files in Pillow: ``import codec.pillow_plugin``, then ``Image.open`` and ``Image.save`` know them.
+
+Opening reads the header only; pixels are decoded when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from PIL import Image, ImageFile
+
+from bitstream.container import MAGIC
+from bitstream.errors import CodecError
+from codec import metadata
+from codec.api import QUALITY, compress
+from codec.decoder import LmcFile
+
+FORMAT = "LMC"
+
+
+class LmcImageFile(ImageFile.ImageFile):
+    """An ``.lmc`` file as Pillow sees it."""
+
+    format = FORMAT
+    format_description = "Manifold codec"
+
+    def _open(self) -> None:
+        try:
+            self._lmc = LmcFile(self.fp)  # type: ignore[arg-type]
+            self.info.update(metadata.to_info(self._lmc.metadata))
+        except CodecError as error:
+            raise SyntaxError(str(error)) from error  # Pillow's way of saying "not this format"
+        self._size = self._lmc.size
+        gray = self._lmc.form.components == 1
+        if gray and self._lmc.form.depth == 16 and not self._lmc.has_alpha:
+            self._mode = "I;16"
+        else:
+            self._mode = ("L" if gray else "RGB") + "A" * self._lmc.has_alpha
+        self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, self.mode)]
+
+    def load(self) -> Any:
+        """Decode the pixels, once."""
+        if self.tile:
+            try:
+                self._lmc.verify()
+                self.im = self._lmc.load().im
+            except CodecError as error:
+                raise OSError(str(error)) from error
+            self.tile = []
+            if self._exclusive_fp and self._close_exclusive_fp_after_loading:
+                self.fp.close()  # type: ignore[union-attr]
+            self.fp = None
+        return super().load()
+
+
+def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    options = image.encoderinfo
+    plain = image.copy()
+    for name in ("icc_profile", "exif", "xmp"):
+        if name in options:
+            value = options[name]
+            plain.info[name] = value.tobytes() if isinstance(value, Image.Exif) else value
+    file.write(compress(plain, options.get("quality", QUALITY)))
+
+
+def register() -> None:
+    """Make Pillow know the format. Done already where this module was imported."""
+    Image.register_open(FORMAT, LmcImageFile, lambda start: start.startswith(MAGIC))
+    Image.register_save(FORMAT, _save)
+    Image.register_extension(FORMAT, ".lmc")
+    Image.register_mime(FORMAT, "image/x-lmc")
+
+
+register()
