@@ -8,6 +8,7 @@ from benchmarks.commands import list_codecs, rd, readme
 from benchmarks.cost import main as cost
 from benchmarks.quick import main as quick
 from benchmarks.speed import main as speed
+from benchmarks.targets import main as targets
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,6 +21,7 @@ main.add_command(rd, "rd")
 main.add_command(readme, "readme")
 main.add_command(quick, "quick")
 main.add_command(speed, "speed")
+main.add_command(targets, "targets")
 main.add_command(cost, "cost")
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import click
 import numpy as np
 from PIL import Image
 
+import codec
 from benchmarks.codecs import CODECS, Codec
 from benchmarks.codecs.neural import ARCHITECTURES, CompressAi
 from benchmarks.measure import read_pixels
@@ -66,7 +67,7 @@ def process_figures(arguments: list[str]) -> tuple[float, float]:
 def known_peers(names: str) -> list[Codec]:
     """Codecs of a comma-separated list, CompressAI's architectures among them."""
     peers: list[Codec] = []
-    for name in names.split(","):
+    for name in filter(None, names.split(",")):
         if name in CODECS:
             peers.append(CODECS[name])
         elif name in ARCHITECTURES:
@@ -115,6 +116,8 @@ def _report_size(
         compress = process_figures(["compress", original, coded, "-q", str(quality), *options])
         decompress = process_figures(["decompress", coded, back, *options])
     click.echo(f"{label}\n  lmc            encode {encode:8.4f} s  decode {decode:8.4f} s")
+    click.echo(f"  a megapixel    encode {encode / size:8.4f} s  decode {decode / size:8.4f} s")
+    click.echo(_partial(data, threads, runs))
     click.echo(f"  whole process  encode {compress[0]:8.4f} s  decode {decompress[0]:8.4f} s")
     click.echo(f"  peak memory    encode {compress[1]:8.0f} MB decode {decompress[1]:8.0f} MB")
     for peer in peers:
@@ -122,6 +125,28 @@ def _report_size(
             click.echo(_compared(picture, data, ours, peer, threads, runs, quality))
         except Exception as error:  # a peer that is not installed, or fails, is a gap
             click.echo(f"  {peer.name:22s} failed: {type(error).__name__}: {error}")
+
+
+def _partial(data: bytes, threads: int, runs: int) -> str:
+    """Times of a region and of a preview, as ratios of the whole's."""
+    with codec.open(data, threads=threads) as file:
+        width, height = (min(512, side) for side in file.size)
+        x, y = (file.size[0] - width) // 2, (file.size[1] - height) // 2
+
+    def region() -> object:
+        with codec.open(data, threads=threads) as file:
+            return file.region(x, y, width, height)
+
+    def preview() -> object:
+        with codec.open(data, threads=threads) as file:
+            return file.preview()
+
+    part, _, ratio = paired_seconds(region, lambda: codec.decompress(data, threads=threads), runs)
+    small, _, small_ratio = paired_seconds(preview, lambda: codec.decompress(data, threads=threads), runs)
+    return (
+        f"  region {width}x{height}                     decode {part:8.4f} s (whole: {ratio:.1f} times)\n"
+        f"  preview 1/8                        decode {small:8.4f} s (whole: {small_ratio:.1f} times)"
+    )
 
 
 def _compared(picture: Pixels, data: bytes, ours: Codec, peer: Codec, threads: int, runs: int, quality: float) -> str:

@@ -49,10 +49,17 @@ def to_image(
     if form == Form(1, 16) and alpha is None:
         image = Image.fromarray(to_array(strips, width, height, form, alpha))
     else:
-        image = Image.new("L" if form.components == 1 else "RGB", (width, height))
+        image = None
         for top, strip in strips:
             rows = _eight_bits(strip)
-            image.paste(Image.fromarray(rows.squeeze(2) if form.components == 1 else rows), (0, top))
+            part = Image.fromarray(rows.squeeze(2) if form.components == 1 else rows)
+            if part.size == (width, height):
+                image = part
+                continue
+            if image is None:
+                image = Image.new(part.mode, (width, height))
+            image.paste(part, (0, top))
+        assert image is not None
         if alpha is not None:
             image.putalpha(Image.fromarray(_eight_bits(alpha)))
     image.info.update(metadata_of.to_info(metadata))

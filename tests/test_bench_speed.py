@@ -47,6 +47,7 @@ def test_speed_prints_times_ratios_and_memory(tmp_path):
     arguments = ["speed", str(tmp_path / "a.png"), "--sizes", "0.006,0.02", "--runs", "1", "--threads", "1"]
     result = CliRunner().invoke(main, [*arguments, "--peers", "jpeg", "--peers-up-to", "0.01"], catch_exceptions=False)
     assert result.exit_code == 0
+    assert result.output.count("  a megapixel ") == result.output.count("  preview 1/8 ") == 2
     assert result.output.count("  lmc ") == 2 and result.output.count("  jpeg ") == 1
     memory = [int(n) for n in re.findall(r"(\d+) MB", result.output)]
     assert len(memory) == 4 and all(30 < n < 2000 for n in memory)
@@ -55,6 +56,16 @@ def test_speed_prints_times_ratios_and_memory(tmp_path):
         "mbt2018-mean",
     ] and "webp" not in ARCHITECTURES
     assert CliRunner().invoke(main, [*arguments, "--peers", "nonsense"]).exit_code == 2
+
+
+def test_targets_prints_what_is_missed(tmp_path):
+    for name in ("a", "b"):
+        Image.fromarray(np.random.default_rng(ord(name)).integers(90, 160, (64, 96, 3), np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+    result = CliRunner().invoke(main, ["targets", str(tmp_path), "--targets", "1500,2500"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "2 images x 2 targets" in result.output and "above the target: 0" in result.output
 
 
 def test_cost_adds_up():
