@@ -20,6 +20,8 @@ CELL = 64
 """Pixels a side of one hyper-latent cell."""
 CHUNK_LOG2 = 4
 """Usual side of a chunk, 16 cells: small enough for a region, large enough to cost nothing."""
+MAX_CHUNK_LOG2 = 5
+"""A larger chunk would let a small file claim much memory."""
 MAX_SIDE = 65_535
 MAX_PIXELS = 1 << 30
 MAX_HEADER = 1 << 24
@@ -44,7 +46,7 @@ class Header:
         height: pixels, 1 to 65,535.
         model_id: the four bytes that name the model.
         quality_index: level of quality, 0 to 65,535; the model says how many it has.
-        chunk_log2: a chunk is ``2 ** chunk_log2`` cells of 64 pixels a side; 0 to 10.
+        chunk_log2: a chunk is ``2 ** chunk_log2`` cells of 64 pixels a side; 0 to 5.
     """
 
     width: int
@@ -58,7 +60,7 @@ class Header:
             ("width", 1, MAX_SIDE),
             ("height", 1, MAX_SIDE),
             ("quality_index", 0, 65_535),
-            ("chunk_log2", 0, 10),
+            ("chunk_log2", 0, MAX_CHUNK_LOG2),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -225,7 +227,7 @@ def parse_header(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Layo
         height,
         reader.bytes(4),
         reader.varint("quality_index", 65_535),
-        reader.varint("chunk_log2", 10),
+        reader.varint("chunk_log2", MAX_CHUNK_LOG2),
     )
     if width * height > max_pixels:
         raise LimitError(f"picture: {width} x {height} pixels, limit {max_pixels}")

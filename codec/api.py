@@ -211,7 +211,7 @@ def _distortion(source: Source, kind: str, runtime: Runtime) -> Callable[[bytes]
             return quality_of.ms_ssim_db(original, decoded, depth)
 
         return ms_ssim
-    raise ValueError(f"target: unknown kind {kind!r}")
+    raise ValueError(f"target: unknown kind {kind!r}")  # pragma: no cover - Target knows no other
 
 
 def decompress(data: bytes, *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -21,14 +21,11 @@ from bitstream.tables import HYPER
 from codec import sinks
 from codec.encoder import Progress
 from codec.runtime import Runtime, shipped
-from codec.tiling import RECEIVER_CELLS, RECEIVER_HALO, Area, Tile, grid
+from codec.tiling import RECEIVER_CELLS, RECEIVER_HALO, STRIDE, Area, Tile, grid
 
 PREVIEW = 8
 """The preview network gives one pixel for this many a side."""
 SCALES = (1, 2, 4, 8, 16)
-
-STRIDE = 8
-"""Sides of a large picture's tiles are multiples of this many cells."""
 
 _Symbols = tuple[NDArray[np.int32], NDArray[Any]]
 File = str | os.PathLike[str] | bytes | BinaryIO
@@ -72,6 +69,9 @@ class LmcFile:
         self._cache: OrderedDict[int, _Symbols] = OrderedDict()
         try:
             self._layout = parse_header(self._read(0, header_bytes(self._read(0, 16, whole=False))), max_pixels)
+            found = self._file.seek(0, os.SEEK_END)
+            if found < self._layout.end:
+                raise TruncatedError(f"file: ends at byte {found}, expected {self._layout.end}")
             self.header: Header = self._layout.header
             self.size = (self.header.width, self.header.height)
             self._boxes = boxes.by_type(
@@ -233,7 +233,10 @@ class LmcFile:
             tuple[int, NDArray]: the row, counted from the box's top, and pixels, uint8 or uint16
             (h, width, components), both at the scale.
         """
+        self.scaled_size(scale)
         left, top, right, bottom = box or (0, 0, *self.size)
+        if left % scale or top % scale:
+            raise ValueError(f"box: {left}, {top} is no multiple of the scale {scale}")
         runtime, cells = self.runtime, self.header.cells
         area = Area(top // CELL, -(-bottom // CELL), left // CELL, -(-right // CELL))
         side = 1 << self.header.chunk_log2

@@ -15,7 +15,7 @@ from bitstream.tables import HYPER
 from codec import sinks
 from codec.runtime import Runtime
 from codec.sources import Source
-from codec.tiling import SENDER_CELLS, SENDER_HALO, Area, Tile, grid
+from codec.tiling import ANALYSIS_HALO, SENDER_CELLS, SENDER_HALO, STRIDE, Area, Tile, grid
 
 Progress = Callable[[int, int], None]
 """Told of pixels done and pixels in all."""
@@ -59,9 +59,11 @@ def encode(
     side = 1 << header.chunk_log2
     chunks: dict[tuple[int, int], bytes] = {}
     done = 0
+    latents = _Latents(runtime, source, quality_index, header.cells, max_tile)
     for v, row in grid(Area(0, rows, 0, columns), (rows, columns), SENDER_HALO, side, max_tile):
+        y_rows = latents.rows(v.low, v.high)
         for h in row:
-            z_hat, symbols = runtime.send(_blocks(source, v, h), quality_index)
+            z_hat, symbols = runtime.send(np.ascontiguousarray(y_rows[:, :, :, h.seen(HYPER)]), quality_index)
             z = z_hat[0, :, v.inside(1), h.inside(1)].astype(np.int32)
             y = symbols[0, :, v.inside(HYPER), h.inside(HYPER)].astype(np.int32)
             for top in range(0, v.end - v.begin, side):
@@ -74,6 +76,36 @@ def encode(
             if progress:
                 progress(min(done * CELL**2, source.width * source.height), source.width * source.height)
     return serialize(Container(header, [chunks[at] for at in sorted(chunks)], boxes))
+
+
+class _Latents:
+    """The latent y of a picture, row of cells after row, so that only the cheaper sender runs on wide halos."""
+
+    def __init__(
+        self, runtime: Runtime, source: Source, quality_index: int, cells: tuple[int, int], max_tile: int
+    ) -> None:
+        self._runtime, self._source, self._quality_index = runtime, source, quality_index
+        self._cells, self._max_tile = cells, max_tile
+        self._low = self._high = 0
+        self._y = np.empty((1, runtime.tables.latents, 0, HYPER * cells[1]), np.float32)
+
+    def rows(self, low: int, high: int) -> NDArray[np.float32]:
+        """y of rows of cells ``[low, high)``, (1, channels, 4 (high - low), 4 columns); both may only grow."""
+        kept = self._y[:, :, HYPER * (low - self._low) :]
+        if high > self._high:
+            area = Area(self._high, high, 0, self._cells[1])
+            y = np.empty((1, self._y.shape[1], HYPER * (high - low), self._y.shape[3]), np.float32)
+            y[:, :, : kept.shape[2]] = kept
+            new = y[:, :, kept.shape[2] :]
+            unit = STRIDE if (high - self._high) * self._cells[1] > self._max_tile else 1
+            for v, row in grid(area, self._cells, ANALYSIS_HALO, unit, self._max_tile):
+                for h in row:
+                    part = self._runtime.analyse(_blocks(self._source, v, h), self._quality_index)
+                    top, bottom = HYPER * (v.begin - self._high), HYPER * (v.end - self._high)
+                    new[:, :, top:bottom, h.kept(HYPER)] = part[:, :, v.inside(HYPER), h.inside(HYPER)]
+            kept = y
+        self._y, self._low, self._high = kept, low, high
+        return kept
 
 
 def _blocks(source: Source, v: Tile, h: Tile) -> NDArray[np.float32]:

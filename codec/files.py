@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# Can only be read by setting it, which threads must not do.
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+
 
 @contextmanager
 def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
@@ -24,8 +28,8 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
     Raises:
         FileExistsError: it exists, and may not be.
     """
-    path = path.resolve()
-    special = path.exists() and not path.is_file()
+    special = path.exists() and not path.is_file()  # before links are followed: those of /dev may lead nowhere
+    path = path if special else Path(os.path.realpath(path))
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a directory")
     if path.exists() and not special and not overwrite:
@@ -40,9 +44,12 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
             with temporary.open("rb") as made, path.open("wb") as target:
                 shutil.copyfileobj(made, target)
             return
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        with temporary.open("rb") as made:
+            os.fsync(made.fileno())  # so that a power cut leaves the old file or the new one, too
+        if path.exists():
+            shutil.copymode(path, temporary)
+        else:
+            temporary.chmod(0o666 & ~_UMASK)
         if overwrite:
             temporary.replace(path)
         else:

@@ -14,6 +14,7 @@ from bitstream.errors import CodecError
 from codec import metadata
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
+from codec.sources import ORIENTATIONS
 
 FORMAT = "LMC"
 
@@ -38,6 +39,18 @@ class LmcImageFile(ImageFile.ImageFile):
             self._mode = ("L" if gray else "RGB") + "A" * self._lmc.has_alpha
         self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, self.mode)]
 
+    def verify(self) -> None:
+        """Check every checksum.
+
+        Raises:
+            OSError: the file is damaged.
+        """
+        try:
+            self._lmc.verify()
+        except CodecError as error:
+            raise OSError(str(error)) from error
+        super().verify()
+
     def load(self) -> Any:
         """Decode the pixels, once."""
         if self.tile:
@@ -55,12 +68,29 @@ class LmcImageFile(ImageFile.ImageFile):
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     options = image.encoderinfo
+    given = {name: options[name] for name in ("icc_profile", "exif", "xmp") if name in options}
+    if given:
+        if "exif" in given:  # says how the pixels are to be turned
+            exif = given["exif"]
+            orientation = exif if isinstance(exif, Image.Exif) else Image.Exif()
+            if orientation is not exif and exif:
+                orientation.load(exif)
+            given["exif"] = exif.tobytes() if isinstance(exif, Image.Exif) else exif
+            image = _turned(image, orientation.get(metadata.ORIENTATION, 1))
+        else:
+            image = image.copy()
+        image.info = {**image.info, **{k: v for k, v in given.items() if v}}
+        for name in [k for k, v in given.items() if not v]:
+            image.info.pop(name, None)
+    quality = options.get("quality")
+    file.write(compress(image, QUALITY if quality is None else quality))
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    """A copy of the pixels, upright, which is no longer an image file with an orientation of its own."""
     plain = image.copy()
-    for name in ("icc_profile", "exif", "xmp"):
-        if name in options:
-            value = options[name]
-            plain.info[name] = value.tobytes() if isinstance(value, Image.Exif) else value
-    file.write(compress(plain, options.get("quality", QUALITY)))
+    method = ORIENTATIONS[orientation][0] if orientation in ORIENTATIONS else None
+    return plain if method is None else plain.transpose(method)
 
 
 def register() -> None:

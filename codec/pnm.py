@@ -18,11 +18,11 @@ SUFFIXES = (".ppm", ".pgm", ".pnm")
 _HEADER = re.compile(rb"P([56])(?:\s+#[^\n]*)*\s+(\d{1,6})(?:\s+#[^\n]*)*\s+(\d{1,6})(?:\s+#[^\n]*)*\s+(\d{1,5})\s")
 
 
-def read(path: Path) -> NDArray[Any] | None:
-    """Pixels of a pixmap, mapped from the file and read when they are used.
+def read(file: Path | bytes) -> NDArray[Any] | None:
+    """Pixels of a pixmap; those of a path are mapped from the file and read when they are used.
 
     Args:
-        path: of the file.
+        file: a path, or the bytes of a file.
 
     Returns:
         NDArray | None: uint8 or big-endian uint16 (H, W, 1 or 3); None if the file is no binary pixmap or has a
@@ -31,19 +31,26 @@ def read(path: Path) -> NDArray[Any] | None:
     Raises:
         ImageError: it ends too early.
     """
-    with path.open("rb") as file:
-        head = _HEADER.match(file.read(1024))
+    if isinstance(file, bytes):
+        start, found, name = file[:1024], len(file), "input"
+    else:
+        with file.open("rb") as opened:
+            start, found, name = opened.read(1024), file.stat().st_size, str(file)
+    head = _HEADER.match(start)
     if head is None or head[4] not in (b"255", b"65535"):
         return None
     components = 1 if head[1] == b"5" else 3
     shape = (int(head[3]), int(head[2]), components)
     dtype = np.dtype("u1" if head[4] == b"255" else ">u2")
-    expected, found = head.end() + int(np.prod(shape)) * dtype.itemsize, path.stat().st_size
-    if found < expected:
-        raise ImageError(f"{path}: ends at byte {found}, expected {expected}")
-    if 0 in shape:
+    count = shape[0] * shape[1] * components
+    expected = head.end() + count * dtype.itemsize
+    if not count:
         return None
-    return np.memmap(path, dtype, "r", head.end(), shape)
+    if found < expected:
+        raise ImageError(f"{name}: ends at byte {found}, expected {expected}")
+    if isinstance(file, bytes):
+        return np.frombuffer(file, dtype, count, head.end()).reshape(shape)
+    return np.memmap(file, dtype, "r", head.end(), shape)
 
 
 class Writer:

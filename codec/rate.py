@@ -22,6 +22,10 @@ class Target:
     kind: str
     value: float
 
+    def __post_init__(self) -> None:
+        if self.kind not in ("bytes", "psnr", "ms-ssim") or not 0 < self.value < math.inf:
+            raise ValueError(f"target: found {self.kind} {self.value}, expected bytes, psnr or ms-ssim above 0")
+
 
 def search(
     measure: Callable[[int], float],
@@ -57,7 +61,7 @@ def search(
     while high - low > 1:
         # Towards the right side of a guess, and never to an end of the bracket that is known already.
         level = min(max(math.floor(at) if at_most else math.ceil(at), low + 1), high - 1)
-        value = known[level] = measure(level)
+        value = known[level] = min(measure(level), 1e6)  # a lossless copy has no end of decibels
         right_side = value <= target if at_most else value >= target
         if right_side:
             best = level

@@ -1,4 +1,4 @@
-"""The deployed model: three ONNX graphs and one file of integer tables, checked by hash, loaded once."""
+"""The deployed model: four ONNX graphs and one file of integer tables, checked by hash, loaded once."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.errors import ModelError
+from bitstream.errors import CodecError, ModelError
 from bitstream.tables import Tables
 
 WEIGHTS = "model.safetensors"
-GRAPHS = ("sender.onnx", "receiver.onnx", "preview.onnx")
+GRAPHS = ("analysis.onnx", "sender.onnx", "receiver.onnx", "preview.onnx")
 FILES = (WEIGHTS, *GRAPHS, "tables.npz")
 MANIFEST = "manifest.json"
 SHIPPED = Path(__file__).parent / "weights"
 
 _Floats = NDArray[np.float32]
+
+
+def _default_threads() -> int:
+    text = os.environ.get("CODEC_THREADS", "0")
+    if not text.isdecimal() or int(text) > 1024:
+        raise CodecError(f"CODEC_THREADS: found {text!r}, expected a number of threads, 0 for all cores")
+    return int(text)
 
 
 class Runtime:
@@ -37,7 +44,7 @@ class Runtime:
 
     def __init__(self, folder: Path = SHIPPED, threads: int | None = None) -> None:
         self.folder = folder
-        self.threads = threads if threads is not None else int(os.environ.get("CODEC_THREADS", 0))
+        self.threads = threads if threads is not None else _default_threads()
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
         try:
@@ -97,18 +104,30 @@ class Runtime:
         flat[: self._exponentials] = np.exp(flat[: self._exponentials])
         return np.asarray(flat[None], np.float32)
 
-    def send(self, x: _Floats, quality_index: int) -> tuple[_Floats, _Floats]:
-        """Run the sender.
+    def analyse(self, x: _Floats, quality_index: int) -> _Floats:
+        """Run the analysis.
 
         Args:
             x: float32 (1, 3, H, W), in [0, 1], sides multiples of 64.
             quality_index: level of quality.
 
         Returns:
-            tuple: z_hat (1, channels, H/64, W/64) and symbols (1, channels, H/16, W/16), float32
-            integers.
+            NDArray: y, float32 (1, channels, H/16, W/16).
         """
-        z_hat, symbols = self._session("sender.onnx").run(None, {"x": x, "gains": self.gains(quality_index)})
+        y: _Floats = self._session("analysis.onnx").run(None, {"x": x, "gains": self.gains(quality_index)})[0]
+        return y
+
+    def send(self, y: _Floats, quality_index: int) -> tuple[_Floats, _Floats]:
+        """Run the sender.
+
+        Args:
+            y: float32 (1, channels, 4 h, 4 w).
+            quality_index: level of quality.
+
+        Returns:
+            tuple: z_hat (1, channels, h, w) and symbols (1, channels, 4 h, 4 w), float32 integers.
+        """
+        z_hat, symbols = self._session("sender.onnx").run(None, {"y": y, "gains": self.gains(quality_index)})
         return z_hat, symbols
 
     def receive(self, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:

@@ -14,6 +14,7 @@ from bitstream.boxes import Form, Metadata
 from bitstream.errors import ImageError
 from codec import metadata as metadata_of
 from codec import png, pnm
+from codec.images import open_image
 
 Strips = Iterable[tuple[int, NDArray[Any]]]
 """Row of the picture at which each part begins, and its pixels, (h, W, components), from top to bottom."""
@@ -21,10 +22,23 @@ Strips = Iterable[tuple[int, NDArray[Any]]]
 _GOOD_JPEG = {"quality": 95, "subsampling": 0}
 
 
+_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "TGA", "ICO", "HEIF", "JXL")
+_KEEPS = {
+    "PNG": ("icc_profile", "exif", "xmp"),
+    "JPEG": ("icc_profile", "exif", "xmp"),
+    "WEBP": ("icc_profile", "exif", "xmp"),
+    "AVIF": ("icc_profile", "exif", "xmp"),
+    "TIFF": ("icc_profile",),
+}
+"""Metadata that each format is written with, by the names of Pillow's options."""
+_JPEG_SEGMENT = 65_000
+
+
 def writable_suffixes() -> dict[str, str]:
     """Formats that can be written, by lower-case suffix."""
     formats = Image.registered_extensions()
-    return {suffix: name for suffix, name in formats.items() if name in Image.SAVE and name != "LMC"}
+    known = {suffix: name for suffix, name in formats.items() if name in Image.SAVE and name in _FORMATS}
+    return {suffix: name for suffix, name in known.items() if suffix not in (".pbm", ".pfm")}
 
 
 def to_array(strips: Strips, width: int, height: int, form: Form, alpha: NDArray[Any] | None) -> NDArray[Any]:
@@ -49,17 +63,19 @@ def to_image(
     if form == Form(1, 16) and alpha is None:
         image = Image.fromarray(to_array(strips, width, height, form, alpha))
     else:
-        image = None
+        made: Image.Image | None = None
         for top, strip in strips:
             rows = _eight_bits(strip)
             part = Image.fromarray(rows.squeeze(2) if form.components == 1 else rows)
             if part.size == (width, height):
-                image = part
+                made = part
                 continue
-            if image is None:
-                image = Image.new(part.mode, (width, height))
-            image.paste(part, (0, top))
-        assert image is not None
+            if made is None:
+                made = Image.new(part.mode, (width, height))
+            made.paste(part, (0, top))
+        if made is None:
+            raise ImageError("picture: no pixels")
+        image = made
         if alpha is not None:
             image.putalpha(Image.fromarray(_eight_bits(alpha)))
     image.info.update(metadata_of.to_info(metadata))
@@ -100,31 +116,24 @@ def write(
     Raises:
         ImageError: the format cannot hold the picture.
     """
+    options, notes = _options(format_name, form, metadata)
     if format_name == "PPM" and alpha is None:
         writer = pnm.Writer(file, width, height, form.components, form.depth)
         for _, strip in strips:
             writer.write(strip)
-        return []
+        return notes
     if format_name == "PNG":
         channels = form.components + (alpha is not None)
+        if "icc_profile" not in options:
+            metadata = Metadata(None, metadata.exif, metadata.xmp)
         rows = png.Writer(file, width, height, channels, form.depth, metadata)
         for top, strip in strips:
             rows.write(strip if alpha is None else np.dstack([strip, alpha[top : top + len(strip)]]))
         rows.finish()
-        return []
-    notes = []
-    image = to_image(strips, width, height, form, alpha, metadata)
+        return notes
+    image = to_image(strips, width, height, form, alpha, Metadata())
     if form.depth == 16 and image.mode != "I;16":
         notes.append(f"16 bits of {image.mode} were cut to 8; .png and .ppm hold them")
-    options: dict[str, Any] = dict(metadata_of.to_info(metadata))
-    if format_name == "JPEG":
-        options |= _GOOD_JPEG
-    elif format_name in ("WEBP", "AVIF"):
-        options["quality"] = 95
-    elif format_name == "TIFF":
-        options["compression"] = "tiff_adobe_deflate"
-        options.pop("exif", None)  # offsets of a TIFF structure do not survive inside another
-        options.pop("xmp", None)
     if image.mode == "I;16" and format_name != "TIFF":
         image = Image.fromarray(_eight_bits(np.asarray(image).astype(np.uint16)))
         notes.append(f"16 bits were cut to 8: {format_name} holds no more")
@@ -133,9 +142,31 @@ def write(
     except (OSError, ValueError, KeyError) as error:
         if getattr(error, "errno", None) is not None:  # of the system, such as a full disk
             raise
-        tip = "; .png and .webp hold transparency" if alpha is not None else ""
+        tip = "; .png and .webp hold transparency" if alpha is not None and "mode" in str(error) else ""
         raise ImageError(f"cannot be written as {format_name}: {error}{tip}") from error
     return notes
+
+
+def _options(format_name: str, form: Form, metadata: Metadata) -> tuple[dict[str, Any], list[str]]:
+    """Options of Pillow's writer, and what of the metadata it leaves out."""
+    options: dict[str, Any] = {}
+    notes = []
+    for name, data in metadata_of.to_info(metadata).items():
+        if name not in _KEEPS.get(format_name, ()):
+            notes.append(f"{name} is not written to {format_name}")
+        elif format_name == "JPEG" and name != "icc_profile" and len(data) > _JPEG_SEGMENT:
+            notes.append(f"{name} of {len(data)} bytes does not fit into JPEG")
+        elif name == "icc_profile" and format_name == "PNG" and not metadata_of.fits(data, form.components):
+            notes.append("the ICC profile is of another colour space than a PNG of these pixels may have")
+        else:
+            options[name] = data
+    if format_name == "JPEG":
+        options |= _GOOD_JPEG
+    elif format_name in ("WEBP", "AVIF"):
+        options["quality"] = 95
+    elif format_name == "TIFF":
+        options["compression"] = "tiff_adobe_deflate"
+    return options, notes
 
 
 def encode_alpha(plane: NDArray[Any]) -> bytes:
@@ -145,19 +176,19 @@ def encode_alpha(plane: NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def decode_alpha(png: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
+def decode_alpha(data: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
     """A transparency plane from its PNG.
 
     Raises:
         ImageError: it is no such image, or of another size or depth.
     """
     try:
-        with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+        with open_image(io.BytesIO(data), ("PNG",)) as image:
             mode = "L" if depth == 8 else "I;16"
             if image.size != (width, height) or image.mode != mode:
                 raise ImageError(f"alpha: found {image.size} {image.mode}, expected {(width, height)} {mode}")
             return np.asarray(image).astype(f"u{depth // 8}")
     except ImageError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ImageError(f"alpha: {error}") from error

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import threading
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +11,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from bitstream.boxes import Form, Metadata
 from bitstream.container import MAX_PIXELS, MAX_SIDE
 from bitstream.errors import ImageError
 from codec import metadata, pnm
+from codec.images import open_image
 
 Picture = str | os.PathLike[str] | BinaryIO | Image.Image | NDArray[Any]
 """What the codec takes as a picture."""
@@ -77,10 +76,16 @@ class ArraySource(Source):
         return self._array[:, :, -1] if self._alpha else None
 
 
+def _is_wide(arguments: Any) -> bool:
+    """Whether a reader of Pillow says it cuts pixels to 8 bits: by a raw mode, or by a maximum."""
+    parts = arguments if isinstance(arguments, tuple) else (arguments,)
+    return any(";16" in part if isinstance(part, str) else isinstance(part, int) and part > 255 for part in parts[:2])
+
+
 _Box = tuple[int, int, int, int]
 # By EXIF orientation: how Pillow makes the picture upright, and where a box (left, top, right, bottom) of the upright
 # picture lies in the stored one, of width w and height h.
-_ORIENTATIONS: dict[int, tuple[Image.Transpose, Callable[[_Box, int, int], _Box]]] = {
+ORIENTATIONS: dict[int, tuple[Image.Transpose, Callable[[_Box, int, int], _Box]]] = {
     2: (Image.Transpose.FLIP_LEFT_RIGHT, lambda b, w, h: (w - b[2], b[1], w - b[0], b[3])),
     3: (Image.Transpose.ROTATE_180, lambda b, w, h: (w - b[2], h - b[3], w - b[0], h - b[1])),
     4: (Image.Transpose.FLIP_TOP_BOTTOM, lambda b, w, h: (b[0], h - b[3], b[2], h - b[1])),
@@ -99,15 +104,27 @@ class PillowSource(Source):
     """
 
     def __init__(self, image: Image.Image) -> None:
-        wide = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())) and image.mode in ("RGB", "RGBA", "LA")
+        wide = image.mode in ("L", "LA", "RGB", "RGBA") and any(
+            _is_wide(tile[3]) for tile in getattr(image, "tile", ())
+        )
+        frames = getattr(image, "n_frames", 1)
         image.load()
-        self._orientation = _ORIENTATIONS.get(image.getexif().get(metadata.ORIENTATION, 1))
+        # An image that was made from another keeps that one's EXIF, though it may have been turned since; Pillow's
+        # own writers take its pixels as they are, too.
+        turned = image.getexif().get(metadata.ORIENTATION, 1) if isinstance(image, ImageFile.ImageFile) else 1
+        self._orientation = ORIENTATIONS.get(turned)
         self.metadata = metadata.of_image(image)
-        notes = ["16 bits a component were cut to 8 by the reader of this format"] if wide else []
+        notes = ["more than 8 bits a component were cut to 8 by the reader of this format"] if wide else []
+        if frames > 1:
+            notes.append(f"only the first of {frames} frames is kept")
         if image.mode == "CMYK":
             image, note = self._from_cmyk(image)
             notes.append(note)
         self._mode, self.form = self._target(image)
+        icc = self.metadata.icc
+        if icc and self.form.components == 3 and not metadata.fits(icc, 3):
+            self.metadata = Metadata(None, self.metadata.exif, self.metadata.xmp)
+            notes.append("the ICC profile is of another colour space than the RGB that is kept, and was dropped")
         self._image = image
         self.notes = tuple(notes)
         swapped = self._orientation is not None and self._orientation[0] in (
@@ -182,19 +199,6 @@ class PillowSource(Source):
         return plane
 
 
-_pillow_limit = threading.Lock()
-
-
-def _open_image(file: Path | BinaryIO) -> Image.Image:
-    """Pillow's ``open`` without its limit on pixels: ours is checked before anything is decoded."""
-    with _pillow_limit:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(file)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
 def open_source(picture: Picture, max_pixels: int = MAX_PIXELS) -> Source:
     """Make any picture readable in parts.
 
@@ -209,36 +213,47 @@ def open_source(picture: Picture, max_pixels: int = MAX_PIXELS) -> Source:
         return _checked(ArraySource(picture), max_pixels)
     if isinstance(picture, Image.Image):
         _check_size(picture.width, picture.height, max_pixels)
-        return _checked(PillowSource(picture), max_pixels)
-    name = str(picture) if isinstance(picture, str | os.PathLike) else "input"
+        return _checked(_readable("picture", lambda: PillowSource(picture)), max_pixels)
+    if isinstance(picture, str | os.PathLike):
+        path = Path(picture)
+        return _readable(str(path), lambda: _open(path, max_pixels))
+    if not hasattr(picture, "read"):
+        raise ImageError(f"picture: found {type(picture).__name__}, expected a path, file, Pillow image or array")
+    return _readable("input", lambda: _open(picture, max_pixels))
+
+
+def _readable(name: str, read: Callable[[], Source]) -> Source:
+    """What ``read`` gives; whatever a reader of pictures fails with becomes one error that names the picture."""
     try:
-        return _open(picture, max_pixels)
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        return read()
+    except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
         raise
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: not a picture in a known format") from error
     except ImageError as error:
         text = str(error)
         raise ImageError(text if text.startswith(name) else f"{name}: {text}") from error
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # readers of many formats, each with errors of its own
         raise ImageError(f"{name}: cannot be read: {error}") from error
 
 
-def _open(picture: str | os.PathLike[str] | BinaryIO, max_pixels: int) -> Source:
-    if isinstance(picture, str | os.PathLike):
-        path = Path(picture)
-        if path.is_file() and path.stat().st_size == 0:
-            raise ImageError(f"{path}: empty file")
-        pixels = pnm.read(path)
-        if pixels is not None:
-            _check_size(pixels.shape[1], pixels.shape[0], max_pixels)
-            return ArraySource(pixels)
-        picture = path
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with _open_image(picture) as image:
-            _check_size(image.width, image.height, max_pixels)
-            return _checked(PillowSource(image), max_pixels)
+def _open(file: Path | BinaryIO, max_pixels: int) -> Source:
+    if isinstance(file, Path) and file.is_file():
+        if file.stat().st_size == 0:
+            raise ImageError("empty file")
+        pixels = pnm.read(file)
+    else:  # also of a pipe, which can be read only once
+        data = file.read_bytes() if isinstance(file, Path) else file.read()
+        if not data:
+            raise ImageError("empty file")
+        pixels = pnm.read(data)
+        file = io.BytesIO(data)
+    if pixels is not None:
+        _check_size(pixels.shape[1], pixels.shape[0], max_pixels)
+        return ArraySource(pixels)
+    with open_image(file) as image:
+        _check_size(image.width, image.height, max_pixels)
+        return _checked(PillowSource(image), max_pixels)
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:

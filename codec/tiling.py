@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+ANALYSIS_HALO = 1
+"""Cells of pixels that y depends on to each side: 3 blocks at 1/16."""
 SENDER_HALO = 3
-"""Cells a symbol depends on to each side: its mean on z beside it, that on y of 1 cell more, and that on pixels."""
+"""Cells of y that a symbol depends on to each side: its mean on z beside it, z on its neighbours, and their fringe."""
 RECEIVER_HALO = 2
 """Cells a pixel depends on to each side: features, context, and the synthesis at both scales."""
 SENDER_CELLS = 1200
-"""Most cells of a sender's tile with its halo, which bounds the memory of the network."""
-RECEIVER_CELLS = 800
-"""The same of a receiver's tile, whose network works on larger maps."""
+"""Most cells of an analysis' or sender's tile with its halo, which bounds the memory of the networks."""
+RECEIVER_CELLS = 1300
+"""The same of a receiver's tile."""
+
+
+STRIDE = 8
+"""Sides of tiles that need not fit chunks are multiples of this many cells, in large pictures."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import json
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +96,10 @@ def test_a_failure_keeps_the_old_file(tmp_path):
         (["compress"], 2, "Missing argument"),
         (["decompress", "a.lmc", "a.xyz"], 2, ".xyz"),
         (["inspect", "text.png"], 1, "magic"),
+        (["compress", "text.png", "-q", "nan"], 2, "finite"),
+        (["compress", "text.png", "--target-psnr", "inf"], 2, "finite"),
+        (["decompress", "a.lmc", "a.png", "--region", "1,2,0,4"], 2, "no region"),
+        (["decompress", "a.lmc", "a.h5"], 2, ".h5"),
         (["nonsense"], 2, "No such command"),
     ],
 )
@@ -163,7 +170,7 @@ def test_regions_and_scales(photo, tmp_path):
     np.testing.assert_array_equal(part, whole[50:130, 100:164])
     assert small.shape == (49, 65, 3)
     outside = run("decompress", coded, tmp_path / "x.png", "--region", "500,0,64,80")
-    assert outside.exit_code == 2 and "not within" in outside.stderr and not (tmp_path / "x.png").exists()
+    assert outside.exit_code == 1 and "not within" in outside.stderr and not (tmp_path / "x.png").exists()
 
 
 def test_too_large_is_refused_both_ways(photo, tmp_path):
@@ -172,6 +179,62 @@ def test_too_large_is_refused_both_ways(photo, tmp_path):
     for command, path in (("compress", photo), ("decompress", coded), ("inspect", coded)):
         result = run(command, path, *(["-f"] if command != "inspect" else []), "--max-pixels", "1000")
         assert result.exit_code == 1 and "limit 1000" in result.stderr
+
+
+def test_a_region_outside_one_file_does_not_stop_the_rest(photo, tmp_path):
+    coded, out = tmp_path / "coded", tmp_path / "out"
+    coded.mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "tiny.png")
+    assert run("compress", photo, tmp_path / "tiny.png", coded).exit_code == 0  # a folder that exists
+    result = run("decompress", "-r", coded, "--out-dir", out, "--region", "10,10,5,5")
+    assert result.exit_code == 1 and "tiny.lmc" in result.stderr
+    assert [p.name for p in out.iterdir()] == ["photo.png"]
+
+
+def test_a_link_in_a_circle_and_an_odd_failure_stop_only_themselves(photo, tmp_path, monkeypatch):
+    loop = tmp_path / "loop.png"
+    loop.symlink_to(loop)
+    result = run("compress", loop, photo, "--out-dir", tmp_path / "out")
+    assert result.exit_code == 1 and (tmp_path / "out" / "photo.lmc").exists()
+    monkeypatch.setattr("codec.api.encode", lambda *_: 1 / 0)
+    assert "division" in run("compress", photo).stderr
+
+
+def test_an_output_keeps_the_mode_of_what_it_replaces(photo, tmp_path):
+    out = tmp_path / "private.lmc"
+    out.touch(0o600)
+    assert run("compress", photo, out, "-f").exit_code == 0 and out.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_failed_job_leaves_no_new_folder(tmp_path):
+    assert run("compress", tmp_path / "missing.png", tmp_path / "new" / "a.lmc").exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_stop_a_long_run_at_the_next_tile(tmp_path, number):
+    picture, folder = tmp_path / "big.ppm", tmp_path / "out"
+    folder.mkdir()
+    with picture.open("wb") as file:
+        file.write(b"P6 9000 9000 255 ")
+        file.truncate(17 + 3 * 9000**2)  # a hole: no disk is used
+    code = "from codec.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "compress", str(picture), str(folder / "a.lmc")],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    time.sleep(4)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode in (1, 128 + number) and list(folder.iterdir()) == []
+
+
+def test_threads_of_the_environment_are_checked(photo, monkeypatch):
+    monkeypatch.setenv("CODEC_THREADS", "many")
+    monkeypatch.setattr("codec.runtime._shipped", {})
+    result = run("compress", photo)
+    assert result.exit_code == 1 and "CODEC_THREADS" in result.stderr
 
 
 def test_devices_are_written_to_and_not_replaced(photo):

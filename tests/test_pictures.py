@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageCms, ImageOps
 
 import codec
+import codec.sources
 from bitstream.boxes import Metadata
 from codec import png, pnm, sinks
 from codec.metadata import of_image, upright
@@ -143,6 +144,91 @@ def test_any_exif_keeps_its_length(exif):
         assert len(upright(start + exif)) == len(start + exif)
 
 
+def test_orientation_of_any_integer_type_and_in_xmp_is_forgotten():
+    for kind, form in ((1, "B"), (3, "H"), (4, "I")):
+        exif = b"II*\0" + struct.pack("<IHHHI", 8, 1, 0x0112, kind, 1) + struct.pack("<" + form, 6).ljust(4, b"\0")
+        assert upright(exif) == exif[:18] + struct.pack("<" + form, 1).ljust(4, b"\0")
+    image = Image.new("RGB", (3, 4))
+    for xmp in (b"<x tiff:Orientation='6'/>", b"<tiff:Orientation>8</tiff:Orientation>"):
+        image.info["xmp"] = xmp
+        assert of_image(image).xmp == xmp.replace(b"6", b"1").replace(b"8", b"1")
+
+
+def test_a_picture_turned_by_its_owner_is_not_turned_again(photo, tmp_path):
+    codec.register_pillow()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(photo[:100, :70]).save(tmp_path / "a.jpg", exif=exif)
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert codec.decompress(codec.compress(image)).size == (100, 70)
+        turned = image.rotate(90, expand=True)
+        image.save(tmp_path / "b.lmc", exif=image.getexif())
+    assert codec.decompress(codec.compress(turned)).size == turned.size == (100, 70)
+    with Image.open(tmp_path / "b.lmc") as image:
+        assert image.size == (100, 70) and image.getexif().get(0x0112, 1) == 1
+
+
+def test_exif_of_a_tiff_is_kept(photo, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Canon", 3
+    exif.get_ifd(0x8769)[0x829A] = 0.25
+    Image.fromarray(photo).save(tmp_path / "a.tif", exif=exif)
+    back = codec.decompress(codec.compress(tmp_path / "a.tif")).getexif()
+    assert back[0x010F] == "Canon" and back.get(0x0112, 1) == 1 and 0x0111 not in back
+
+
+def test_what_a_picture_loses_is_told(photo, tmp_path):
+    frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert "first of 2" in open_source(tmp_path / "a.gif").notes[0]
+    (tmp_path / "a.ppm").write_bytes(b"P6 2 2 1023 " + bytes(24))
+    assert "cut to 8" in open_source(tmp_path / "a.ppm").notes[0]
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    image = Image.fromarray(photo)
+    image.info["icc_profile"] = lab
+    source = PillowSource(image)
+    assert source.metadata.icc is None and "colour space" in source.notes[0]
+
+
+def test_pixmaps_are_read_from_streams_with_all_bits():
+    data = b"P5\n# a comment\n3 2\n65535\n" + np.arange(6, dtype=">u2").tobytes()
+    source = open_source(io.BytesIO(data))
+    assert source.form == codec.sources.Form(1, 16) and source.crop(0, 2, 0, 3).ravel().tolist() == list(range(6))
+    with pytest.raises(codec.ImageError, match="ends at byte"):
+        open_source(io.BytesIO(data[:-1]))
+
+
+def test_readers_that_fail_in_their_own_ways_give_one_error(photo, tmp_path, monkeypatch):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+
+    def fail(*_):
+        raise RuntimeError("of some reader")
+
+    monkeypatch.setattr(Image.Image, "load", fail)
+    with pytest.raises(codec.ImageError, match=r"a\.png.*of some reader"):
+        codec.compress(tmp_path / "a.png")
+    for no_picture in (b"bytes", 5, [1, 2]):
+        with pytest.raises(codec.ImageError, match="expected a path"):
+            codec.compress(no_picture)
+
+
+def test_metadata_that_does_not_fit_is_left_out_and_told(photo):
+    image = Image.fromarray(photo)
+    image.info["exif"] = b"Exif\0\0II*\0\x08\0\0\0" + bytes(70_000)
+    file = codec.open(codec.compress(image))
+    for name, count in (("JPEG", 1), ("BMP", 1), ("PPM", 1), ("PNG", 0), ("WEBP", 0)):
+        buffer = io.BytesIO()
+        notes = sinks.write(buffer, name, file.strips(), *file.size, file.form, None, file.metadata)
+        assert len(notes) == count and buffer.getvalue()
+
+
+def test_large_transparency_is_read_back(photo, monkeypatch):
+    rgba = np.dstack([photo, photo[:, :, 0]])
+    data = codec.compress(rgba)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    np.testing.assert_array_equal(codec.open(data).array()[..., 3], rgba[..., 3])
+
+
 def test_exif_in_either_byte_order():
     for order, head in (("<", b"II*\0"), (">", b"MM\0*")):
         entries = struct.pack(order + "HHIHH", 0x010E, 3, 1, 9, 0) + struct.pack(order + "HHIHH", 0x0112, 3, 1, 6, 0)
@@ -268,5 +354,7 @@ def test_pillow_plugin(photo, tmp_path):
     damaged[-1] ^= 1
     with pytest.raises(OSError, match="checksum"), Image.open(io.BytesIO(damaged)) as image:
         image.load()
+    with pytest.raises(OSError, match="checksum"), Image.open(io.BytesIO(damaged)) as image:
+        image.verify()
     with pytest.raises(Image.UnidentifiedImageError):
         Image.open(io.BytesIO(damaged[:20]))

@@ -17,13 +17,19 @@ from codec.cli.inspect import inspect
 from codec.cli.training import export, train
 
 
+def _leave(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="codec")
 def main() -> None:
     """A learned image codec: photographs to small .lmc files and back."""
-    # As an exception, so that temporary files are removed.
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # As an exception, so that temporary files are removed. What a launcher set to be ignored stays so.
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave)
 
 
 for _command in (compress, decompress, inspect, train, export):

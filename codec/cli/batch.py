@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +18,6 @@ from typing import BinaryIO
 
 import click
 
-from bitstream.errors import CodecError
 from codec.cli.common import describe
 from codec.encoder import Progress
 from codec.files import replacing
@@ -57,7 +59,7 @@ def plan(
     """Turn arguments into jobs.
 
     Args:
-        arguments: inputs; the last is the output if there are two and its name says so.
+        arguments: inputs; the last is the output if there are two and its name says so, or a folder for them.
         out_dir: folder for the outputs; None puts each beside its input.
         recursive: whether directories are searched.
         suffix: of outputs.
@@ -67,6 +69,8 @@ def plan(
     Raises:
         click.UsageError: they make no sense together.
     """
+    if len(arguments) > 1 and out_dir is None and not recursive and arguments[-1].is_dir():
+        arguments, out_dir = arguments[:-1], arguments[-1]
     if len(arguments) == 2 and out_dir is None and not arguments[0].is_dir() and is_output(arguments[1]):
         source, target = (None if str(a) == STREAM else a for a in arguments)
         return _checked([Job(source, target)])
@@ -105,33 +109,71 @@ def _checked(jobs: list[Job]) -> list[Job]:
 
 
 def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+    try:
+        return os.path.realpath(one) == os.path.realpath(other) or one.samefile(other)
+    except OSError:  # one is not there
+        return False
 
 
-def open_input(job: Job) -> Path | BinaryIO:
+class Watch:
+    """Passes progress on to a bar, and stops a job that is no longer wanted."""
+
+    def __init__(self, bar: Progress | None = None) -> None:
+        self._bar = bar
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Make every further call raise."""
+        self._stopped.set()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell of pixels done and in all.
+
+        Raises:
+            InterruptedError: the job was stopped.
+        """
+        if self._stopped.is_set():
+            raise InterruptedError("stopped")
+        if self._bar:
+            self._bar(done, total)
+
+
+def open_input(job: Job) -> Path | io.BytesIO:
     """The path of an input, or what stdin holds."""
     return io.BytesIO(sys.stdin.buffer.read()) if job.source is None else job.source
 
 
-@contextmanager
-def open_output(job: Job, force: bool) -> Iterator[BinaryIO]:
-    """A file to write to, which only becomes the output if all goes well."""
+def check_output(job: Job, force: bool) -> None:
+    """Find out before the work begins whether an output may be written.
+
+    Raises:
+        FileExistsError: it is there, and may not be replaced.
+        click.UsageError: it would be a terminal.
+    """
     if job.target is None:
         if sys.stdout.isatty():
             raise click.UsageError("will not write a picture to a terminal; name an output")
+    elif job.target.is_file() and not force:
+        raise FileExistsError(f"{job.target} exists; use -f to overwrite it")
+
+
+@contextmanager
+def open_output(job: Job, force: bool, watch: Watch) -> Iterator[BinaryIO]:
+    """A file to write to, which only becomes the output if all goes well and nobody stopped the job."""
+    if job.target is None:
         buffer = io.BytesIO()
         yield buffer
+        watch(1, 1)
         sys.stdout.buffer.write(buffer.getvalue())
         sys.stdout.buffer.flush()
         return
     job.target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(job.target, force) as temporary, temporary.open("w+b") as file:
         yield file
+        watch(1, 1)
 
 
-def run(
-    jobs: list[Job], work: Callable[[Job, Progress | None], Result], parallel: int, verbose: bool, quiet: bool
-) -> None:
+def run(jobs: list[Job], work: Callable[[Job, Watch], Result], parallel: int, verbose: bool, quiet: bool) -> None:
     """Do all jobs; one that fails does not stop the others.
 
     Raises:
@@ -147,13 +189,16 @@ def run(
         click.echo(("\r\x1b[K" if terminal else "") + line, err=True)
 
     with ThreadPoolExecutor(parallel) as pool, _bar(jobs, terminal) as (pixels, files):
-        futures = {pool.submit(work, job, pixels): job for job in jobs}
+        watch = Watch(pixels)
+        futures = {pool.submit(work, job, watch): job for job in jobs}
         try:
             for future in as_completed(futures):
                 job = futures[future]
                 try:
                     result = future.result()
-                except (CodecError, OSError, MemoryError) as error:
+                except click.ClickException:
+                    raise
+                except Exception as error:  # one job must not stop the others, whatever it fails with
                     failed += 1
                     text = describe(error)
                     tell(f"Error: {text}" if text.startswith(job.name) else f"Error: {job.name}: {text}")
@@ -166,7 +211,10 @@ def run(
                         tell(f"Note: {job.name}: {note}")
                 files()
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            # Running jobs end at their next tile.
+            watch.stop()
+            with _deaf():
+                pool.shutdown(wait=True, cancel_futures=True)
             raise
     if len(jobs) > 1 and not quiet:
         seconds = time.perf_counter() - started
@@ -174,6 +222,19 @@ def run(
         tell(f"{len(results)} of {len(jobs)} files, {_figures(results)}, {speed:.1f} MP/s")
     if failed:
         sys.exit(1)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore signals that would keep jobs from removing what they have half written."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _figures(results: list[Result]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import click
 
@@ -15,6 +16,17 @@ from bitstream.errors import CodecError
 _P = ParamSpec("_P")
 FILE = click.Path(path_type=Path)
 SUFFIX = ".lmc"
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers, of which "nan" and "inf" are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number of a text."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
 
 
 def reporting(command: Callable[_P, None]) -> Callable[_P, None]:

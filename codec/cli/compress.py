@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from codec import api
-from codec.cli.batch import Job, Result, open_input, open_output, plan, run
-from codec.cli.common import FILE, SUFFIX, batch_options, reporting
-from codec.encoder import Progress
+from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_output, plan, run
+from codec.cli.common import FILE, SUFFIX, FiniteRange, batch_options, reporting
 from codec.rate import Target
 
 _UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024, "M": 10**6, "MB": 10**6, "MIB": 1 << 20}
@@ -23,22 +22,18 @@ class _Size(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Bytes of a text such as 100K."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value))
-        if match is None or match[2].upper() not in _UNITS:
+        if match is None or match[2].upper() not in _UNITS or not float(match[1]):
             self.fail(f"{value!r} is no size; try 80000, 80K or 0.5M", param, ctx)
         return float(match[1]) * _UNITS[match[2].upper()]
 
 
-_positive = click.FloatRange(0, min_open=True)
+_positive = FiniteRange(0, min_open=True)
 
 
 def _is_picture(path: Path) -> bool:
-    from PIL import Image
+    from codec.images import readable_suffixes
 
-    from codec import pnm
-
-    suffix = path.suffix.lower()
-    readable = Image.registered_extensions().get(suffix) in Image.OPEN
-    return suffix != SUFFIX and (readable or suffix in pnm.SUFFIXES) and suffix != ".pdf"
+    return path.suffix.lower() in readable_suffixes()
 
 
 def _is_output(path: Path) -> bool:
@@ -47,7 +42,7 @@ def _is_output(path: Path) -> bool:
 
 @click.command()
 @click.argument("paths", metavar="IN... [OUT]", type=FILE, nargs=-1, required=True)
-@click.option("-q", "--quality", type=click.FloatRange(0, 100), help=f"0 to 100.  [default: {api.QUALITY:g}]")
+@click.option("-q", "--quality", type=FiniteRange(0, 100), help=f"0 to 100.  [default: {api.QUALITY:g}]")
 @click.option("--target-size", type=_Size(), help="Best quality in at most so many bytes; 100K, 0.5M.")
 @click.option("--target-bpp", type=_positive, help="Best quality in at most so many bits a pixel.")
 @click.option("--target-psnr", type=_positive, help="Smallest file of at least this PSNR, dB.")
@@ -74,32 +69,36 @@ def compress(
 ) -> None:
     """Compress pictures IN to .lmc files.
 
-    One picture may be followed by its output, OUT.lmc or - for stdout; otherwise each file goes beside its picture or
-    to --out-dir, with the same name but for the suffix. IN may be - for stdin.
+    One picture may be followed by its output, OUT.lmc or - for stdout, and any number by a folder that exists;
+    otherwise each file goes beside its picture or to --out-dir, with the same name but for the suffix. IN may be -
+    for stdin.
     """
     given = [quality, target_size, target_bpp, target_psnr, target_ms_ssim]
     if sum(value is not None for value in given) > 1:
         raise click.UsageError("only one of --quality and the --target options can be given")
 
-    def work(job: Job, progress: Progress | None) -> Result:
+    def work(job: Job, watch: Watch) -> Result:
         from codec.runtime import shipped
         from codec.sources import open_source
 
-        with open_output(job, force) as output:
-            picture = open_input(job)
-            size = job.source.stat().st_size if job.source is not None else len(picture.getbuffer())  # type: ignore[union-attr]
-            source = open_source(picture, max_pixels)
-            pixels = source.width * source.height
-            target = None
-            if target_size is not None or target_bpp is not None:
-                target = Target("bytes", target_size if target_size is not None else target_bpp * pixels / 8)  # type: ignore[operator]
-            elif target_psnr is not None:
-                target = Target("psnr", target_psnr)
-            elif target_ms_ssim is not None:
-                target = Target("ms-ssim", target_ms_ssim)
-            runtime = shipped(threads)
-            level = api.level_of(api.QUALITY if quality is None else quality, runtime.tables.levels)
-            data = api.compress_source(runtime, source, level, target=target, strip=strip, progress=progress)
+        check_output(job, force)
+        picture = open_input(job)
+        size = picture.stat().st_size if isinstance(picture, Path) else len(picture.getbuffer())
+        source = open_source(picture, max_pixels)
+        pixels = source.width * source.height
+        target = None
+        if target_size is not None:
+            target = Target("bytes", target_size)
+        elif target_bpp is not None:
+            target = Target("bytes", target_bpp * pixels / 8)
+        elif target_psnr is not None:
+            target = Target("psnr", target_psnr)
+        elif target_ms_ssim is not None:
+            target = Target("ms-ssim", target_ms_ssim)
+        runtime = shipped(threads)
+        level = api.level_of(api.QUALITY if quality is None else quality, runtime.tables.levels)
+        data = api.compress_source(runtime, source, level, target=target, strip=strip, progress=watch)
+        with open_output(job, force, watch) as output:
             output.write(data)
         return Result(size, len(data), pixels, source.notes)
 

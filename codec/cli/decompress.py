@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from codec.cli.batch import Job, Result, open_input, open_output, plan, run
+from bitstream.errors import ImageError
+from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_output, plan, run
 from codec.cli.common import FILE, SUFFIX, batch_options, reporting
-from codec.encoder import Progress
 
 
 class _Region(click.ParamType[Any]):
@@ -21,7 +21,7 @@ class _Region(click.ParamType[Any]):
             numbers = tuple(int(part) for part in str(value).split(","))
         except ValueError:
             numbers = ()
-        if len(numbers) != 4:
+        if len(numbers) != 4 or min(numbers) < 0 or not numbers[2] * numbers[3]:
             self.fail(f"{value!r} is no region; try 0,0,512,512", param, ctx)
         return numbers
 
@@ -51,8 +51,9 @@ def decompress(
 ) -> None:
     """Decompress .lmc files IN to pictures.
 
-    One file may be followed by its output, whose suffix says the format, or - for stdout; otherwise each picture goes
-    beside its file or to --out-dir, in the format that --format says. IN may be - for stdin.
+    One file may be followed by its output, whose suffix says the format, or - for stdout, and any number by a folder
+    that exists; otherwise each picture goes beside its file or to --out-dir, in the format of --format. IN may be
+    - for stdin.
     """
     from codec import sinks
     from codec.decoder import LmcFile
@@ -71,29 +72,26 @@ def decompress(
         if wanted not in formats:
             raise click.UsageError(f"cannot write pictures of type {wanted!r}; known are {' '.join(sorted(formats))}")
 
-    def work(job: Job, progress: Progress | None) -> Result:
-        with (
-            open_output(job, force) as output,
-            LmcFile(open_input(job), threads=threads, max_pixels=max_pixels) as file,
-        ):
-            if region is None:
-                file.verify()
+    def work(job: Job, watch: Watch) -> Result:
+        check_output(job, force)
+        with LmcFile(open_input(job), threads=threads, max_pixels=max_pixels) as file:
             factor = int(scale.split("/")[1]) if scale else 1
             width, height = file.scaled_size(factor)
-            alpha = file.scaled_alpha(factor)
-            box = None
-            if region is not None:
+            alpha, box = file.scaled_alpha(factor), None
+            if region is None:
+                file.verify()
+            else:
                 try:
                     box = file.box(*region)
                 except ValueError as error:
-                    raise click.UsageError(str(error)) from error
+                    raise ImageError(str(error)) from error
                 width, height = region[2:]
                 alpha = alpha[box[1] : box[3], box[0] : box[2]] if alpha is not None else None
-            strips = file.strips(box, factor, progress)
-            notes = sinks.write(
-                output, formats[_suffix(job, suffix)], strips, width, height, file.form, alpha, file.metadata
-            )
-            return Result(file.file_bytes, output.seek(0, 2), width * height, tuple(notes))
+            strips = file.strips(box, factor, watch)
+            format_name = formats[_suffix(job, suffix)]
+            with open_output(job, force, watch) as output:
+                notes = sinks.write(output, format_name, strips, width, height, file.form, alpha, file.metadata)
+                return Result(file.file_bytes, output.seek(0, 2), width * height, tuple(notes))
 
     run(planned, work, jobs, verbose, quiet)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bitstream.errors import CodecError
 from codec import api
 from codec.cli.common import FILE, max_pixels_option, reporting
 
@@ -21,7 +22,10 @@ from codec.cli.common import FILE, max_pixels_option, reporting
 def inspect(source: Path, as_json: bool, max_pixels: int) -> None:
     """Tell what an .lmc FILE holds and where its bytes go; - for stdin."""
     file = sys.stdin.buffer.read() if str(source) == "-" else source
-    info = api.inspect(file, max_pixels=max_pixels)
+    try:
+        info = api.inspect(file, max_pixels=max_pixels)
+    except CodecError as error:
+        raise click.ClickException(f"{source}: {error}") from error
     if as_json:
         click.echo(json.dumps(asdict(info), indent=1))
         return

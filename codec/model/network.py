@@ -118,8 +118,16 @@ class ManifoldCodec(nn.Module):
             tuple[Tensor, Tensor]: z_hat (N, hyper_latents, H/64, W/64) and symbols
             (N, latents, H/16, W/16), floats that are integers.
         """
+        return self.quantise(self.analyse(x, gains), gains)
+
+    def analyse(self, x: Tensor, gains: Tensor) -> Tensor:
+        """The latent y, float (N, latents, H/16, W/16), of pixels as in :meth:`send`."""
+        y: Tensor = self.analysis(x, self.gains.split(gains)["analysis"])
+        return y
+
+    def quantise(self, y: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
+        """The integers of a latent, see :meth:`send`."""
         parts = self.gains.split(gains)
-        y = self.analysis(x, parts["analysis"])
         z_hat = torch.round(self.hyper_analysis(y, parts["hyper"]))
         gain, step = parts["gain"][:, :, None, None], parts["step"][:, :, None, None]
         mu, _ = self.context(

@@ -28,13 +28,22 @@ from codec.training.tables import build_tables, level_qualities
 OPSET = 17
 
 
+class _Analysis(nn.Module):
+    def __init__(self, model: ManifoldCodec) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, gains: Tensor) -> Tensor:
+        return self.model.analyse(x, gains)
+
+
 class _Sender(nn.Module):
     def __init__(self, model: ManifoldCodec) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
-        return self.model.send(x, gains)
+    def forward(self, y: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
+        return self.model.quantise(y, gains)
 
 
 class _Receiver(nn.Module):
@@ -139,7 +148,10 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
         gains = model.gains(torch.tensor([0.5])).detach()
         with torch.no_grad():
             z_hat, symbols = model.send(x, gains)
-        _trace(_Sender(model), {"x": x, "gains": gains}, ["z_hat", "symbols"], work / "sender.onnx")
+        with torch.no_grad():
+            y = model.analyse(x, gains)
+        _trace(_Analysis(model), {"x": x, "gains": gains}, ["y"], work / "analysis.onnx")
+        _trace(_Sender(model), {"y": y, "gains": gains}, ["z_hat", "symbols"], work / "sender.onnx")
         received = {"z_hat": z_hat, "symbols": symbols, "gains": gains}
         _trace(_Receiver(model), received, ["x_hat"], work / "receiver.onnx")
         _trace(_Preview(model), received, ["x_hat"], work / "preview.onnx")
@@ -186,7 +198,7 @@ def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> No
         t = level_qualities()[level : level + 1]
         gains = model.gains(t)
         z_hat, symbols = model.send(x, gains)
-        z_run, symbols_run = runtime.send(x.numpy(), level)
+        z_run, symbols_run = runtime.send(runtime.analyse(x.numpy(), level), level)
         differ = max(float((z_hat.numpy() != z_run).mean()), float((symbols.numpy() != symbols_run).mean()))
         if differ > tolerance:
             raise RuntimeError(f"level {level}: {differ:.2%} of the exported sender's symbols differ")
