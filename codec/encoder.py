@@ -15,7 +15,7 @@ from bitstream.tables import HYPER
 from codec import sinks
 from codec.runtime import Runtime
 from codec.sources import Source
-from codec.tiling import ANALYSIS_HALO, SENDER_CELLS, SENDER_HALO, STRIDE, Area, Tile, grid
+from codec.tiling import ANALYSIS_CELLS, ANALYSIS_HALO, SENDER_CELLS, SENDER_HALO, STRIDE, Area, Tile, grid
 
 Progress = Callable[[int, int], None]
 """Told of pixels done and pixels in all."""
@@ -37,7 +37,7 @@ def encode(
     quality_index: int,
     boxes: list[Box],
     progress: Progress | None = None,
-    max_tile: int = SENDER_CELLS,
+    max_tiles: tuple[int, int] = (ANALYSIS_CELLS, SENDER_CELLS),
     chunk_log2: int = CHUNK_LOG2,
 ) -> bytes:
     """Code a picture; memory beside the source's own is bounded by the tile.
@@ -48,7 +48,7 @@ def encode(
         quality_index: level of quality.
         boxes: to stand beside it.
         progress: called after each tile.
-        max_tile: cells of a tile with its halo.
+        max_tiles: cells of a tile with its halo, of the analysis and of the sender.
         chunk_log2: side of a chunk, see :class:`~bitstream.container.Header`.
 
     Returns:
@@ -59,8 +59,8 @@ def encode(
     side = 1 << header.chunk_log2
     chunks: dict[tuple[int, int], bytes] = {}
     done = 0
-    latents = _Latents(runtime, source, quality_index, header.cells, max_tile)
-    for v, row in grid(Area(0, rows, 0, columns), (rows, columns), SENDER_HALO, side, max_tile):
+    latents = _Latents(runtime, source, quality_index, header.cells, max_tiles[0])
+    for v, row in grid(Area(0, rows, 0, columns), (rows, columns), SENDER_HALO, side, max_tiles[1]):
         y_rows = latents.rows(v.low, v.high)
         for h in row:
             z_hat, symbols = runtime.send(np.ascontiguousarray(y_rows[:, :, :, h.seen(HYPER)]), quality_index)

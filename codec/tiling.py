@@ -15,12 +15,13 @@ SENDER_HALO = 3
 """Cells of y that a symbol depends on to each side: its mean on z beside it, z on its neighbours, and their fringe."""
 RECEIVER_HALO = 2
 """Cells a pixel depends on to each side: features, context, and the synthesis at both scales."""
-SENDER_CELLS = 1200
-"""Most cells of an analysis' or sender's tile with its halo, which bounds the memory of the networks."""
-RECEIVER_CELLS = 1300
+ANALYSIS_CELLS = 330
+"""Most cells of an analysis' tile with its halo. What is computed twice along the seams of such small tiles costs less
+than maps cost that do not fit a processor's caches; memory is bounded as well."""
+SENDER_CELLS = 500
+"""The same of a sender's tile."""
+RECEIVER_CELLS = 500
 """The same of a receiver's tile."""
-
-
 STRIDE = 8
 """Sides of tiles that need not fit chunks are multiples of this many cells, in large pictures."""
 

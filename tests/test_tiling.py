@@ -57,7 +57,7 @@ def picture():
 
 def coded(pixels, level, max_tile, chunk_log2=0):
     runtime = shipped(2)
-    data = encode(runtime, ArraySource(pixels), level, [], max_tile=max_tile, chunk_log2=chunk_log2)
+    data = encode(runtime, ArraySource(pixels), level, [], max_tiles=(max_tile, max_tile), chunk_log2=chunk_log2)
     return LmcFile(data, runtime=runtime)
 
 
