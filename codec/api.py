@@ -14,9 +14,10 @@ from PIL import Image
 from bitstream.container import MAX_PIXELS, Box
 from bitstream.errors import ImageError
 from codec import quality as quality_of
-from codec.decoder import File, LmcFile
+from codec.decoder import LmcFile
 from codec.encoder import Progress, boxes_of, encode
 from codec.rate import TOLERANCE, Target, search
+from codec.reader import File
 from codec.runtime import Runtime, shipped
 from codec.sources import ArraySource, Picture, Source, open_source
 

@@ -1,218 +1,27 @@
-"""From a file to pixels: lazily, any part of it, or an eighth of the size."""
+"""From a file to pixels: all of them, any part, or a fraction of the size."""
 
 from __future__ import annotations
 
-import io
-import os
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bitstream import BoxType, CorruptError, Form, Header, Metadata, ModelError, TruncatedError, boxes, decode_chunk
-from bitstream.container import CELL, MAX_PIXELS, Box, checked, header_bytes, parse_header
-from bitstream.tables import HYPER
+from bitstream.container import CELL
 from codec import sinks
 from codec.encoder import Progress
-from codec.runtime import Runtime, shipped
+from codec.reader import LmcReader
 from codec.tiling import RECEIVER_CELLS, RECEIVER_HALO, STRIDE, Area, Tile, grid
 
 PREVIEW = 8
 """The preview network gives one pixel for this many a side."""
 SCALES = (1, 2, 4, 8, 16)
 
-_Symbols = tuple[NDArray[np.int32], NDArray[Any]]
-File = str | os.PathLike[str] | bytes | BinaryIO
 
-
-class LmcFile:
-    """An ``.lmc`` file, opened: its header is read, its chunks are when they are needed. Safe to share between threads.
-
-    Args:
-        file: a path, the bytes of a file, or a binary file that can seek.
-        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
-        max_pixels: larger pictures are refused.
-        runtime: the model; None takes the one that ships.
-
-    Attributes:
-        header: of the file.
-        size: width and height.
-        form: of the pixels.
-
-    Raises:
-        BitstreamError: the file is damaged, or no ``.lmc`` file.
-        ModelError: it needs a model that is not here; only raised once pixels are wanted.
-    """
-
-    def __init__(
-        self,
-        file: File,
-        *,
-        threads: int | None = None,
-        max_pixels: int = MAX_PIXELS,
-        runtime: Runtime | None = None,
-    ) -> None:
-        self._owned = isinstance(file, str | os.PathLike)
-        self._file: BinaryIO
-        if isinstance(file, str | os.PathLike):
-            self._file = Path(file).open("rb")  # noqa: SIM115 - until close()
-        else:
-            self._file = io.BytesIO(file) if isinstance(file, bytes | bytearray | memoryview) else file
-        self._lock = threading.Lock()
-        self._threads, self._given = threads, runtime
-        self._cache: OrderedDict[int, _Symbols] = OrderedDict()
-        try:
-            self._layout = parse_header(self._read(0, header_bytes(self._read(0, 16, whole=False))), max_pixels)
-            found = self._file.seek(0, os.SEEK_END)
-            if found < self._layout.end:
-                raise TruncatedError(f"file: ends at byte {found}, expected {self._layout.end}")
-            self.header: Header = self._layout.header
-            self.size = (self.header.width, self.header.height)
-            self._boxes = boxes.by_type(
-                Box(kind, checked(self._read(at, length), checksum, f"box {kind}"))
-                for at, length, checksum, kind in self._layout.boxes
-            )
-            self.form: Form = boxes.read_form(self._boxes)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the file if it was opened here."""
-        if self._owned:
-            self._file.close()
-
-    def __enter__(self) -> LmcFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _read(self, at: int, length: int, whole: bool = True) -> bytes:
-        with self._lock:
-            self._file.seek(at)
-            data = self._file.read(length)
-        if whole and len(data) < length:
-            raise TruncatedError(f"file: ends at byte {at + len(data)}, expected at least {at + length}")
-        return data
-
-    @property
-    def runtime(self) -> Runtime:
-        """The model the file needs.
-
-        Raises:
-            ModelError: it is not here.
-        """
-        runtime = self._given or shipped(self._threads)
-        if self.header.model_id != runtime.model_id:
-            raise ModelError(f"model: file needs {self.header.model_id.hex()}, here is {runtime.model_id.hex()}")
-        if self.header.quality_index >= runtime.tables.levels:
-            raise CorruptError(f"quality_index: found {self.header.quality_index}, model has {runtime.tables.levels}")
-        return runtime
-
-    @property
-    def file_bytes(self) -> int:
-        """Length of the file as its header has it."""
-        return self._layout.end
-
-    @property
-    def chunk_bytes(self) -> list[int]:
-        """Payload of each chunk."""
-        return [length for _, length, _ in self._layout.chunks]
-
-    @property
-    def box_bytes(self) -> dict[str, int]:
-        """Payload of each known box, by its type's name."""
-        return {kind.name.lower(): len(data) for kind, data in self._boxes.items()}
-
-    @property
-    def metadata(self) -> Metadata:
-        """ICC profile, EXIF and XMP."""
-        return boxes.read_metadata(self._boxes)
-
-    @property
-    def has_alpha(self) -> bool:
-        """Whether the picture has transparency."""
-        return BoxType.ALPHA in self._boxes
-
-    def verify(self) -> None:
-        """Check every checksum and that the file ends where it should.
-
-        Raises:
-            BitstreamError: it is damaged.
-        """
-        for i, (at, length, checksum) in enumerate(self._layout.chunks):
-            checked(self._read(at, length), checksum, f"chunk {i}")
-        rest = self._read(self._layout.end, 1, whole=False)
-        if rest:
-            raise CorruptError("file: bytes after its end")
-
-    def symbols(self, area: Area | None = None, keep: int = 8) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The integers of an area, without running a network.
-
-        Args:
-            area: in cells; None for the whole picture.
-            keep: chunks that are kept for the next call.
-
-        Returns:
-            tuple: z, int32 (channels, rows, columns), and y, int32 (channels, 4 rows, 4 columns).
-        """
-        rows, columns = self.header.cells
-        a = area or Area(0, rows, 0, columns)
-        tables = self.runtime.tables
-        z = np.empty((tables.hyper_latents, a.bottom - a.top, a.right - a.left), np.int32)
-        y = np.empty((tables.latents, HYPER * z.shape[1], HYPER * z.shape[2]), np.int32)
-        side = 1 << self.header.chunk_log2
-        for top in range(a.top // side * side, a.bottom, side):
-            for left in range(a.left // side * side, a.right, side):
-                z_part, y_part = self._chunk(top, left, keep)
-                r0, r1, c0, c1 = (
-                    max(top, a.top),
-                    min(top + side, a.bottom),
-                    max(left, a.left),
-                    min(left + side, a.right),
-                )
-                for target, part, unit in ((z, z_part, 1), (y, y_part, HYPER)):
-                    target[
-                        :, unit * (r0 - a.top) : unit * (r1 - a.top), unit * (c0 - a.left) : unit * (c1 - a.left)
-                    ] = part[:, unit * (r0 - top) : unit * (r1 - top), unit * (c0 - left) : unit * (c1 - left)]
-        return z, y
-
-    def _chunk(self, top: int, left: int, keep: int) -> _Symbols:
-        """Symbols of the chunk whose upper left cell this is, in the narrowest integers that hold them."""
-        side, (rows, columns) = 1 << self.header.chunk_log2, self.header.cells
-        i = top // side * -(-columns // side) + left // side
-        with self._lock:
-            if i in self._cache:
-                self._cache.move_to_end(i)
-                return self._cache[i]
-        at, length, checksum = self._layout.chunks[i]
-        payload = checked(self._read(at, length), checksum, f"chunk {i}")
-        size = min(side, rows - top), min(side, columns - left)
-        z, y = decode_chunk(self.runtime.tables, self.header.quality_index, *size, payload)
-        symbols = z, _narrow(y)
-        with self._lock:
-            self._cache[i] = symbols
-            while len(self._cache) > keep:
-                self._cache.popitem(last=False)
-        return symbols
-
-    def alpha(self) -> NDArray[Any] | None:
-        """Transparency, uint8 or uint16 (H, W), or None."""
-        found = boxes.read_alpha(self._boxes)
-        if isinstance(found, int):
-            if found >> self.form.depth:
-                raise CorruptError(f"alpha: found {found}, expected {self.form.depth} bits")
-            return np.full(self.size[::-1], found, f"u{self.form.depth // 8}")
-        return None if found is None else sinks.decode_alpha(found, *self.size, self.form.depth)
+class LmcFile(LmcReader):
+    """An ``.lmc`` file and its pixels; see :class:`~codec.reader.LmcReader` for how it is opened."""
 
     def strips(
         self,
@@ -349,11 +158,6 @@ class LmcFile:
         """
         size = self.scaled_size(scale)
         return sinks.to_image(self.strips(scale=scale), *size, self.form, self.scaled_alpha(scale), self.metadata)
-
-
-def _narrow(values: NDArray[np.int32]) -> NDArray[Any]:
-    low, high = int(values.min()), int(values.max())
-    return values.astype(np.result_type(np.min_scalar_type(low), np.min_scalar_type(high), np.int8), copy=False)
 
 
 def _mean(planes: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
