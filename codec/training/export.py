@@ -1,8 +1,8 @@
-"""From a checkpoint to what the runtime loads: weights, two graphs, tables and a manifest.
+"""From a checkpoint to what the runtime loads: weights, four graphs, tables and a manifest.
 
 The weights are one ``model.safetensors`` in half precision, of all parameters, so that training can
 start from it again. The ONNX graphs hold no weights: their initializers are byte ranges of that
-same file, so that what the two graphs share is stored once.
+same file, so that what the graphs share is stored once.
 """
 
 from __future__ import annotations
@@ -28,40 +28,16 @@ from codec.training.tables import build_tables, level_qualities
 OPSET = 17
 
 
-class _Analysis(nn.Module):
-    def __init__(self, model: ManifoldCodec) -> None:
+class _Graph(nn.Module):
+    """One of the model's methods as a module, which is what the exporter takes."""
+
+    def __init__(self, model: ManifoldCodec, method: str) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.method = model, method
 
-    def forward(self, x: Tensor, gains: Tensor) -> Tensor:
-        return self.model.analyse(x, gains)
-
-
-class _Sender(nn.Module):
-    def __init__(self, model: ManifoldCodec) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, y: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
-        return self.model.quantise(y, gains)
-
-
-class _Receiver(nn.Module):
-    def __init__(self, model: ManifoldCodec) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
-        return self.model.receive(z_hat, symbols, gains)
-
-
-class _Preview(nn.Module):
-    def __init__(self, model: ManifoldCodec) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
-        return self.model.preview(z_hat, symbols, gains)
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        outputs: Tensor | tuple[Tensor, ...] = getattr(self.model, self.method)(*inputs)
+        return outputs
 
 
 def _trace(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
@@ -147,14 +123,16 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
         x = torch.rand(1, 3, 128, 192)
         gains = model.gains(torch.tensor([0.5])).detach()
         with torch.no_grad():
-            z_hat, symbols = model.send(x, gains)
-        with torch.no_grad():
             y = model.analyse(x, gains)
-        _trace(_Analysis(model), {"x": x, "gains": gains}, ["y"], work / "analysis.onnx")
-        _trace(_Sender(model), {"y": y, "gains": gains}, ["z_hat", "symbols"], work / "sender.onnx")
+            z_hat, symbols = model.quantise(y, gains)
         received = {"z_hat": z_hat, "symbols": symbols, "gains": gains}
-        _trace(_Receiver(model), received, ["x_hat"], work / "receiver.onnx")
-        _trace(_Preview(model), received, ["x_hat"], work / "preview.onnx")
+        for graph, method, inputs, outputs in (
+            ("analysis.onnx", "analyse", {"x": x, "gains": gains}, ["y"]),
+            ("sender.onnx", "quantise", {"y": y, "gains": gains}, ["z_hat", "symbols"]),
+            ("receiver.onnx", "receive", received, ["x_hat"]),
+            ("preview.onnx", "preview", received, ["x_hat"]),
+        ):
+            _trace(_Graph(model, method), inputs, outputs, work / graph)
         for graph in GRAPHS:
             _point_at_weights(work / graph, ranges)
         tables = build_tables(model)
