@@ -49,13 +49,14 @@ class LmcFile(LmcReader):
         runtime, cells = self.runtime, self.header.cells
         area = Area(top // CELL, -(-bottom // CELL), left // CELL, -(-right // CELL))
         side = 1 << self.header.chunk_log2
-        done, total = 0, (area.bottom - area.top) * (area.right - area.left)
+        columns = area.right - area.left
+        done, total = 0, (area.bottom - area.top) * columns
         unit = CELL // PREVIEW if scale >= PREVIEW else CELL
         for v, row in grid(area, cells, RECEIVER_HALO, STRIDE if total > max_tile else 1, max_tile):
             # A pixel that lies only in part within the picture or box belongs to it.
             y0, y1 = (max(top, v.begin * CELL) - top) // scale, -(-(min(bottom, v.end * CELL) - top) // scale)
             strip = np.empty((y1 - y0, -(-(right - left) // scale), self.form.components), f"u{self.form.depth // 8}")
-            keep = ((v.high - v.low) // side + 2) * (total // (area.bottom - area.top) // side + 2)
+            keep = ((v.high - v.low) // side + 2) * (columns // side + 2)
             for h in row:
                 z, y = self.symbols(Area(v.low, v.high, h.low, h.high), keep)
                 run = runtime.preview if unit != CELL else runtime.receive
@@ -90,9 +91,8 @@ class LmcFile(LmcReader):
         part = np.fmin(np.fmax(part, 0, out=part), 1, out=part)
         part *= (1 << self.form.depth) - 1
         np.rint(part, out=part)
-        row = (y0 - top) // scale - (max(top, v.begin * CELL) - top) // scale
         column = (x0 - left) // scale
-        target = strip[row : row + part.shape[1], column : column + part.shape[2]]
+        target = strip[: part.shape[1], column : column + part.shape[2]]
         for component in range(len(part)):  # one transposed copy of all three is several times slower
             target[:, :, component] = part[component]
 

@@ -12,7 +12,7 @@ from bitstream import Box, Container, Header, Metadata, encode_chunk, serialize
 from bitstream.boxes import alpha_box, form_boxes, metadata_boxes
 from bitstream.container import CELL, CHUNK_LOG2
 from bitstream.tables import HYPER
-from codec import sinks
+from codec import alpha as alpha_planes
 from codec.runtime import Runtime
 from codec.sources import Source
 from codec.tiling import ANALYSIS_CELLS, ANALYSIS_HALO, SENDER_CELLS, SENDER_HALO, STRIDE, Area, Tile, grid
@@ -27,7 +27,7 @@ def boxes_of(source: Source, strip: bool = False) -> list[Box]:
     alpha = source.alpha()
     if alpha is not None:
         low, high = int(alpha.min()), int(alpha.max())
-        boxes.append(alpha_box(low) if low == high else alpha_box(None, sinks.encode_alpha(alpha)))
+        boxes.append(alpha_box(low) if low == high else alpha_box(None, alpha_planes.encode(alpha)))
     return boxes + metadata_boxes(Metadata() if strip else source.metadata)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bitstream import BoxType, CorruptError, Form, Header, Metadata, ModelError, TruncatedError, boxes, decode_chunk
 from bitstream.container import MAX_PIXELS, Box, checked, header_bytes, parse_header
 from bitstream.tables import HYPER
-from codec import sinks
+from codec import alpha as alpha_planes
 from codec.runtime import Runtime, shipped
 from codec.tiling import Area
 
@@ -29,7 +29,7 @@ class LmcReader:
     """An ``.lmc`` file, opened: its header is read, its chunks are when they are needed. Safe to share between threads.
 
     Args:
-        file: a path, the bytes of a file, or a binary file that can seek.
+        file: a path, the bytes of a file, or a binary file; one that cannot seek is read whole.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
         runtime: the model; None takes the one that ships.
@@ -58,6 +58,10 @@ class LmcReader:
             self._file = Path(file).open("rb")  # noqa: SIM115 - until close()
         else:
             self._file = io.BytesIO(file) if isinstance(file, bytes | bytearray | memoryview) else file
+        if not self._file.seekable():  # a pipe
+            pipe, self._file = self._file, io.BytesIO(self._file.read())
+            if self._owned:
+                pipe.close()
         self._lock = threading.Lock()
         self._threads, self._given = threads, runtime
         self._cache: OrderedDict[int, _Symbols] = OrderedDict()
@@ -206,9 +210,12 @@ class LmcReader:
             if found >> self.form.depth:
                 raise CorruptError(f"alpha: found {found}, expected {self.form.depth} bits")
             return np.full(self.size[::-1], found, f"u{self.form.depth // 8}")
-        return None if found is None else sinks.decode_alpha(found, *self.size, self.form.depth)
+        return None if found is None else alpha_planes.decode(found, *self.size, self.form.depth)
 
 
 def _narrow(values: NDArray[np.int32]) -> NDArray[Any]:
     low, high = int(values.min()), int(values.max())
-    return values.astype(np.result_type(np.min_scalar_type(low), np.min_scalar_type(high), np.int8), copy=False)
+    for dtype in (np.int8, np.int16):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return values.astype(dtype)
+    return values

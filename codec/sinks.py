@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
@@ -14,14 +13,11 @@ from bitstream.boxes import Form, Metadata
 from bitstream.errors import ImageError
 from codec import metadata as metadata_of
 from codec import png, pnm
-from codec.images import open_image
 
 Strips = Iterable[tuple[int, NDArray[Any]]]
 """Row of the picture at which each part begins, and its pixels, (h, W, components), from top to bottom."""
 
 _GOOD_JPEG = {"quality": 95, "subsampling": 0}
-
-
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "TGA", "ICO", "HEIF", "JXL")
 _KEEPS = {
     "PNG": ("icc_profile", "exif", "xmp"),
@@ -167,28 +163,3 @@ def _options(format_name: str, form: Form, metadata: Metadata) -> tuple[dict[str
     elif format_name == "TIFF":
         options["compression"] = "tiff_adobe_deflate"
     return options, notes
-
-
-def encode_alpha(plane: NDArray[Any]) -> bytes:
-    """PNG of a transparency plane, uint8 or uint16 (H, W)."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(plane)).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def decode_alpha(data: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
-    """A transparency plane from its PNG.
-
-    Raises:
-        ImageError: it is no such image, or of another size or depth.
-    """
-    try:
-        with open_image(io.BytesIO(data), ("PNG",)) as image:
-            mode = "L" if depth == 8 else "I;16"
-            if image.size != (width, height) or image.mode != mode:
-                raise ImageError(f"alpha: found {image.size} {image.mode}, expected {(width, height)} {mode}")
-            return np.asarray(image).astype(f"u{depth // 8}")
-    except ImageError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"alpha: {error}") from error

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,20 @@ def test_pipes(photo, tmp_path):
     assert "517 x 389" in told.output
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_named_pipes(photo, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for command, content, out in (("compress", photo, "a.lmc"), ("decompress", tmp_path / "a.lmc", "b.png")):
+        data = content.read_bytes()
+        writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+        writer.start()
+        assert run(command, pipe, tmp_path / out).exit_code == 0
+        writer.join()
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.size == (517, 389)
+
+
 def test_targets(photo, tmp_path):
     for option, value, limit in (("--target-size", "9K", 9000), ("--target-bpp", "0.5", 517 * 389 / 16)):
         out = tmp_path / "sized.lmc"
@@ -218,13 +233,19 @@ def test_signals_stop_a_long_run_at_the_next_tile(tmp_path, number):
     with picture.open("wb") as file:
         file.write(b"P6 9000 9000 255 ")
         file.truncate(17 + 3 * 9000**2)  # a hole: no disk is used
-    code = "from codec.cli import main; main()"
+    code = """
+import codec.encoder
+from codec.cli import main
+blocks = codec.encoder._blocks
+codec.encoder._blocks = lambda *a: (print("at work", flush=True), blocks(*a))[1]
+main()"""
     process = subprocess.Popen(
         [sys.executable, "-c", code, "compress", str(picture), str(folder / "a.lmc")],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    time.sleep(4)
+    assert process.stdout is not None and process.stdout.readline() == b"at work\n"
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode in (1, 128 + number) and list(folder.iterdir()) == []

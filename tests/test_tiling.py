@@ -12,6 +12,7 @@ import codec.encoder
 from bitstream import Header
 from codec.decoder import LmcFile
 from codec.encoder import encode
+from codec.reader import _narrow
 from codec.runtime import shipped
 from codec.sources import ArraySource
 from codec.tiling import RECEIVER_HALO, SENDER_HALO, Area, grid, tiles
@@ -124,6 +125,12 @@ def test_a_region_reads_only_what_it_needs(picture):
     file.region(300, 200, 60, 50)
     chunks = (2 * RECEIVER_HALO + 2) ** 2
     assert len(reads) <= chunks < file.header.chunk_count and sum(reads) < len(data) * 0.7
+
+
+def test_symbols_are_kept_in_as_few_bytes_as_hold_them():
+    for values, width in (([0, 5], 1), ([-128, 127], 1), ([-129, 0], 2), ([0, 128], 2), ([-40_000, 3], 4)):
+        narrow = _narrow(np.array(values, np.int32))
+        assert narrow.tolist() == values and narrow.itemsize == width
 
 
 def test_chunks_are_whole_cells_of_the_same_grid():
