@@ -152,7 +152,7 @@ def _to_target(runtime: Runtime, source: Source, boxes: list[Box], target: Targe
             measure, wanted, levels, at_most=True, guess=guess, slope=rate_step, tolerance=TOLERANCE
         )  # fmt: skip
         if level is None:
-            raise ImageError(f"target: no quality gives {target.value:.0f} bytes; the smallest is {len(coded(0))}")
+            raise ImageError(f"target: no quality gives {target.value:.0f} bytes; the smallest is {len(files[0])}")
     else:
         distortion = _distortion(source, target.kind, runtime)
         start, step = (27.0, db_step) if target.kind == "psnr" else (9.5, db_step)
@@ -200,19 +200,17 @@ def _distortion(source: Source, kind: str, runtime: Runtime) -> Callable[[bytes]
             )
 
         return psnr
-    if kind == "ms-ssim":
-        original = source.crop(0, source.height, 0, source.width)
-        if min(original.shape[:2]) < quality_of.SMALLEST_SIDE:
-            raise ImageError(f"target: MS-SSIM needs sides of at least {quality_of.SMALLEST_SIDE} pixels")
+    original = source.crop(0, source.height, 0, source.width)
+    if min(original.shape[:2]) < quality_of.SMALLEST_SIDE:
+        raise ImageError(f"target: MS-SSIM needs sides of at least {quality_of.SMALLEST_SIDE} pixels")
 
-        def ms_ssim(data: bytes) -> float:
-            decoded = np.empty_like(original)
-            for top, strip in LmcFile(data, runtime=runtime, max_pixels=source.width * source.height).strips():
-                decoded[top : top + len(strip)] = strip
-            return quality_of.ms_ssim_db(original, decoded, depth)
+    def ms_ssim(data: bytes) -> float:
+        decoded = np.empty_like(original)
+        for top, strip in LmcFile(data, runtime=runtime, max_pixels=source.width * source.height).strips():
+            decoded[top : top + len(strip)] = strip
+        return quality_of.ms_ssim_db(original, decoded, depth)
 
-        return ms_ssim
-    raise ValueError(f"target: unknown kind {kind!r}")  # pragma: no cover - Target knows no other
+    return ms_ssim
 
 
 def decompress(data: bytes, *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> Image.Image:

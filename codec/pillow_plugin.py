@@ -72,11 +72,12 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     if given:
         if "exif" in given:  # says how the pixels are to be turned
             exif = given["exif"]
-            orientation = exif if isinstance(exif, Image.Exif) else Image.Exif()
-            if orientation is not exif and exif:
-                orientation.load(exif)
-            given["exif"] = exif.tobytes() if isinstance(exif, Image.Exif) else exif
-            image = _turned(image, orientation.get(metadata.ORIENTATION, 1))
+            if not isinstance(exif, Image.Exif):
+                exif = Image.Exif()
+                exif.load(given["exif"] or b"")
+            else:
+                given["exif"] = exif.tobytes()
+            image = _turned(image, exif.get(metadata.ORIENTATION, 1))
         else:
             image = image.copy()
         image.info = {**image.info, **{k: v for k, v in given.items() if v}}
