@@ -18,3 +18,11 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("astronaut", "coffee", "chelsea"):
         Image.fromarray(np.ascontiguousarray(getattr(data, name)())).save(folder / f"{name}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def face() -> np.ndarray:
+    """A part of a photograph, uint8 (200, 200, 3)."""
+    from skimage import data
+
+    return data.astronaut()[60:260, 120:320]

@@ -1,0 +1,79 @@
+"""Metadata kept as it is but for the orientation, which is applied and forgotten."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+import codec
+from codec.metadata import of_image, upright
+from codec.sources import PillowSource
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_and_forgotten(face, orientation, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "Maker"
+    path = tmp_path / "turned.png"
+    Image.fromarray(face[:100, :77]).save(path, exif=exif)
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+        source = PillowSource(image)
+    assert (source.height, source.width) == expected.shape[:2]
+    np.testing.assert_array_equal(source.crop(0, source.height, 0, source.width), expected)
+    np.testing.assert_array_equal(source.crop(10, 30, 7, 50), expected[10:30, 7:50])
+    back = codec.decompress(codec.compress(path))
+    assert back.getexif()[0x0112] == 1 and back.getexif()[0x010F] == "Maker"
+
+
+@given(st.binary(max_size=200))
+def test_any_exif_keeps_its_length(exif):
+    for start in (b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"):
+        assert len(upright(start + exif)) == len(start + exif)
+
+
+def test_orientation_of_any_integer_type_and_in_xmp_is_forgotten():
+    for kind, form in ((1, "B"), (3, "H"), (4, "I")):
+        exif = b"II*\0" + struct.pack("<IHHHI", 8, 1, 0x0112, kind, 1) + struct.pack("<" + form, 6).ljust(4, b"\0")
+        assert upright(exif) == exif[:18] + struct.pack("<" + form, 1).ljust(4, b"\0")
+    image = Image.new("RGB", (3, 4))
+    for xmp in (b"<x tiff:Orientation='6'/>", b"<tiff:Orientation>8</tiff:Orientation>"):
+        image.info["xmp"] = xmp
+        assert of_image(image).xmp == xmp.replace(b"6", b"1").replace(b"8", b"1")
+
+
+def test_exif_in_either_byte_order():
+    for order, head in (("<", b"II*\0"), (">", b"MM\0*")):
+        entries = struct.pack(order + "HHIHH", 0x010E, 3, 1, 9, 0) + struct.pack(order + "HHIHH", 0x0112, 3, 1, 6, 0)
+        exif = head + struct.pack(order + "IH", 8, 2) + entries + bytes(4)
+        changed = upright(exif)
+        assert changed != exif and struct.unpack_from(order + "H", changed, 30) == (1,)
+        assert changed[:30] + exif[30:32] + changed[32:] == exif
+
+
+def test_a_picture_turned_by_its_owner_is_not_turned_again(face, tmp_path):
+    codec.register_pillow()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(face[:100, :70]).save(tmp_path / "a.jpg", exif=exif)
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert codec.decompress(codec.compress(image)).size == (100, 70)
+        turned = image.rotate(90, expand=True)
+        image.save(tmp_path / "b.lmc", exif=image.getexif())
+    assert codec.decompress(codec.compress(turned)).size == turned.size == (100, 70)
+    with Image.open(tmp_path / "b.lmc") as image:
+        assert image.size == (100, 70) and image.getexif().get(0x0112, 1) == 1
+
+
+def test_exif_of_a_tiff_is_kept(face, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Canon", 3
+    exif.get_ifd(0x8769)[0x829A] = 0.25
+    Image.fromarray(face).save(tmp_path / "a.tif", exif=exif)
+    back = codec.decompress(codec.compress(tmp_path / "a.tif")).getexif()
+    assert back[0x010F] == "Canon" and back.get(0x0112, 1) == 1 and 0x0111 not in back

@@ -1,0 +1,75 @@
+"""Portable pixmaps and PNG, row by row: what is written comes back, with other readers too."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+import codec
+from bitstream import Form, Metadata
+from codec import png, pnm
+from codec.metadata import of_image
+from codec.sources import open_source
+
+
+@given(
+    arrays.arrays(
+        st.sampled_from([np.uint8, np.uint16]),
+        st.tuples(st.integers(1, 150), st.integers(1, 40), st.sampled_from([1, 3])),
+    ),
+    st.integers(1, 150),
+)
+def test_pixmaps_come_back(tmp_path_factory, pixels, cut):
+    path = tmp_path_factory.getbasetemp() / "any.ppm"
+    with path.open("wb") as file:
+        writer = pnm.Writer(file, pixels.shape[1], pixels.shape[0], pixels.shape[2], pixels.dtype.itemsize * 8)
+        writer.write(pixels[:cut])
+        writer.write(pixels[cut:])
+    np.testing.assert_array_equal(pnm.read(path), pixels)
+    source = open_source(path)
+    assert source.form.depth == pixels.dtype.itemsize * 8 and source.form.components == pixels.shape[2]
+    with Image.open(path) as image:  # another reader agrees
+        assert image.size == (pixels.shape[1], pixels.shape[0])
+        if pixels.dtype == np.uint8:
+            np.testing.assert_array_equal(np.asarray(image).reshape(pixels.shape), pixels)
+
+
+def test_pixmaps_are_read_from_streams_with_all_bits():
+    data = b"P5\n# a comment\n3 2\n65535\n" + np.arange(6, dtype=">u2").tobytes()
+    source = open_source(io.BytesIO(data))
+    assert source.form == Form(1, 16) and source.crop(0, 2, 0, 3).ravel().tolist() == list(range(6))
+    with pytest.raises(codec.ImageError, match="ends at byte"):
+        open_source(io.BytesIO(data[:-1]))
+
+
+@given(
+    arrays.arrays(np.uint8, st.tuples(st.integers(1, 150), st.integers(1, 40), st.integers(1, 4))),
+    st.integers(1, 150),
+)
+def test_png_comes_back(pixels, cut):
+    buffer = io.BytesIO()
+    writer = png.Writer(buffer, pixels.shape[1], pixels.shape[0], pixels.shape[2], 8)
+    writer.write(pixels[:cut])
+    writer.write(pixels[cut:])
+    writer.finish()
+    with Image.open(buffer) as image:
+        np.testing.assert_array_equal(np.asarray(image).reshape(pixels.shape), pixels)
+
+
+def test_png_is_as_small_as_pillows_and_carries_metadata(face):
+    metadata = Metadata(icc=b"p" * 200, exif=b"MM\0*\0\0\0\x08\0\0\0\0\0\0", xmp=b"<x:xmpmeta/>")
+    ours, theirs = io.BytesIO(), io.BytesIO()
+    writer = png.Writer(ours, 200, 200, 3, 8, metadata)
+    writer.write(face)
+    writer.finish()
+    Image.fromarray(face).save(theirs, "PNG")
+    assert len(ours.getvalue()) < 1.05 * len(theirs.getvalue()) + 400
+    with Image.open(ours) as image:
+        image.load()
+        assert of_image(image) == metadata
