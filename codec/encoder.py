@@ -58,8 +58,16 @@ def encode(
     rows, columns = header.cells
     side = 1 << header.chunk_log2
     chunks: dict[tuple[int, int], bytes] = {}
-    done = 0
-    latents = _Latents(runtime, source, quality_index, header.cells, max_tiles[0])
+    done, pixels = 0, source.width * source.height
+
+    def count(cells: int) -> None:
+        """Every cell counts twice, once it is analysed and once it is coded."""
+        nonlocal done
+        done += cells
+        if progress:
+            progress(pixels * done // (2 * rows * columns), pixels)
+
+    latents = _Latents(runtime, source, quality_index, header.cells, max_tiles[0], count)
     for v, row in grid(Area(0, rows, 0, columns), (rows, columns), SENDER_HALO, side, max_tiles[1]):
         y_rows = latents.rows(v.low, v.high)
         for h in row:
@@ -72,9 +80,7 @@ def encode(
                     y_part = y[:, HYPER * top :, HYPER * left :][:, : HYPER * side, : HYPER * side]
                     payload = encode_chunk(runtime.tables, quality_index, z_part, y_part)
                     chunks[v.begin + top, h.begin + left] = payload
-            done += (v.end - v.begin) * (h.end - h.begin)
-            if progress:
-                progress(min(done * CELL**2, source.width * source.height), source.width * source.height)
+            count((v.end - v.begin) * (h.end - h.begin))
     return serialize(Container(header, [chunks[at] for at in sorted(chunks)], boxes))
 
 
@@ -82,10 +88,16 @@ class _Latents:
     """The latent y of a picture, row of cells after row, so that only the cheaper sender runs on wide halos."""
 
     def __init__(
-        self, runtime: Runtime, source: Source, quality_index: int, cells: tuple[int, int], max_tile: int
+        self,
+        runtime: Runtime,
+        source: Source,
+        quality_index: int,
+        cells: tuple[int, int],
+        max_tile: int,
+        count: Callable[[int], None],
     ) -> None:
         self._runtime, self._source, self._quality_index = runtime, source, quality_index
-        self._cells, self._max_tile = cells, max_tile
+        self._cells, self._max_tile, self._count = cells, max_tile, count
         self._low = self._high = 0
         self._y = np.empty((1, runtime.tables.latents, 0, HYPER * cells[1]), np.float32)
 
@@ -103,6 +115,7 @@ class _Latents:
                     part = self._runtime.analyse(_blocks(self._source, v, h), self._quality_index)
                     top, bottom = HYPER * (v.begin - self._high), HYPER * (v.end - self._high)
                     new[:, :, top:bottom, h.kept(HYPER)] = part[:, :, v.inside(HYPER), h.inside(HYPER)]
+                    self._count((v.end - v.begin) * (h.end - h.begin))
             kept = y
         self._y, self._low, self._high = kept, low, high
         return kept

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from codec.cli import main
+from codec.cli.batch import Job, Watch, open_output
 
 
 def run(*args):
@@ -217,8 +218,18 @@ def test_a_link_in_a_circle_and_an_odd_failure_stop_only_themselves(photo, tmp_p
 
 def test_an_output_keeps_the_mode_of_what_it_replaces(photo, tmp_path):
     out = tmp_path / "private.lmc"
-    out.touch(0o600)
-    assert run("compress", photo, out, "-f").exit_code == 0 and out.stat().st_mode & 0o777 == 0o600
+    for mode in (0o600, 0o646):
+        out.touch()
+        out.chmod(mode)
+        assert run("compress", photo, out, "-f").exit_code == 0 and out.stat().st_mode & 0o777 == mode
+
+
+def test_an_output_is_not_put_in_place_once_its_job_is_stopped(tmp_path):
+    watch = Watch()
+    with pytest.raises(InterruptedError), open_output(Job(None, tmp_path / "a.lmc"), False, watch) as file:
+        file.write(b"whole")
+        watch.stop()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_job_leaves_no_new_folder(tmp_path):
@@ -247,7 +258,8 @@ main()"""
     )
     assert process.stdout is not None and process.stdout.readline() == b"at work\n"
     process.send_signal(number)
-    process.communicate(timeout=60)
+    rest = process.communicate(timeout=60)[0]
+    assert rest.count(b"at work") < 10  # of 81 tiles and more
     assert process.returncode in (1, 128 + number) and list(folder.iterdir()) == []
 
 
