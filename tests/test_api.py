@@ -71,6 +71,10 @@ def test_gray_pictures_are_coded_as_equal_components(photo):
     assert parse(data).chunks == parse(codec.compress(np.repeat(gray[:, :, None], 3, axis=2))).chunks
     result = codec.decompress(data)
     assert result.mode == "L" and psnr_db(gray, result) > 30
+    container = parse(data)
+    colour = np.asarray(codec.decompress(serialize(Container(container.header, container.chunks))), float)
+    unclipped = ((colour > 0) & (colour < 255)).all(axis=2)
+    assert np.abs(colour.mean(axis=2) - np.asarray(result))[unclipped].max() < 1
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
