@@ -57,7 +57,7 @@ def search(
     low, high = -1, levels  # exclusive ends of what is still open
     known: dict[int, float] = {}
     best: int | None = None
-    at = guess
+    at, reach, width = guess, 1, 2.0 * levels
     while high - low > 1:
         # Towards the right side of a guess, and never to an end of the bracket that is known already.
         level = min(max(math.floor(at) if at_most else math.ceil(at), low + 1), high - 1)
@@ -73,13 +73,13 @@ def search(
             high = level
         aim = target - tolerance / 2 if at_most else target + tolerance / 2
         if low in known and high in known:
-            share = (aim - known[low]) / max(known[high] - known[low], 1e-12)
-            # A line through a curve can creep: no step may leave more than nine tenths of the bracket.
-            at = low + (high - low) * min(max(share, 0.1), 0.9)
+            # A line through a curve can creep along it: after a step that did not halve the bracket, the next does.
+            creeping, width = high - low > width / 2, high - low
+            share = 0.5 if creeping else (aim - known[low]) / max(known[high] - known[low], 1e-12)
+            at = low + width * min(max(share, 0.1), 0.9)
         else:
             at = level + (aim - value) / slope
-            if low not in known:
-                at = min(at, level - 1)
-            if high not in known:
-                at = max(at, level + 1)
+            # So can a slope that is far too steep: each step towards the unknown end is at least four times the last.
+            at = min(at, level - reach) if low not in known else max(at, level + reach)
+            reach *= 4
     return best

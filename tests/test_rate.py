@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codec.quality import SMALLEST_SIDE, ms_ssim_db, psnr_db
@@ -16,6 +16,7 @@ from codec.rate import search
 @given(
     st.floats(0.002, 0.05), st.floats(-3, 3), st.floats(0.3, 2.0), st.floats(-2, 14), st.booleans(), st.floats(-50, 450)
 )
+@example(slope=0.0078125, start=0.0, bend=2.0, target=0.0, at_most=False, guess=24.0)  # flat there: once 25 steps
 def test_search_finds_the_best_level_in_few_steps(slope, start, bend, target, at_most, guess):
     def value(level):
         return start + slope * 400 * (level / 400) ** bend
