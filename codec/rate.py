@@ -57,7 +57,7 @@ def search(
     low, high = -1, levels  # exclusive ends of what is still open
     known: dict[int, float] = {}
     best: int | None = None
-    at, reach, width = guess, 1, 2.0 * levels
+    at, width, slow = guess, levels, 0
     while high - low > 1:
         # Towards the right side of a guess, and never to an end of the bracket that is known already.
         level = min(max(math.floor(at) if at_most else math.ceil(at), low + 1), high - 1)
@@ -73,13 +73,14 @@ def search(
             high = level
         aim = target - tolerance / 2 if at_most else target + tolerance / 2
         if low in known and high in known:
-            # A line through a curve can creep along it: after a step that did not halve the bracket, the next does.
-            creeping, width = high - low > width / 2, high - low
-            share = 0.5 if creeping else (aim - known[low]) / max(known[high] - known[low], 1e-12)
+            # A line through a curve can creep along it: after two steps that did not halve the bracket, the next does.
+            slow, width = slow + 1 if high - low > width / 2 else 0, high - low
+            share = 0.5 if slow > 1 else (aim - known[low]) / max(known[high] - known[low], 1e-12)
             at = low + width * min(max(share, 0.1), 0.9)
         else:
             at = level + (aim - value) / slope
-            # So can a slope that is far too steep: each step towards the unknown end is at least four times the last.
+            # So can a slope that is far too steep: from the third step towards the unknown end on, each is four times
+            # the last at least.
+            reach = 4 ** max(0, len(known) - 2)
             at = min(at, level - reach) if low not in known else max(at, level + reach)
-            reach *= 4
     return best
