@@ -21,6 +21,10 @@ from benchmarks.measure import read_pixels
 from benchmarks.metrics import Pixels
 
 
+REST = 0.3
+"""Seconds before each run: threads of one library that wait for work in a loop would slow the other."""
+
+
 def paired_seconds(ours: Callable[[], object], theirs: Callable[[], object], runs: int) -> tuple[float, float, float]:
     """Time two functions in turn, after one run each that does not count.
 
@@ -33,16 +37,17 @@ def paired_seconds(ours: Callable[[], object], theirs: Callable[[], object], run
         tuple[float, float, float]: median seconds of both, and the median over pairs of theirs / ours, which holds
         where the machine's speed drifts.
     """
-    times: list[tuple[float, float]] = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        ours()
-        middle = time.perf_counter()
-        theirs()
-        times.append((middle - start, time.perf_counter() - middle))
+    times = [(_seconds(ours), _seconds(theirs)) for _ in range(runs + 1)]
     mine, peers = zip(*times[1:], strict=True)
     ratio = statistics.median(b / a for a, b in times[1:])
     return statistics.median(mine), statistics.median(peers), ratio
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    time.sleep(REST)
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
 
 
 def resized(pixels: Pixels, megapixels: float) -> Pixels:

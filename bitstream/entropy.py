@@ -32,7 +32,7 @@ def _groups_by_table(index: NDArray[np.uint8], tables: Tables) -> list[tuple[int
     """Each table in use and the positions of its symbols, in raster order; tables ascending."""
     flat = index.ravel()
     order = np.argsort(flat, kind="stable")
-    ends = np.cumsum(np.bincount(flat, minlength=len(tables.y_limits)))
+    ends = np.searchsorted(flat[order], np.arange(len(tables.y_limits), dtype=np.uint8), side="right")
     return [(table, part) for table, part in enumerate(np.split(order, ends[:-1])) if len(part)]
 
 

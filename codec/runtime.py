@@ -17,7 +17,8 @@ from bitstream.tables import Tables
 
 WEIGHTS = "model.safetensors"
 GRAPHS = ("analysis.onnx", "sender.onnx", "receiver.onnx", "preview.onnx")
-FILES = (WEIGHTS, *GRAPHS, "tables.npz")
+TABLES = "tables.npz"
+FILES = (WEIGHTS, TABLES, *GRAPHS)
 MANIFEST = "manifest.json"
 SHIPPED = Path(__file__).parent / "weights"
 
@@ -29,6 +30,15 @@ def _default_threads() -> int:
     if not text.isdecimal() or int(text) > 1024:
         raise CodecError(f"CODEC_THREADS: found {text!r}, expected a number of threads, 0 for all cores")
     return int(text)
+
+
+def model_id(digests: dict[str, str]) -> bytes:
+    """Four bytes that name a model: what its numbers are, not how the graphs that compute with them are written.
+
+    Args:
+        digests: SHA-256 of each file, hexadecimal.
+    """
+    return hashlib.sha256((digests[WEIGHTS] + digests[TABLES]).encode()).digest()[:4]
 
 
 class Runtime:
@@ -53,12 +63,12 @@ class Runtime:
             self._digests: dict[str, str] = {name: manifest["sha256"][name] for name in FILES}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{folder}: no readable model manifest: {error}") from error
-        identity = hashlib.sha256("".join(self._digests[name] for name in FILES).encode()).digest()[:4]
+        identity = model_id(self._digests)
         if identity != self.model_id:
             raise ModelError(f"{folder}: model id {self.model_id.hex()}, expected {identity.hex()}")
         for name in FILES:
             self._check(name)
-        with np.load(folder / "tables.npz", allow_pickle=False) as arrays:
+        with np.load(folder / TABLES, allow_pickle=False) as arrays:
             self.tables = Tables(
                 **{name: arrays[name] for name in ("z_counts", "y_limits", "y_counts", "weight", "bias")},
                 shift=int(arrays["shift"]),
@@ -92,7 +102,11 @@ class Runtime:
                 # Threads that spin on after the networks are done would slow the entropy coder beside them.
                 options.add_session_config_entry("session.force_spinning_stop", "1")
                 self._sessions[graph] = onnxruntime.InferenceSession(
-                    str(self.folder / graph), options, providers=["CPUExecutionProvider"]
+                    str(self.folder / graph),
+                    options,
+                    providers=["CPUExecutionProvider"],
+                    # It would take activations out of the convolutions' blocked layout.
+                    disabled_optimizers=["QuickGeluFusion"],
                 )
             return self._sessions[graph]
 

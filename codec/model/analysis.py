@@ -41,7 +41,7 @@ class Analysis(nn.Module):
         self.stem = Pointwise(3 * BLOCK**2, width, bias=True)
         self.register_buffer("scale", torch.ones(width))
         self.enter = Pointwise(width, width, bias=True)
-        self.blocks = nn.Sequential(*(Block(width) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(Block(width, first=k == 0) for k in range(depth)))
         self.leave = Pointwise(width, latents, gain=0.0)
 
     def forward(self, x: Tensor, film: Tensor) -> Tensor:

@@ -58,10 +58,15 @@ class Block(nn.Module):
     Args:
         channels: width of the stream.
         kernel: size of the depthwise kernel; reaches ``kernel // 2`` positions to each side.
+        first: of its stream, entered by something else than a convolution. Inference engines keep
+            convolutions and what joins them in a layout of their own, but only where all operands
+            come from convolutions; so a graph for deployment starts with a depthwise identity, or
+            every layer of the stream would convert its map to that layout and back.
     """
 
-    def __init__(self, channels: int, kernel: int = 3) -> None:
+    def __init__(self, channels: int, kernel: int = 3, first: bool = False) -> None:
         super().__init__()
+        self.channels, self.first = channels, first
         self.expand = Pointwise(channels, channels, bias=True)
         self.depthwise = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels)
         self.project = Pointwise(channels, channels, gain=0.1)
@@ -71,6 +76,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map float (N, channels, H, W) to the same shape."""
+        if self.first and Pointwise.as_conv:
+            x = F.conv2d(x, torch.ones(self.channels, 1, 1, 1), groups=self.channels)
         x = x + self.project(self.depthwise(F.silu(self.expand(x))))
         return x + self.output(self.value(x) * torch.sigmoid(self.gate(x)))
 

@@ -51,7 +51,7 @@ class Context(nn.Module):
         self.first = Pointwise(features, latents, bias=True, gain=0.1)
         self.enter_features = Pointwise(features, width, bias=True)
         self.enter_latent = Pointwise(latents, width)
-        self.block = Block(width, kernel)
+        self.block = Block(width, kernel, first=True)
         self.second = Pointwise(width, latents, bias=True, gain=0.1)
 
     def forward(self, features: Tensor, film: Tensor, decode: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:

@@ -60,7 +60,7 @@ class HyperSynthesis(nn.Module):
     def __init__(self, hyper_latents: int, features: int) -> None:
         super().__init__()
         self.enter = Pointwise(hyper_latents, features * HYPER**2, bias=True)
-        self.block = Block(features)
+        self.block = Block(features, first=True)
 
     def forward(self, z_hat: Tensor) -> Tensor:
         """Map z_hat, float (N, hyper_latents, h / 4, w / 4), to float (N, features, h, w)."""

@@ -31,9 +31,9 @@ class Synthesis(nn.Module):
         self.linear = Pointwise(latents, 3 * BLOCK**2, bias=True)
         self.register_buffer("scale", torch.ones(latents))
         self.enter = Pointwise(latents, width, bias=True)
-        self.blocks = nn.Sequential(*(Block(width) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(Block(width, first=k == 0) for k in range(depth)))
         self.refine = Pointwise(width, 4 * fine_width, bias=True)
-        self.fine_blocks = nn.Sequential(*(Block(fine_width) for _ in range(fine_depth)))
+        self.fine_blocks = nn.Sequential(*(Block(fine_width, first=k == 0) for k in range(fine_depth)))
         self.leave = Pointwise(fine_width, 3 * (BLOCK // 2) ** 2, gain=0.0)
 
     def forward(self, y_hat: Tensor, film: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from codec.model.blocks import Pointwise
 from codec.model.network import ManifoldCodec, ModelConfig
-from codec.runtime import FILES, GRAPHS, MANIFEST, WEIGHTS, Runtime
+from codec.runtime import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, Runtime, model_id
 from codec.training.tables import build_tables, level_qualities
 
 OPSET = 17
@@ -138,11 +138,10 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
         tables = build_tables(model)
         knots = model.gains.knots().detach().numpy().astype(np.float32)
         np.savez_compressed(
-            work / "tables.npz", **vars(tables), gain_knots=knots, gain_exponentials=np.int64(2 * model.config.latents)
+            work / TABLES, **vars(tables), gain_knots=knots, gain_exponentials=np.int64(2 * model.config.latents)
         )
         digests = {name: hashlib.sha256((work / name).read_bytes()).hexdigest() for name in FILES}
-        identity = hashlib.sha256("".join(digests[name] for name in FILES).encode()).hexdigest()[:8]
-        manifest = {"model_id": identity, "sha256": digests}
+        manifest = {"model_id": model_id(digests).hex(), "sha256": digests}
         (work / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         check(model, Runtime(work))
         folder.mkdir(parents=True, exist_ok=True)
