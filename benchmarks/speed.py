@@ -20,7 +20,6 @@ from benchmarks.codecs.neural import ARCHITECTURES, CompressAi
 from benchmarks.measure import read_pixels
 from benchmarks.metrics import Pixels
 
-
 REST = 0.3
 """Seconds before each run: threads of one library that wait for work in a loop would slow the other."""
 

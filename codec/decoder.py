@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bitstream.container import CELL
+from bitstream.tables import HYPER
 from codec import sinks
-from codec.encoder import Progress
+from codec.encoder import BLOCK, Progress
 from codec.reader import LmcReader
-from codec.tiling import RECEIVER_CELLS, RECEIVER_HALO, STRIDE, Area, Tile, grid
+from codec.rows import Rows
+from codec.tiling import CONTEXT_HALO, STRIDE, SYNTHESIS_HALO, TILE_CELLS, Area, Tile, grid
 
 PREVIEW = 8
 """The preview network gives one pixel for this many a side."""
@@ -28,7 +29,7 @@ class LmcFile(LmcReader):
         box: tuple[int, int, int, int] | None = None,
         scale: int = 1,
         progress: Progress | None = None,
-        max_tile: int = RECEIVER_CELLS,
+        max_tile: int = TILE_CELLS,
     ) -> Iterator[tuple[int, NDArray[Any]]]:
         """Pixels from top to bottom, in bounded memory.
 
@@ -43,46 +44,72 @@ class LmcFile(LmcReader):
             (h, width, components), both at the scale.
         """
         self.scaled_size(scale)
-        left, top, right, bottom = box or (0, 0, *self.size)
+        left, top, right, bottom = box = box or (0, 0, *self.size)
         if left % scale or top % scale:
             raise ValueError(f"box: {left}, {top} is no multiple of the scale {scale}")
-        runtime, cells = self.runtime, self.header.cells
-        area = Area(top // CELL, -(-bottom // CELL), left // CELL, -(-right // CELL))
-        side = 1 << self.header.chunk_log2
-        columns = area.right - area.left
-        done, total = 0, (area.bottom - area.top) * columns
-        unit = CELL // PREVIEW if scale >= PREVIEW else CELL
-        for v, row in grid(area, cells, RECEIVER_HALO, STRIDE if total > max_tile else 1, max_tile):
+        preview = scale >= PREVIEW
+        positions = HYPER * self.header.cells[0], HYPER * self.header.cells[1]
+        area = Area(top // BLOCK, -(-bottom // BLOCK), left // BLOCK, -(-right // BLOCK))
+        done, total = 0, (area.bottom - area.top) * (area.right - area.left)
+        halo = 0 if preview else SYNTHESIS_HALO
+        first_column, latents = self._latents(area, halo, max_tile)
+        unit = STRIDE if total > HYPER**2 * max_tile else 1
+        for v, row in grid(area, positions, halo, unit, HYPER**2 * max_tile):
             # A pixel that lies only in part within the picture or box belongs to it.
-            y0, y1 = (max(top, v.begin * CELL) - top) // scale, -(-(min(bottom, v.end * CELL) - top) // scale)
+            y0, y1 = (_edge(v.begin, top, bottom) - top) // scale, -(-(_edge(v.end, top, bottom) - top) // scale)
             strip = np.empty((y1 - y0, -(-(right - left) // scale), self.form.components), f"u{self.form.depth // 8}")
-            keep = ((v.high - v.low) // side + 2) * (columns // side + 2)
+            low = v.low // HYPER
+            rows = latents.get(low, -(-v.high // HYPER))[:, :, v.low - HYPER * low :][:, :, : v.high - v.low]
             for h in row:
-                z, y = self.symbols(Area(v.low, v.high, h.low, h.high), keep)
-                run = runtime.preview if unit != CELL else runtime.receive
-                x = run(z[None].astype(np.float32), y[None].astype(np.float32), self.header.quality_index)
-                part = x[0, :, v.inside(unit), h.inside(unit)]
-                self._place(strip, part, v, h, (left, top, right, bottom), scale, unit)
+                y_hat = np.ascontiguousarray(rows[..., h.low - first_column : h.high - first_column])
+                if preview:
+                    x = self.runtime.preview(y_hat)
+                else:
+                    x = self.runtime.synthesise(y_hat, self.header.quality_index)
+                ratio = PREVIEW if preview else 1
+                part = x[0, :, v.inside(BLOCK // ratio), h.inside(BLOCK // ratio)]
+                self._place(strip, part, v, h, box, scale, ratio)
                 done += (v.end - v.begin) * (h.end - h.begin)
                 if progress:
-                    progress(done * CELL**2, total * CELL**2)
+                    progress(done * BLOCK**2, total * BLOCK**2)
+            latents.forget((v.end - halo) // HYPER)
             yield y0, strip
+
+    def _latents(self, area: Area, halo: int, max_tile: int) -> tuple[int, Rows]:
+        """The latent of an area of positions and its halo, and the first column of the rows it comes in."""
+        rows, columns = self.header.cells
+        top = max(0, area.top - halo) // HYPER
+        left, right = max(0, area.left - halo) // HYPER, min(columns, -(-(area.right + halo) // HYPER))
+        side = 1 << self.header.chunk_log2
+        level = self.header.quality_index
+
+        def fill(begin: int, end: int, out: NDArray[np.float32]) -> None:
+            for v, row in grid(Area(begin, end, left, right), (rows, columns), CONTEXT_HALO, 1, max_tile):
+                keep = ((v.high - v.low) // side + 2) * ((right - left) // side + 2)
+                for h in row:
+                    z, y = self.symbols(Area(v.low, v.high, h.low, h.high), keep)
+                    y_hat = self.runtime.reconstruct(z[None].astype(np.float32), y[None].astype(np.float32), level)
+                    out[
+                        :, :, HYPER * (v.begin - begin) : HYPER * (v.end - begin),
+                        HYPER * (h.begin - left) : HYPER * (h.end - left),
+                    ] = y_hat[:, :, v.inside(HYPER), h.inside(HYPER)]  # fmt: skip
+
+        return HYPER * left, Rows(self.runtime.tables.latents, right - left, HYPER, top, fill)
 
     def _place(
         self, strip: NDArray[Any], part: NDArray[np.float32], v: Tile, h: Tile, box: tuple[int, int, int, int],
-        scale: int, unit: int,
+        scale: int, ratio: int,
     ) -> None:  # fmt: skip
-        """Round a tile's pixels and put them where they belong in a strip."""
+        """Round a tile's pixels, each ``ratio`` of the picture's a side, and put them where they belong in a strip."""
         left, top, right, bottom = box
-        ratio = CELL // unit  # pixels of the picture to one of the network
         if scale > ratio:
             part = _mean(part, scale // ratio)
-        y0, y1 = max(top, v.begin * CELL), min(bottom, v.end * CELL)
-        x0, x1 = max(left, h.begin * CELL), min(right, h.end * CELL)
+        y0, y1 = _edge(v.begin, top, bottom), _edge(v.end, top, bottom)
+        x0, x1 = _edge(h.begin, left, right), _edge(h.end, left, right)
         part = part[
             :,
-            (y0 - v.begin * CELL) // scale : -(-(y1 - v.begin * CELL) // scale),
-            (x0 - h.begin * CELL) // scale : -(-(x1 - h.begin * CELL) // scale),
+            (y0 - v.begin * BLOCK) // scale : -(-(y1 - v.begin * BLOCK) // scale),
+            (x0 - h.begin * BLOCK) // scale : -(-(x1 - h.begin * BLOCK) // scale),
         ]
         if self.form.components == 1:
             part = part.mean(axis=0, keepdims=True)
@@ -158,6 +185,11 @@ class LmcFile(LmcReader):
         """
         size = self.scaled_size(scale)
         return sinks.to_image(self.strips(scale=scale), *size, self.form, self.scaled_alpha(scale), self.metadata)
+
+
+def _edge(position: int, low: int, high: int) -> int:
+    """Pixel at which a position begins, within a box."""
+    return min(max(position * BLOCK, low), high)
 
 
 def _mean(planes: NDArray[np.float32], factor: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The deployed model: four ONNX graphs and one file of integer tables, checked by hash, loaded once."""
+"""The deployed model: ONNX graphs and one file of integer tables, checked by hash, loaded once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from bitstream.errors import CodecError, ModelError
 from bitstream.tables import Tables
 
 WEIGHTS = "model.safetensors"
-GRAPHS = ("analysis.onnx", "sender.onnx", "receiver.onnx", "preview.onnx")
+GRAPHS = tuple(
+    f"{name}.onnx" for name in ("analysis", "hyper_analysis", "quantisation", "reconstruction", "synthesis", "preview")
+)
 TABLES = "tables.npz"
 FILES = (WEIGHTS, TABLES, *GRAPHS)
 MANIFEST = "manifest.json"
@@ -119,61 +121,81 @@ class Runtime:
         return np.asarray(flat[None], np.float32)
 
     def analyse(self, x: _Floats, quality_index: int) -> _Floats:
-        """Run the analysis.
+        """The latent of pixels.
 
         Args:
-            x: float32 (1, 3, H, W), in [0, 1], sides multiples of 64.
+            x: float32 (1, 3, 16 h, 16 w), in [0, 1].
             quality_index: level of quality.
 
         Returns:
-            NDArray: y, float32 (1, channels, H/16, W/16).
+            NDArray: y, float32 (1, channels, h, w).
         """
-        y: _Floats = self._session("analysis.onnx").run(None, {"x": x, "gains": self.gains(quality_index)})[0]
-        return y
+        return self._run("analysis.onnx", x=x, gains=self.gains(quality_index))
 
-    def send(self, y: _Floats, quality_index: int) -> tuple[_Floats, _Floats]:
-        """Run the sender.
+    def hyper_analyse(self, y: _Floats, quality_index: int) -> _Floats:
+        """The integers of a latent's hyper-latent.
 
         Args:
             y: float32 (1, channels, 4 h, 4 w).
             quality_index: level of quality.
 
         Returns:
-            tuple: z_hat (1, channels, h, w) and symbols (1, channels, 4 h, 4 w), float32 integers.
+            NDArray: z_hat, float32 (1, channels of z, h, w), integers.
         """
-        z_hat, symbols = self._session("sender.onnx").run(None, {"y": y, "gains": self.gains(quality_index)})
-        return z_hat, symbols
+        return self._run("hyper_analysis.onnx", y=y, gains=self.gains(quality_index))
 
-    def receive(self, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
-        """Run the receiver.
+    def quantise(self, y: _Floats, z_hat: _Floats, quality_index: int) -> _Floats:
+        """The integers of a latent.
 
         Args:
-            z_hat: float32 (1, channels, h, w), integers.
+            y: float32 (1, channels, 4 h, 4 w).
+            z_hat: float32 (1, channels of z, h, w), integers.
+            quality_index: level of quality.
+
+        Returns:
+            NDArray: symbols, float32 (1, channels, 4 h, 4 w), integers.
+        """
+        return self._run("quantisation.onnx", y=y, z_hat=z_hat, gains=self.gains(quality_index))
+
+    def reconstruct(self, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
+        """The latent that a receiver sees.
+
+        Args:
+            z_hat: float32 (1, channels of z, h, w), integers.
             symbols: float32 (1, channels, 4 h, 4 w), integers.
             quality_index: level of quality.
 
         Returns:
-            NDArray: x_hat, float32 (1, 3, 64 h, 64 w), not clipped.
+            NDArray: y_hat, float32 (1, channels, 4 h, 4 w).
         """
-        return self._run("receiver.onnx", z_hat, symbols, quality_index)
+        return self._run("reconstruction.onnx", z_hat=z_hat, symbols=symbols, gains=self.gains(quality_index))
 
-    def preview(self, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
-        """Run the receiver at an eighth of the size.
+    def synthesise(self, y_hat: _Floats, quality_index: int) -> _Floats:
+        """The pixels of a latent.
 
         Args:
-            z_hat: float32 (1, channels, h, w), integers.
-            symbols: float32 (1, channels, 4 h, 4 w), integers.
+            y_hat: float32 (1, channels, h, w).
             quality_index: level of quality.
 
         Returns:
-            NDArray: float32 (1, 3, 8 h, 8 w), means of 8x8 pixels, not clipped.
+            NDArray: x_hat, float32 (1, 3, 16 h, 16 w), not clipped.
         """
-        return self._run("preview.onnx", z_hat, symbols, quality_index)
+        return self._run("synthesis.onnx", y_hat=y_hat, gains=self.gains(quality_index))
 
-    def _run(self, graph: str, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
-        feed = {"z_hat": z_hat, "symbols": symbols, "gains": self.gains(quality_index)}
-        x_hat: _Floats = self._session(graph).run(None, feed)[0]
-        return x_hat
+    def preview(self, y_hat: _Floats) -> _Floats:
+        """The pixels of a latent at an eighth of the size.
+
+        Args:
+            y_hat: float32 (1, channels, h, w).
+
+        Returns:
+            NDArray: float32 (1, 3, 2 h, 2 w), means of 8x8 pixels, not clipped.
+        """
+        return self._run("preview.onnx", y_hat=y_hat)
+
+    def _run(self, graph: str, **feed: _Floats) -> _Floats:
+        outputs: list[_Floats] = self._session(graph).run(None, feed)
+        return outputs[0]
 
 
 _shipped: dict[int | None, Runtime] = {}

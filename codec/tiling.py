@@ -1,7 +1,9 @@
 """Networks over pictures of any size: tiles with a halo as wide as what an output depends on.
 
-All in cells of 64 pixels, one position of z. A tile's halo is cut at the picture's own edge, where
-the networks pad with zeros as they would for the whole picture; so tiling leaves no seam.
+In cells of 64 pixels, one position of z, or in positions of 16 pixels, one of y. A tile's halo is
+cut at the picture's own edge, where the networks pad with zeros as they would for the whole
+picture; so tiling leaves no seam. Between the networks whole rows are kept, so that each has only
+its own, narrow halo.
 """
 
 from __future__ import annotations
@@ -9,21 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-ANALYSIS_HALO = 1
-"""Cells of pixels that y depends on to each side: 3 blocks at 1/16."""
-SENDER_HALO = 3
-"""Cells of y that a symbol depends on to each side: its mean on z beside it, z on its neighbours, and their fringe."""
-RECEIVER_HALO = 2
-"""Cells a pixel depends on to each side: features, context, and the synthesis at both scales."""
-ANALYSIS_CELLS = 330
-"""Most cells of an analysis' tile with its halo. What is computed twice along the seams of such small tiles costs less
-than maps cost that do not fit a processor's caches; memory is bounded as well."""
-SENDER_CELLS = 500
-"""The same of a sender's tile."""
-RECEIVER_CELLS = 500
-"""The same of a receiver's tile."""
-STRIDE = 8
-"""Sides of tiles that need not fit chunks are multiples of this many cells, in large pictures."""
+ANALYSIS_HALO = 3
+"""Positions that y depends on to each side of its pixels: 3 blocks."""
+HYPER_HALO = 2
+"""Cells of y that z depends on to each side: a position at 1/16 and a cell at 1/64."""
+CONTEXT_HALO = 1
+"""Cells of z and y that a mean depends on to each side: 3 positions, of features and of the context."""
+SYNTHESIS_HALO = 3
+"""Positions that a pixel depends on to each side: 2 blocks at 1/16 and 2 at 1/8."""
+TILE_CELLS = 400
+"""Most cells of a tile with its halo. Larger ones would compute less twice along their seams, but need more memory and
+leave the processor's caches."""
+STRIDE = 4
+"""Sides of tiles that need not fit chunks are multiples of this, in large pictures."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +79,32 @@ def grid(area: Area, cells: tuple[int, int], halo: int, unit: int, most: int) ->
     Yields:
         tuple[Tile, list[Tile]]: rows of a row of tiles, and the columns of each of its tiles.
     """
-    choices = []
-    for height in _sides(area.bottom - area.top, unit):
-        for width in _sides(area.right - area.left, unit):
-            rows = tiles(area.top, area.bottom, cells[0], halo, height)
-            columns = tiles(area.left, area.right, cells[1], halo, width)
-            largest = max(t.high - t.low for t in rows) * max(t.high - t.low for t in columns)
-            cost = sum(t.high - t.low for t in rows) * sum(t.high - t.low for t in columns)
-            choices.append((largest > most, cost if largest <= most else largest, height, (rows, columns)))
-    rows, columns = min(choices, key=lambda choice: choice[:3])[3]
-    for row in rows:
-        yield row, columns
+    down = _cuts(area.top, area.bottom, cells[0], halo, unit)
+    across = _cuts(area.left, area.right, cells[1], halo, unit)
+
+    def rank(pair: tuple[_Cut, _Cut]) -> tuple[bool, int, int]:
+        largest = pair[0].largest * pair[1].largest
+        return largest > most, pair[0].total * pair[1].total if largest <= most else largest, pair[0].largest
+
+    rows, columns = min(((d, a) for d in down for a in across), key=rank)
+    for row in rows.tiles:
+        yield row, columns.tiles
 
 
-def _sides(extent: int, unit: int) -> list[int]:
-    longest = -(-extent // unit)
-    return sorted({-(-longest // parts) * unit for parts in range(1, min(longest, 256) + 1)})
+@dataclass(frozen=True)
+class _Cut:
+    """A way to cut an axis, the length of its longest tile, and of all, with their halos."""
+
+    tiles: list[Tile]
+    largest: int
+    total: int
+
+
+def _cuts(begin: int, end: int, cells: int, halo: int, unit: int) -> list[_Cut]:
+    longest = -(-(end - begin) // unit)
+    cuts = []
+    for side in sorted({-(-longest // parts) * unit for parts in range(1, min(longest, 256) + 1)}):
+        parts = tiles(begin, end, cells, halo, side)
+        lengths = [t.high - t.low for t in parts]
+        cuts.append(_Cut(parts, max(lengths), sum(lengths)))
+    return cuts

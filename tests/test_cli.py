@@ -247,8 +247,8 @@ def test_signals_stop_a_long_run_at_the_next_tile(tmp_path, number):
     code = """
 import codec.encoder
 from codec.cli import main
-blocks = codec.encoder._blocks
-codec.encoder._blocks = lambda *a: (print("at work", flush=True), blocks(*a))[1]
+pixels = codec.encoder._pixels
+codec.encoder._pixels = lambda *a: (print("at work", flush=True), pixels(*a))[1]
 main()"""
     process = subprocess.Popen(
         [sys.executable, "-c", code, "compress", str(picture), str(folder / "a.lmc")],

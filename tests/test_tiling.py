@@ -13,9 +13,10 @@ from bitstream import Header
 from codec.decoder import LmcFile
 from codec.encoder import encode
 from codec.reader import _narrow
+from codec.rows import Rows
 from codec.runtime import shipped
 from codec.sources import ArraySource
-from codec.tiling import RECEIVER_HALO, SENDER_HALO, Area, grid, tiles
+from codec.tiling import Area, grid, tiles
 
 
 @pytest.mark.parametrize("cells", [1, 4, 5, 31, 32, 33, 100])
@@ -58,7 +59,7 @@ def picture():
 
 def coded(pixels, level, max_tile, chunk_log2=0):
     runtime = shipped(2)
-    data = encode(runtime, ArraySource(pixels), level, [], max_tiles=(max_tile, max_tile), chunk_log2=chunk_log2)
+    data = encode(runtime, ArraySource(pixels), level, [], max_tile=max_tile, chunk_log2=chunk_log2)
     return LmcFile(data, runtime=runtime)
 
 
@@ -95,20 +96,52 @@ def test_any_size_chunk_and_tile(data, height, width, chunk_log2, max_tile):
     assert np.abs(difference).max() <= 1 and (difference != 0).mean() < 1e-3
 
 
-def test_halos_are_no_wider_than_needed(picture, monkeypatch):
-    """With one cell less, tiles do differ: so the tests above can fail."""
-    rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (10 * 64, 10 * 64, 3), dtype=np.uint8)
-    file = coded(noise, 300, 10_000)
-    whole = pixels_of(file, max_tile=10_000)
-    with monkeypatch.context() as patch:
-        patch.setattr(codec.encoder, "SENDER_HALO", SENDER_HALO - 1)
-        assert any((a != b).any() for a, b in zip(file.symbols(), coded(noise, 300, 1).symbols(), strict=True))
-        patch.setattr(codec.decoder, "RECEIVER_HALO", RECEIVER_HALO - 1)
-        assert (pixels_of(file, max_tile=1) != whole).any()
-    for a, b in zip(file.symbols(), coded(noise, 300, 1).symbols(), strict=True):
+@pytest.fixture(scope="module")
+def noise():
+    """A picture whose every latent is far from zero, and its file and pixels, coded and decoded whole."""
+    pixels = np.random.default_rng(0).integers(0, 256, (10 * 64, 10 * 64, 3), dtype=np.uint8)
+    file = coded(pixels, 300, 10_000)
+    return pixels, file, pixels_of(file, max_tile=10_000)
+
+
+def test_narrow_tiles_change_nothing(noise):
+    pixels, file, whole = noise
+    for a, b in zip(file.symbols(), coded(pixels, 300, 1).symbols(), strict=True):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(pixels_of(file, max_tile=1), whole)
+
+
+@pytest.mark.parametrize("halo", ["ANALYSIS_HALO", "HYPER_HALO", "CONTEXT_HALO"])
+def test_the_senders_halos_are_no_wider_than_needed(noise, monkeypatch, halo):
+    """With one less, tiles do differ: so the test above can fail."""
+    pixels, file, _ = noise
+    monkeypatch.setattr(codec.encoder, halo, getattr(codec.encoder, halo) - 1)
+    assert any((a != b).any() for a, b in zip(file.symbols(), coded(pixels, 300, 1).symbols(), strict=True))
+
+
+@pytest.mark.parametrize("halo", ["SYNTHESIS_HALO", "CONTEXT_HALO"])
+def test_the_receivers_halos_are_no_wider_than_needed(noise, monkeypatch, halo):
+    _, file, whole = noise
+    monkeypatch.setattr(codec.decoder, halo, getattr(codec.decoder, halo) - 1)
+    assert (pixels_of(file, max_tile=1) != whole).any()
+
+
+def test_rows_are_computed_once_and_forgotten():
+    computed = []
+
+    def fill(begin, end, out):
+        computed.append((begin, end))
+        out[:] = np.repeat(np.arange(begin, end), 2)[:, None]
+
+    rows = Rows(channels=1, columns=3, unit=2, first=4, compute=fill)
+    assert rows.get(4, 6)[0, 0, :, 5].tolist() == [4, 4, 5, 5]
+    assert rows.get(5, 8).shape == (1, 1, 6, 6) and rows.get(4, 6)[0, 0, 0, 0] == 4
+    rows.forget(7)
+    rows.forget(5)
+    assert rows.get(7, 9)[0, 0, :, 0].tolist() == [7, 7, 8, 8]
+    assert computed == [(4, 6), (6, 8), (8, 9)]
+    with pytest.raises(ValueError, match="forgotten"):
+        rows.get(6, 9)
 
 
 def test_a_region_reads_only_what_it_needs(picture):
@@ -123,7 +156,7 @@ def test_a_region_reads_only_what_it_needs(picture):
 
     file._read = read
     file.region(300, 200, 60, 50)
-    chunks = (2 * RECEIVER_HALO + 2) ** 2
+    chunks = 6**2  # 60 pixels touch up to 2 cells a side, the synthesis 1 more at each end, the context 1 more
     assert len(reads) <= chunks < file.header.chunk_count and sum(reads) < len(data) * 0.7
 
 

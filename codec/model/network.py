@@ -118,24 +118,29 @@ class ManifoldCodec(nn.Module):
             tuple[Tensor, Tensor]: z_hat (N, hyper_latents, H/64, W/64) and symbols
             (N, latents, H/16, W/16), floats that are integers.
         """
-        return self.quantise(self.analyse(x, gains), gains)
+        y = self.analyse(x, gains)
+        z_hat = self.hyper_analyse(y, gains)
+        return z_hat, self.quantise(y, z_hat, gains)
 
     def analyse(self, x: Tensor, gains: Tensor) -> Tensor:
         """The latent y, float (N, latents, H/16, W/16), of pixels as in :meth:`send`."""
         y: Tensor = self.analysis(x, self.gains.split(gains)["analysis"])
         return y
 
-    def quantise(self, y: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
-        """The integers of a latent, see :meth:`send`."""
+    def hyper_analyse(self, y: Tensor, gains: Tensor) -> Tensor:
+        """The integers of the hyper-latent, z_hat, of a latent."""
+        return torch.round(self.hyper_analysis(y, self.gains.split(gains)["hyper"]))
+
+    def quantise(self, y: Tensor, z_hat: Tensor, gains: Tensor) -> Tensor:
+        """The integers of a latent, its symbols, given those of its hyper-latent."""
         parts = self.gains.split(gains)
-        z_hat = torch.round(self.hyper_analysis(y, parts["hyper"]))
         gain, step = parts["gain"][:, :, None, None], parts["step"][:, :, None, None]
         mu, _ = self.context(
             self.hyper_synthesis(z_hat),
             parts["context"],
             lambda mean: mean + step * torch.round(gain * (y - mean)),
         )
-        return z_hat, torch.round(gain * (y - mu))
+        return torch.round(gain * (y - mu))
 
     def receive(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
         """The receiver: everything after the integers are read.
@@ -148,25 +153,22 @@ class ManifoldCodec(nn.Module):
         Returns:
             Tensor: x_hat, float (N, 3, 64 h, 64 w), not clipped.
         """
-        return self.synthesis(self._reconstruct(z_hat, symbols, gains), self.gains.split(gains)["synthesis"])
+        return self.synthesise(self.reconstruct(z_hat, symbols, gains), gains)
 
-    def preview(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
-        """The receiver at an eighth of the size, for a third of the work.
-
-        Args:
-            z_hat: float (N, hyper_latents, h, w), integers.
-            symbols: float (N, latents, 4 h, 4 w), integers.
-            gains: float (N, G).
-
-        Returns:
-            Tensor: float (N, 3, 8 h, 8 w), not clipped.
-        """
-        return self.synthesis.preview(self._reconstruct(z_hat, symbols, gains))
-
-    def _reconstruct(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
+    def reconstruct(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
+        """The latent y_hat, float (N, latents, 4 h, 4 w), of integers as in :meth:`receive`."""
         parts = self.gains.split(gains)
         step = parts["step"][:, :, None, None]
         return self.context(self.hyper_synthesis(z_hat), parts["context"], lambda mean: mean + step * symbols)[1]
+
+    def synthesise(self, y_hat: Tensor, gains: Tensor) -> Tensor:
+        """Pixels, float (N, 3, 16 h, 16 w) and not clipped, of a latent (N, latents, h, w)."""
+        x_hat: Tensor = self.synthesis(y_hat, self.gains.split(gains)["synthesis"])
+        return x_hat
+
+    def preview(self, y_hat: Tensor) -> Tensor:
+        """The means of 8x8 pixels, float (N, 3, 2 h, 2 w), for a fraction of the work of :meth:`synthesise`."""
+        return self.synthesis.preview(y_hat)
 
     def forward(self, x: Tensor, t: Tensor) -> Coded:
         """Code and decode a batch, differentiably while training.

@@ -1,4 +1,4 @@
-"""From a checkpoint to what the runtime loads: weights, four graphs, tables and a manifest.
+"""From a checkpoint to what the runtime loads: weights, graphs, tables and a manifest.
 
 The weights are one ``model.safetensors`` in half precision, of all parameters, so that training can
 start from it again. The ONNX graphs hold no weights: their initializers are byte ranges of that
@@ -35,17 +35,17 @@ class _Graph(nn.Module):
         super().__init__()
         self.model, self.method = model, method
 
-    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-        outputs: Tensor | tuple[Tensor, ...] = getattr(self.model, self.method)(*inputs)
-        return outputs
+    def forward(self, *inputs: Tensor) -> Tensor:
+        output: Tensor = getattr(self.model, self.method)(*inputs)
+        return output
 
 
-def _trace(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
-    spatial = {name: {2: f"{name}_h", 3: f"{name}_w"} for name in [*inputs, *outputs] if name != "gains"}
+def _trace(module: nn.Module, inputs: dict[str, Tensor], output: str, path: Path) -> None:
+    spatial = {name: {2: f"{name}_h", 3: f"{name}_w"} for name in [*inputs, output] if name != "gains"}
     Pointwise.as_conv = True
     try:
         torch.onnx.export(
-            module, tuple(inputs.values()), str(path), input_names=list(inputs), output_names=outputs,
+            module, tuple(inputs.values()), str(path), input_names=list(inputs), output_names=[output],
             dynamic_axes=spatial, opset_version=OPSET, do_constant_folding=False, dynamo=False,
         )  # fmt: skip
     finally:
@@ -124,15 +124,16 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
         gains = model.gains(torch.tensor([0.5])).detach()
         with torch.no_grad():
             y = model.analyse(x, gains)
-            z_hat, symbols = model.quantise(y, gains)
-        received = {"z_hat": z_hat, "symbols": symbols, "gains": gains}
-        for graph, method, inputs, outputs in (
-            ("analysis.onnx", "analyse", {"x": x, "gains": gains}, ["y"]),
-            ("sender.onnx", "quantise", {"y": y, "gains": gains}, ["z_hat", "symbols"]),
-            ("receiver.onnx", "receive", received, ["x_hat"]),
-            ("preview.onnx", "preview", received, ["x_hat"]),
+            z_hat, symbols = model.send(x, gains)
+        for graph, method, inputs, output in (
+            ("analysis.onnx", "analyse", {"x": x, "gains": gains}, "y"),
+            ("hyper_analysis.onnx", "hyper_analyse", {"y": y, "gains": gains}, "z_hat"),
+            ("quantisation.onnx", "quantise", {"y": y, "z_hat": z_hat, "gains": gains}, "symbols"),
+            ("reconstruction.onnx", "reconstruct", {"z_hat": z_hat, "symbols": symbols, "gains": gains}, "y_hat"),
+            ("synthesis.onnx", "synthesise", {"y_hat": y, "gains": gains}, "x_hat"),
+            ("preview.onnx", "preview", {"y_hat": y}, "x_hat"),
         ):
-            _trace(_Graph(model, method), inputs, outputs, work / graph)
+            _trace(_Graph(model, method), inputs, output, work / graph)
         for graph in GRAPHS:
             _point_at_weights(work / graph, ranges)
         tables = build_tables(model)
@@ -175,17 +176,21 @@ def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> No
         t = level_qualities()[level : level + 1]
         gains = model.gains(t)
         z_hat, symbols = model.send(x, gains)
-        z_run, symbols_run = runtime.send(runtime.analyse(x.numpy(), level), level)
+        y = runtime.analyse(x.numpy(), level)
+        z_run = runtime.hyper_analyse(y, level)
+        symbols_run = runtime.quantise(y, z_run, level)
         differ = max(float((z_hat.numpy() != z_run).mean()), float((symbols.numpy() != symbols_run).mean()))
         if differ > tolerance:
             raise RuntimeError(f"level {level}: {differ:.2%} of the exported sender's symbols differ")
+        y_hat = model.reconstruct(z_hat, symbols, gains)
+        y_run = runtime.reconstruct(z_hat.numpy(), symbols.numpy(), level)
         for name, ours, theirs in (
-            ("receiver", model.receive, runtime.receive),
-            ("preview", model.preview, runtime.preview),
+            ("receiver", model.synthesise(y_hat, gains), runtime.synthesise(y_run, level)),
+            ("preview", model.preview(y_hat), runtime.preview(y_run)),
         ):
-            error = np.abs(ours(z_hat, symbols, gains).numpy() - theirs(z_hat.numpy(), symbols.numpy(), level))
-            if error.max() * 255 > 0.5:
-                raise RuntimeError(f"level {level}: the exported {name} is off by {error.max() * 255:.3f} levels")
+            error = np.abs(ours.numpy() - theirs).max() * 255
+            if error > 0.5:
+                raise RuntimeError(f"level {level}: the exported {name} is off by {error:.3f} levels")
 
 
 def load_exported(folder: Path) -> ManifoldCodec:
