@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from codec.model.context import Context, checkerboard
-from codec.model.gains import KNOTS, LMBDA_MAX, LMBDA_MIN, Gains, knot_weights, lmbda_of
+from codec.model.gains import KNOTS, Gains, LmbdaRange, knot_weights
 from codec.model.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
@@ -33,11 +33,38 @@ def test_knots_interpolate_linearly():
     weights = knot_weights(t)
     assert torch.allclose(weights.sum(dim=1), torch.ones(4))
     assert torch.allclose(weights @ torch.linspace(0, 1, KNOTS), t, atol=1e-6)
-    assert lmbda_of(t)[0] == pytest.approx(LMBDA_MIN) and lmbda_of(t)[3] == pytest.approx(LMBDA_MAX)
+
+
+def test_qualities_stand_for_multipliers():
+    lmbdas = LmbdaRange(0.001, 0.1)
+    t = torch.tensor([0.0, 0.5, 1.0])
+    assert torch.allclose(lmbdas.lmbda(t), torch.tensor([0.001, 0.01, 0.1]))
+    assert torch.allclose(lmbdas.quality(lmbdas.lmbda(t)), t, atol=1e-6)
+
+
+def test_another_range_gives_the_same_at_the_same_multiplier():
+    torch.manual_seed(0)
+    model = ManifoldCodec(TINY)
+    for knots in (model.gains.log_gain, model.gains.film, model.scale_index.log_scale, model.prior_z.log_width):
+        torch.nn.init.uniform_(knots.deviation, -0.2, 0.2)
+    # Twice as wide, and every other knot of the new range is where one of the old range was.
+    step = (TINY.lmbda_max / TINY.lmbda_min) ** (1 / (KNOTS - 1))
+    wide = model.with_range(LmbdaRange(TINY.lmbda_min / step**2, TINY.lmbda_max * step**6))
+    lmbda = wide.config.lmbdas.lmbda(torch.arange(1, 5) / (KNOTS - 1))
+    for old, new in zip(_of_quality(model, lmbda), _of_quality(wide, lmbda), strict=True):
+        assert torch.allclose(old, new, rtol=1e-4, atol=1e-5)
+    film = model.gains.film.knots()
+    assert torch.allclose(wide.gains.film.knots()[0], 3 * film[0] - 2 * film[1], atol=1e-5)  # the first piece goes on
+    assert model.with_range(TINY.lmbdas).state_dict().keys() == model.state_dict().keys()
+
+
+def _of_quality(model, lmbda):
+    t = model.config.lmbdas.quality(lmbda)
+    return model.gains(t), model.scale_index.log_scale(t), model.prior_z.log_width(t)
 
 
 def test_gains_start_as_inverses_of_each_other():
-    gains = Gains(8, {"a": 3})
+    gains = Gains(8, {"a": 3}, LmbdaRange(0.001, 0.1))
     parts = gains.split(gains(torch.tensor([0.1, 0.9])))
     assert torch.allclose(parts["gain"] * parts["step"], torch.ones(2, 8))
     assert parts["a"].shape == (2, 6) and (parts["gain"][1] > parts["gain"][0]).all()

@@ -1,7 +1,7 @@
 """Everything that depends on quality: gains, step sizes and modulations, log-linear between knots.
 
-One model serves all rates. The quality is a number ``t`` in [0, 1]; it stands for the Lagrange
-multiplier ``lmbda(t)``, and every table here is piecewise linear in ``t``, hence in log lambda.
+One model serves all rates. The quality is a number ``t`` in [0, 1]; it stands for a Lagrange
+multiplier, see :class:`LmbdaRange`, and every table here is piecewise linear in ``t``, hence in log lambda.
 
 Reference:
     Cui et al., "Asymmetric Gained Deep Image Compression with Continuous Rate Adaptation",
@@ -11,12 +11,11 @@ Reference:
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-LMBDA_MIN = 0.0006
-LMBDA_MAX = 0.16
 KNOTS = 9
 STEP_RATIO = math.sqrt(18 / math.log(2))
 """Best uniform step at high rate is this over sqrt(lmbda), for pixels in [0, 255].
@@ -25,14 +24,30 @@ From d(lmbda * step**2 / 12) = 3 bits per pixel * d(log2 step): three components
 """
 
 
-def lmbda_of(t: Tensor) -> Tensor:
-    """Lagrange multiplier on the squared error of pixels in [0, 255], of quality ``t`` in [0, 1]."""
-    return LMBDA_MIN * (LMBDA_MAX / LMBDA_MIN) ** t
+@dataclass(frozen=True)
+class LmbdaRange:
+    """Lagrange multipliers on the squared error of pixels in [0, 255], of qualities ``t`` in [0, 1].
+
+    Attributes:
+        low: of quality 0.
+        high: of quality 1.
+    """
+
+    low: float
+    high: float
+
+    def lmbda(self, t: Tensor) -> Tensor:
+        """The multiplier of each quality."""
+        return self.low * (self.high / self.low) ** t
+
+    def quality(self, lmbda: Tensor) -> Tensor:
+        """The quality of each multiplier, outside of [0, 1] if that is outside of the range."""
+        return torch.log(lmbda / self.low) / math.log(self.high / self.low)
 
 
-def base_log_gain(t: Tensor) -> Tensor:
+def base_log_gain(lmbda: Tensor) -> Tensor:
     """Log of the gain on an orthonormal coefficient of pixels in [0, 1] before rounding."""
-    return 0.5 * torch.log(lmbda_of(t)) + math.log(255 / STEP_RATIO)
+    return 0.5 * torch.log(lmbda) + math.log(255 / STEP_RATIO)
 
 
 def knot_weights(t: Tensor, knots: int = KNOTS) -> Tensor:
@@ -71,6 +86,21 @@ class QualityKnots(nn.Module):
         """Values at the knots, float (KNOTS, C)."""
         return self.start + self.reach * torch.tanh(self.deviation / self.reach)
 
+    @torch.no_grad()
+    def move(self, t: Tensor, start: Tensor) -> None:
+        """Let the values at qualities ``t`` be the knots from now on, deviations from another start.
+
+        Args:
+            t: float (KNOTS,); beyond [0, 1] the outermost pieces go on.
+            start: float (KNOTS, C).
+        """
+        at = t * (KNOTS - 1)
+        low = at.floor().clamp(0, KNOTS - 2).long()
+        share, knots = (at - low)[:, None], self.knots()
+        values = knots[low] * (1 - share) + knots[low + 1] * share
+        self.start.copy_(start)
+        self.deviation.copy_(self.reach * torch.atanh(((values - start) / self.reach).clamp(-0.999, 0.999)))
+
     def forward(self, t: Tensor) -> Tensor:
         """Interpolate at qualities ``t``, float (N,) in [0, 1]; returns float (N, C)."""
         return knot_weights(t) @ self.knots()
@@ -82,12 +112,13 @@ class Gains(nn.Module):
     Args:
         latents: channels of y.
         films: widths of the streams to modulate, by name.
+        lmbdas: what the qualities stand for.
     """
 
-    def __init__(self, latents: int, films: dict[str, int]) -> None:
+    def __init__(self, latents: int, films: dict[str, int], lmbdas: LmbdaRange) -> None:
         super().__init__()
         self.sizes = {"gain": latents, "step": latents, **{k: 2 * c for k, c in films.items()}}
-        start = base_log_gain(torch.linspace(0, 1, KNOTS))[:, None].repeat(1, latents)
+        start = base_log_gain(lmbdas.lmbda(torch.linspace(0, 1, KNOTS)))[:, None].repeat(1, latents)
         self.log_gain = QualityKnots(start)
         self.log_step = QualityKnots(-start)
         self.film = QualityKnots(torch.zeros(KNOTS, 2 * sum(films.values())))

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from codec.model.analysis import Analysis
 from codec.model.context import Context
-from codec.model.gains import Gains
+from codec.model.gains import KNOTS, Gains, LmbdaRange, QualityKnots
 from codec.model.hyperprior import (
     SCALE_MIN,
     FactorizedPrior,
@@ -35,7 +35,7 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of model v1. Widths are channels, depths are residual blocks."""
+    """Sizes of model v1, widths in channels and depths in residual blocks, and the range of its qualities."""
 
     latents: int = 320
     hyper_latents: int = 96
@@ -49,6 +49,13 @@ class ModelConfig:
     synthesis_depth: int = 2
     fine_width: int = 128
     fine_depth: int = 2
+    lmbda_min: float = 0.00027
+    lmbda_max: float = 0.28
+
+    @property
+    def lmbdas(self) -> LmbdaRange:
+        """What the qualities stand for."""
+        return LmbdaRange(self.lmbda_min, self.lmbda_max)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as stored in checkpoints."""
@@ -102,10 +109,27 @@ class ManifoldCodec(nn.Module):
                 "context": c.context_width,
                 "synthesis": c.synthesis_width,
             },
+            c.lmbdas,
         )
         self.scale_index = ScaleIndex(c.hyper_latents, c.latents)
         self.prior_z = FactorizedPrior(c.hyper_latents)
         self.conditional_y = GaussianConditional(None, scale_bound=SCALE_MIN)
+
+    def with_range(self, lmbdas: LmbdaRange) -> ManifoldCodec:
+        """A copy whose qualities stand for another range of multipliers, what depends on them moved along.
+
+        Beyond the old range it is an extrapolation that wants training.
+        """
+        model = ManifoldCodec(replace(self.config, lmbda_min=lmbdas.low, lmbda_max=lmbdas.high))
+        starts = {k: m.start.clone() for k, m in model.named_modules() if isinstance(m, QualityKnots)}
+        model.load_state_dict(self.state_dict())
+        if lmbdas != self.config.lmbdas:
+            t = self.config.lmbdas.quality(lmbdas.lmbda(torch.linspace(0, 1, KNOTS)))
+            for name, start in starts.items():
+                knots = model.get_submodule(name)
+                assert isinstance(knots, QualityKnots)
+                knots.move(t, start)
+        return model
 
     def send(self, x: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
         """The sender: everything up to the integers that are coded.

@@ -118,7 +118,7 @@ class Objective(nn.Module):
         """Code a batch and measure it; see :func:`rate_distortion`."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.use_bf16):
             coded = self.model(x, t)
-        return rate_distortion(x, t, coded)
+        return rate_distortion(x, t, coded, self.model.config.lmbdas)
 
 
 def parameter_groups(model: ManifoldCodec, linear_rate: float) -> list[dict[str, Any]]:
@@ -190,8 +190,7 @@ class Trainer:
         if self.config.start_from is not None:
             folder = self.config.start_from
             source = load_exported(folder) if folder.is_dir() else checkpoint.load_model(folder)
-            self.model = ManifoldCodec(source.config)
-            self.model.load_state_dict(source.state_dict())
+            self.model = source.with_range(self.config.model.lmbdas)
             return
         # Steps below zero: crops that training itself never draws again.
         draw = {"seed": self.config.seed + 1, "rank": 0, "batch": 8, "size": self.config.size}

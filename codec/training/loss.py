@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from codec.model.gains import LMBDA_MAX, LMBDA_MIN, lmbda_of
+from codec.model.gains import LmbdaRange
 from codec.model.network import Coded
 
 
@@ -28,7 +28,7 @@ class RateDistortion:
     z_bpp: Tensor
 
 
-def rate_distortion(x: Tensor, t: Tensor, coded: Coded) -> RateDistortion:
+def rate_distortion(x: Tensor, t: Tensor, coded: Coded, lmbdas: LmbdaRange) -> RateDistortion:
     """``lmbda D + R`` of each image, weighted so that no quality dominates the mean.
 
     At the optimum both terms grow like sqrt(lmbda), so each image is weighted by its inverse.
@@ -37,6 +37,7 @@ def rate_distortion(x: Tensor, t: Tensor, coded: Coded) -> RateDistortion:
         x: float (N, 3, H, W), in [0, 1], the originals.
         t: float (N,), quality in [0, 1].
         coded: what the model made of them.
+        lmbdas: what the qualities stand for.
 
     Returns:
         RateDistortion: objective and parts.
@@ -44,7 +45,7 @@ def rate_distortion(x: Tensor, t: Tensor, coded: Coded) -> RateDistortion:
     pixels = x.shape[2] * x.shape[3]
     mse = (coded.x_hat.float() - x).square().mean(dim=(1, 2, 3)) * 255**2
     y_bpp, z_bpp = coded.y_bits / pixels, coded.z_bits / pixels
-    lmbda = lmbda_of(t)
-    weight = torch.sqrt((LMBDA_MIN * LMBDA_MAX) ** 0.5 / lmbda)
+    lmbda = lmbdas.lmbda(t)
+    weight = torch.sqrt((lmbdas.low * lmbdas.high) ** 0.5 / lmbda)
     loss = (weight * (lmbda * mse + y_bpp + z_bpp)).mean()
     return RateDistortion(loss, mse.detach(), y_bpp.detach(), z_bpp.detach())
