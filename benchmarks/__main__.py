@@ -9,6 +9,7 @@ from benchmarks.cost import main as cost
 from benchmarks.quick import main as quick
 from benchmarks.speed import main as speed
 from benchmarks.targets import main as targets
+from benchmarks.training import main as training
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,6 +23,7 @@ main.add_command(readme, "readme")
 main.add_command(quick, "quick")
 main.add_command(speed, "speed")
 main.add_command(targets, "targets")
+main.add_command(training, "training")
 main.add_command(cost, "cost")
 
 if __name__ == "__main__":
