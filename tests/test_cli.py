@@ -248,6 +248,7 @@ def test_signals_stop_a_long_run_at_the_next_tile(tmp_path, number):
     code = f"""
 import signal
 signal.signal({int(number)}, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import codec.encoder
 from codec.cli import main
 pixels = codec.encoder._pixels
