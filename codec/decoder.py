@@ -14,7 +14,7 @@ from codec import sinks
 from codec.encoder import BLOCK, Progress
 from codec.reader import LmcReader
 from codec.rows import Rows
-from codec.tiling import CONTEXT_HALO, STRIDE, SYNTHESIS_HALO, TILE_CELLS, Area, Tile, grid
+from codec.tiling import CONTEXT_HALO, SYNTHESIS_HALO, TILE_CELLS, Area, Tile, grid, stride
 
 PREVIEW = 8
 """The preview network gives one pixel for this many a side."""
@@ -53,8 +53,8 @@ class LmcFile(LmcReader):
         done, total = 0, (area.bottom - area.top) * (area.right - area.left)
         halo = 0 if preview else SYNTHESIS_HALO
         first_column, latents = self._latents(area, halo, max_tile)
-        unit = STRIDE if total > HYPER**2 * max_tile else 1
-        for v, row in grid(area, positions, halo, unit, HYPER**2 * max_tile):
+        most, ratio = HYPER**2 * max_tile, PREVIEW if preview else 1
+        for v, row in grid(area, positions, halo, stride(area, most), most):
             # A pixel that lies only in part within the picture or box belongs to it.
             y0, y1 = (_edge(v.begin, top, bottom) - top) // scale, -(-(_edge(v.end, top, bottom) - top) // scale)
             strip = np.empty((y1 - y0, -(-(right - left) // scale), self.form.components), f"u{self.form.depth // 8}")
@@ -66,7 +66,6 @@ class LmcFile(LmcReader):
                     x = self.runtime.preview(y_hat)
                 else:
                     x = self.runtime.synthesise(y_hat, self.header.quality_index)
-                ratio = PREVIEW if preview else 1
                 part = x[0, :, v.inside(BLOCK // ratio), h.inside(BLOCK // ratio)]
                 self._place(strip, part, v, h, box, scale, ratio)
                 done += (v.end - v.begin) * (h.end - h.begin)

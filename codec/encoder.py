@@ -16,7 +16,7 @@ from codec import alpha as alpha_planes
 from codec.rows import Rows
 from codec.runtime import Runtime
 from codec.sources import Source
-from codec.tiling import ANALYSIS_HALO, CONTEXT_HALO, HYPER_HALO, STRIDE, TILE_CELLS, Area, Tile, grid
+from codec.tiling import ANALYSIS_HALO, CONTEXT_HALO, HYPER_HALO, TILE_CELLS, Area, Tile, grid, stride
 
 BLOCK = CELL // HYPER
 """Pixels a side of a position of y."""
@@ -111,7 +111,7 @@ class _Latents:
 
     def _fill_z(self, begin: int, end: int, out: NDArray[np.float32]) -> None:
         area = Area(begin, end, 0, self._cells[1])
-        for v, row in grid(area, self._cells, HYPER_HALO, self._stride(area), self._max_tile):
+        for v, row in grid(area, self._cells, HYPER_HALO, stride(area, self._max_tile), self._max_tile):
             y_rows = self._y.get(v.low, v.high)
             for h in row:
                 z = self._runtime.hyper_analyse(_columns(y_rows, h.seen(HYPER)), self._quality_index)
@@ -122,15 +122,11 @@ class _Latents:
         positions = HYPER * self._cells[0], HYPER * self._cells[1]
         area = Area(HYPER * begin, HYPER * end, 0, positions[1])
         most = HYPER**2 * self._max_tile
-        for v, row in grid(area, positions, ANALYSIS_HALO, self._stride(area), most):
+        for v, row in grid(area, positions, ANALYSIS_HALO, stride(area, most), most):
             for h in row:
                 y = self._runtime.analyse(_pixels(self._source, v, h), self._quality_index)
                 out[:, :, v.begin - area.top : v.end - area.top, h.kept(1)] = y[:, :, v.inside(1), h.inside(1)]
                 self._count((v.end - v.begin) * (h.end - h.begin))
-
-    def _stride(self, area: Area) -> int:
-        """Tiles of a few shapes are enough where there are many."""
-        return STRIDE if (area.bottom - area.top) * (area.right - area.left) > self._max_tile else 1
 
     def _count(self, positions: int) -> None:
         """Every position counts twice, once it is analysed and once it is coded."""

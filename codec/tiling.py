@@ -48,6 +48,11 @@ class Tile:
         return slice(self.low * unit, self.high * unit)
 
 
+def stride(area: Area, most: int) -> int:
+    """What sides of tiles that need not fit chunks are multiples of: a few shapes are enough where tiles are many."""
+    return STRIDE if (area.bottom - area.top) * (area.right - area.left) > most else 1
+
+
 def tiles(begin: int, end: int, cells: int, halo: int, side: int) -> list[Tile]:
     """Cut ``[begin, end)`` of an axis of ``cells`` cells into tiles of ``side`` cells."""
     return [
