@@ -25,7 +25,7 @@ from bitstream import (
 )
 from codec.api import SAMPLE_PIXELS, compress_pixels, read_symbols
 from codec.quality import ms_ssim_db
-from codec.runtime import Runtime, shipped
+from codec.runtime import FILES, TABLES, WEIGHTS, Runtime, model_id, shipped
 
 
 def psnr_db(a, b):
@@ -239,3 +239,9 @@ def test_import_is_light():
     assert "'codec'" in modules and "'numpy'" in modules
     for heavy in ("torch", "compressai", "matplotlib", "scipy", "onnxruntime"):
         assert f"'{heavy}'" not in modules
+
+
+def test_a_model_is_named_by_its_numbers_and_not_by_its_graphs():
+    digests = {name: f"{i:064x}" for i, name in enumerate(FILES)}
+    names = {name: model_id({**digests, name: "f" * 64}) != model_id(digests) for name in FILES}
+    assert names == {name: name in (WEIGHTS, TABLES) for name in FILES}
