@@ -6,6 +6,7 @@ import click
 
 from benchmarks.commands import list_codecs, rd, readme
 from benchmarks.cost import main as cost
+from benchmarks.effort import main as effort
 from benchmarks.quick import main as quick
 from benchmarks.speed import main as speed
 from benchmarks.targets import main as targets
@@ -21,6 +22,7 @@ main.add_command(list_codecs, "list")
 main.add_command(rd, "rd")
 main.add_command(readme, "readme")
 main.add_command(quick, "quick")
+main.add_command(effort, "effort")
 main.add_command(speed, "speed")
 main.add_command(targets, "targets")
 main.add_command(training, "training")

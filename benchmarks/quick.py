@@ -37,9 +37,9 @@ def estimated_bytes(images: list[Pixels], quality: float) -> float:
     import torch
 
     from codec.api import level_of
+    from codec.model.stored import load_exported
     from codec.runtime import SHIPPED, shipped
     from codec.training.data import to_tensor
-    from codec.training.export import load_exported
 
     model = load_exported(SHIPPED)
     levels = shipped().tables.levels

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bitstream.container import MAX_PIXELS, Box
-from bitstream.errors import ImageError
-from codec import quality as quality_of
+from bitstream.container import MAX_PIXELS
 from codec.decoder import LmcFile
-from codec.encoder import Progress, boxes_of, encode
-from codec.rate import TOLERANCE, Target, search
+from codec.effort import ONE_PASS, Effort, effort_of
+from codec.encoder import boxes_of, encode
+from codec.progress import Progress
+from codec.rate import Target
 from codec.reader import File
 from codec.runtime import Runtime, shipped
 from codec.sources import ArraySource, Picture, Source, open_source
+from codec.targets import encode_to_target
 
 QUALITY = 50.0
-SAMPLE_PIXELS = 1 << 22
-"""Pictures with twice as many are searched on a sample of about this many first."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,8 @@ def compress(
     quality: float = QUALITY,
     *,
     target: Target | None = None,
+    effort: int | None = None,
+    budget: float | None = None,
     strip: bool = False,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS,
@@ -87,6 +86,9 @@ def compress(
             gray and alpha, RGB, or RGB and alpha.
         quality: 0 (smallest) to 100 (best), in steps of a quarter.
         target: a size or distortion to meet instead of a quality.
+        effort: 0 (one pass of the networks) to 9 (thousands of passes, for some 8% fewer bytes); from 1 on it needs
+            the extra ``[train]``. None is 0, or 9 if there is a budget.
+        budget: seconds to spend on effort; what they suffice for depends on the machine, and so does the file.
         strip: drop ICC profile, EXIF and XMP.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
@@ -97,12 +99,13 @@ def compress(
 
     Raises:
         ImageError: the picture cannot be read or coded, or no quality meets the target.
-        ValueError: the quality is out of range.
+        CodecError: effort needs packages that are not installed.
+        ValueError: quality, effort or budget is out of range.
     """
     runtime = shipped(threads)
-    level = level_of(quality, runtime.tables.levels)
+    level, chosen = level_of(quality, runtime.tables.levels), effort_of(effort, budget)
     source = open_source(image, max_pixels)
-    return compress_source(runtime, source, level, target=target, strip=strip, progress=progress)
+    return compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=progress)
 
 
 def compress_source(
@@ -111,106 +114,20 @@ def compress_source(
     quality_index: int,
     *,
     target: Target | None = None,
+    effort: Effort = ONE_PASS,
     strip: bool = False,
     progress: Progress | None = None,
 ) -> bytes:
     """Code a picture that is open, see :func:`compress`."""
     boxes = boxes_of(source, strip)
     if target is None:
-        return encode(runtime, source, quality_index, boxes, progress)
-    return _to_target(runtime, source, boxes, target, progress)
+        return encode(runtime, source, quality_index, boxes, progress, effort)
+    return encode_to_target(runtime, source, boxes, target, progress, effort)
 
 
 def compress_pixels(runtime: Runtime, pixels: NDArray[Any], quality_index: int) -> bytes:
     """Code an array with a given model at one of its levels."""
     return compress_source(runtime, ArraySource(pixels), quality_index)
-
-
-def _to_target(runtime: Runtime, source: Source, boxes: list[Box], target: Target, progress: Progress | None) -> bytes:
-    """The file that meets a target best, see :class:`Target`."""
-    files: dict[int, bytes] = {}
-
-    def coded(level: int) -> bytes:
-        files[level] = encode(runtime, source, level, boxes, progress)
-        return files[level]
-
-    levels = runtime.tables.levels
-    beside = sum(len(box.data) for box in boxes)
-    pixels = source.width * source.height
-    # Middling photographs; the search corrects what the picture at hand has of its own.
-    rate_step, db_step = math.log(20) / (levels - 1), 14 / (levels - 1)
-    if target.kind == "bytes":
-        wanted = math.log(max(target.value - beside, 1))
-        guess = (wanted - math.log(0.09 * pixels / 8 + 60)) / rate_step
-
-        def measure(level: int) -> float:
-            return math.log(max(len(coded(level)) - beside, 1))
-
-        if pixels > 2 * SAMPLE_PIXELS:
-            guess = _sampled_guess(runtime, source, wanted, guess, rate_step)
-        level = search(
-            measure, wanted, levels, at_most=True, guess=guess, slope=rate_step, tolerance=TOLERANCE
-        )  # fmt: skip
-        if level is None:
-            raise ImageError(f"target: no quality gives {target.value:.0f} bytes; the smallest is {len(files[0])}")
-    else:
-        distortion = _distortion(source, target.kind, runtime)
-        start, step = (27.0, db_step) if target.kind == "psnr" else (9.5, db_step)
-        level = search(
-            lambda n: distortion(coded(n)), target.value, levels, at_most=False,
-            guess=(target.value - start) / step, slope=step, tolerance=TOLERANCE * target.value / 4,
-        )  # fmt: skip
-        if level is None:
-            raise ImageError(f"target: no quality gives {target.kind} {target.value:g} dB")
-    return files[level]
-
-
-def _sampled_guess(runtime: Runtime, source: Source, wanted: float, guess: float, slope: float) -> float:
-    """Level at which a sample of a large picture has its share of the bytes; only a place to begin."""
-    side = 1024
-    across, down = source.width // side or 1, source.height // side or 1
-    places = [
-        (i // across, i % across) for i in range(0, across * down, max(1, across * down * side**2 // SAMPLE_PIXELS))
-    ]
-    parts = [
-        ArraySource(
-            source.crop(r * side, min((r + 1) * side, source.height), c * side, min((c + 1) * side, source.width))
-        )
-        for r, c in places
-    ]
-    share = sum(p.width * p.height for p in parts) / (source.width * source.height)
-    levels = runtime.tables.levels
-
-    def measure(level: int) -> float:
-        return math.log(sum(len(encode(runtime, part, level, [])) for part in parts) / share)
-
-    level = search(measure, wanted, levels, at_most=True, guess=guess, slope=slope, tolerance=TOLERANCE)
-    return guess if level is None else float(level)
-
-
-def _distortion(source: Source, kind: str, runtime: Runtime) -> Callable[[bytes], float]:
-    """Function from a file to the distortion of its picture, in dB."""
-    depth = source.form.depth
-    if kind == "psnr":
-
-        def psnr(data: bytes) -> float:
-            strips = LmcFile(data, runtime=runtime, max_pixels=source.width * source.height).strips()
-            return quality_of.psnr_db(
-                ((source.crop(top, top + len(strip), 0, source.width), strip) for top, strip in strips), depth
-            )
-
-        return psnr
-    original = source.crop(0, source.height, 0, source.width)
-    if min(original.shape[:2]) < quality_of.SMALLEST_SIDE:
-        raise ImageError(f"target: MS-SSIM needs sides of at least {quality_of.SMALLEST_SIDE} pixels")
-
-    def ms_ssim(data: bytes) -> float:
-        decoded = np.empty_like(original)
-        for top, strip in LmcFile(data, runtime=runtime, max_pixels=source.width * source.height).strips():
-            decoded[top : top + len(strip)] = strip
-        return quality_of.ms_ssim_db(original, decoded, depth)
-
-    return ms_ssim
 
 
 def decompress(data: bytes, *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -11,10 +11,10 @@ from PIL import Image
 
 from bitstream.tables import HYPER
 from codec import sinks
-from codec.encoder import BLOCK, Progress
+from codec.progress import Progress
 from codec.reader import LmcReader
 from codec.rows import Rows
-from codec.tiling import CONTEXT_HALO, SYNTHESIS_HALO, TILE_CELLS, Area, Tile, grid, stride
+from codec.tiling import BLOCK, CONTEXT_HALO, SYNTHESIS_HALO, TILE_CELLS, Area, Tile, grid, stride
 
 PREVIEW = 8
 """The preview network gives one pixel for this many a side."""

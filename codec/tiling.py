@@ -11,6 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bitstream.container import CELL
+from bitstream.tables import HYPER
+
+BLOCK = CELL // HYPER
+"""Pixels a side of a position of y."""
 ANALYSIS_HALO = 3
 """Positions that y depends on to each side of its pixels: 3 blocks."""
 HYPER_HALO = 2

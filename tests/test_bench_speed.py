@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import time
 
@@ -75,3 +76,17 @@ def test_cost_adds_up():
     assert figures["receiver"] == pytest.approx(parts, abs=0.03) and 1 < figures["receiver"] <= 12
     counts = re.findall(r"([\d.]+) M parameters", output)
     assert float(counts[-1]) == pytest.approx(sum(map(float, counts[:-1])), abs=0.05)
+
+
+def test_effort_prints_and_keeps_what_it_buys(tmp_path):
+    from skimage import data
+
+    for name, part in (("a", data.astronaut()[:128, :128]), ("b", data.coffee()[100:228, 200:328])):
+        Image.fromarray(np.ascontiguousarray(part)).save(tmp_path / f"{name}.png")
+    arguments = ["effort", str(tmp_path), "--levels", "0,2", "--out", str(tmp_path / "effort.csv")]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0 and "2 images" in result.output
+    first, second = csv.DictReader((tmp_path / "effort.csv").read_text().splitlines())
+    assert float(first["bd_rate"]) == 0 and float(second["bd_rate"]) < -0.5
+    assert float(second["most"]) <= float(second["bd_rate"]) + 1 and float(second["most"]) <= float(second["least"])
+    assert float(second["seconds_per_megapixel"]) > 3 * float(first["seconds_per_megapixel"])

@@ -249,10 +249,10 @@ def test_signals_stop_a_long_run_at_the_next_tile(tmp_path, number):
 import signal
 signal.signal({int(number)}, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
-import codec.encoder
+import codec.latents
 from codec.cli import main
-pixels = codec.encoder._pixels
-codec.encoder._pixels = lambda *a: (print("at work", flush=True), pixels(*a))[1]
+pixels = codec.latents.pixels
+codec.latents.pixels = lambda *a: (print("at work", flush=True), pixels(*a))[1]
 main()"""
     process = subprocess.Popen(
         [sys.executable, "-c", code, "compress", str(picture), str(folder / "a.lmc")],

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codec.decoder
-import codec.encoder
+import codec.latents
 from bitstream import Header
 from codec.decoder import LmcFile
 from codec.encoder import encode
@@ -115,7 +115,7 @@ def test_narrow_tiles_change_nothing(noise):
 def test_the_senders_halos_are_no_wider_than_needed(noise, monkeypatch, halo):
     """With one less, tiles do differ: so the test above can fail."""
     pixels, file, _ = noise
-    monkeypatch.setattr(codec.encoder, halo, getattr(codec.encoder, halo) - 1)
+    monkeypatch.setattr(codec.latents, halo, getattr(codec.latents, halo) - 1)
     assert any((a != b).any() for a, b in zip(file.symbols(), coded(pixels, 300, 1).symbols(), strict=True))
 
 

@@ -16,10 +16,11 @@ import pytest
 import torch
 
 from codec.model.network import ManifoldCodec
+from codec.model.stored import load_exported
 from codec.runtime import Runtime
 from codec.training import checkpoint
 from codec.training.data import Photos, draw_batch, find_images, random_crop, split_validation
-from codec.training.export import check, export, load_exported
+from codec.training.export import check, export
 from codec.training.loop import Trainer, TrainingConfig, warm_average
 from codec.training.loss import rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay

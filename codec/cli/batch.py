@@ -19,8 +19,8 @@ from typing import BinaryIO
 import click
 
 from codec.cli.common import describe
-from codec.encoder import Progress
 from codec.files import replacing
+from codec.progress import Progress
 
 STREAM = "-"
 

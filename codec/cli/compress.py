@@ -11,6 +11,7 @@ import click
 from codec import api
 from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_output, plan, run
 from codec.cli.common import FILE, SUFFIX, FiniteRange, batch_options, reporting
+from codec.effort import effort_of
 from codec.rate import Target
 
 _UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024, "M": 10**6, "MB": 10**6, "MIB": 1 << 20}
@@ -47,6 +48,13 @@ def _is_output(path: Path) -> bool:
 @click.option("--target-bpp", type=_positive, help="Best quality in at most so many bits a pixel.")
 @click.option("--target-psnr", type=_positive, help="Smallest file of at least this PSNR, dB.")
 @click.option("--target-ms-ssim", type=_positive, help="Smallest file of at least this MS-SSIM, dB.")
+@click.option(
+    "-e",
+    "--effort",
+    type=click.IntRange(0, 9),
+    help="0 (fast) to 9 (smallest); above 0 needs the extra [train].  [default: 0]",
+)
+@click.option("--budget", type=_positive, help="Seconds to spend on effort, on each file.")
 @click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF and XMP.")
 @batch_options
 @reporting
@@ -57,6 +65,8 @@ def compress(
     target_bpp: float | None,
     target_psnr: float | None,
     target_ms_ssim: float | None,
+    effort: int | None,
+    budget: float | None,
     strip: bool,
     force: bool,
     recursive: bool,
@@ -76,6 +86,7 @@ def compress(
     given = [quality, target_size, target_bpp, target_psnr, target_ms_ssim]
     if sum(value is not None for value in given) > 1:
         raise click.UsageError("only one of --quality and the --target options can be given")
+    chosen = effort_of(effort, budget)
 
     def work(job: Job, watch: Watch) -> Result:
         from codec.runtime import shipped
@@ -97,7 +108,7 @@ def compress(
             target = Target("ms-ssim", target_ms_ssim)
         runtime = shipped(threads)
         level = api.level_of(api.QUALITY if quality is None else quality, runtime.tables.levels)
-        data = api.compress_source(runtime, source, level, target=target, strip=strip, progress=watch)
+        data = api.compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=watch)
         with open_output(job, force, watch) as output:
             output.write(data)
         return Result(size, len(data), pixels, source.notes)

@@ -221,11 +221,18 @@ class ManifoldCodec(nn.Module):
 
         # Rates in full precision whatever the networks run in: they are differences of tails.
         with torch.autocast(x.device.type, enabled=False):
-            residual = (gain * (y - mu)).float()
+            residual, z = (gain * (y - mu)).float(), z.float()
+            if self.training:
+                symbols = residual + torch.empty_like(residual).uniform_(-0.5, 0.5)
+                z_rated = z + torch.empty_like(z).uniform_(-0.5, 0.5)
+            else:
+                symbols, z_rated = torch.round(residual), z_hat
             sigma = self.scale_index(z_hat.float(), t, parts["gain"].log())
-            symbols, y_likelihood = self.conditional_y(residual, sigma, training=self.training)
-            z_noisy = z.float() + torch.empty_like(z.float()).uniform_(-0.5, 0.5) if self.training else z_hat
-            z_likelihood = self.prior_z.likelihood(z_noisy.float(), t)
-            y_bits = -y_likelihood.log2().sum(dim=(1, 2, 3))
-            z_bits = -z_likelihood.log2().sum(dim=(1, 2, 3))
+            y_bits = self.symbol_bits(symbols, sigma).sum(dim=(1, 2, 3))
+            z_bits = -self.prior_z.likelihood(z_rated.float(), t).log2().sum(dim=(1, 2, 3))
         return Coded(x_hat, symbols, z_hat, y_bits, z_bits)
+
+    def symbol_bits(self, symbols: Tensor, sigma: Tensor) -> Tensor:
+        """Estimated bits of each symbol, which need not be integers, for its scale; all of one shape."""
+        likelihood = self.conditional_y._likelihood(symbols, sigma)
+        return -self.conditional_y.likelihood_lower_bound(likelihood).log2()

@@ -17,11 +17,12 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from codec.model.blocks import Pointwise
-from codec.model.network import ManifoldCodec, ModelConfig
+from codec.model.network import ManifoldCodec
+from codec.model.stored import is_constant
 from codec.runtime import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, Runtime, model_id
 from codec.training.tables import build_tables, level_qualities
 
@@ -88,11 +89,6 @@ def _point_at_weights(path: Path, ranges: dict[str, tuple[int, int]]) -> None:
     path.write_bytes(graph_model.SerializeToString(deterministic=True))
 
 
-def _is_constant(name: str) -> bool:
-    """Whether an entry of the state is a constant of the code, which half precision may round to nothing."""
-    return name.startswith("conditional_y.") or name.endswith(".bound")
-
-
 def export(model: ManifoldCodec, folder: Path) -> Path:
     """Write all that the runtime needs, checked against the torch model, then move it into place.
 
@@ -111,13 +107,13 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
         for parameter in model.parameters():
             parameter.copy_(parameter.half())
         for name, buffer in model.named_buffers():
-            if buffer.is_floating_point() and not _is_constant(name):
+            if buffer.is_floating_point() and not is_constant(name):
                 buffer.copy_(buffer.half())
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
         state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-        kept = {k: v for k, v in state.items() if v.numel() and not _is_constant(k)}
+        kept = {k: v for k, v in state.items() if v.numel() and not is_constant(k)}
         save_file(kept, work / WEIGHTS, {"config": json.dumps(model.config.as_dict())})
         ranges = _tensor_ranges(work / WEIGHTS)
         x = torch.rand(1, 3, 128, 192)
@@ -191,20 +187,3 @@ def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> No
             error = np.abs(ours.numpy() - theirs).max() * 255
             if error > 0.5:
                 raise RuntimeError(f"level {level}: the exported {name} is off by {error:.3f} levels")
-
-
-def load_exported(folder: Path) -> ManifoldCodec:
-    """The torch model of an exported folder, to train on from the shipped weights."""
-    from safetensors import safe_open
-
-    with safe_open(folder / WEIGHTS, framework="pt") as file:
-        config = ModelConfig(**json.loads(file.metadata()["config"]))
-    model = ManifoldCodec(config)
-    stored = {k: v for k, v in load_file(folder / WEIGHTS).items() if not _is_constant(k)}
-    missing = model.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}, strict=False
-    )
-    lost = [k for k in missing.missing_keys if k in dict(model.named_parameters())]
-    if lost or missing.unexpected_keys:
-        raise ValueError(f"{folder}: weights do not fit: {lost} {missing.unexpected_keys}")
-    return model.eval()

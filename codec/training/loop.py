@@ -25,11 +25,12 @@ from tqdm import tqdm
 
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
+from codec.model.precision import has_native_bf16
+from codec.model.stored import load_exported
 from codec.training import checkpoint
 from codec.training.csvlog import CsvLog
 from codec.training.data import Photos, draw_batch, find_images, split_validation, validation_crops
 from codec.training.evaluate import rate_distortion_curve
-from codec.training.export import load_exported
 from codec.training.loss import RateDistortion, rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
 
@@ -81,11 +82,6 @@ class TrainingConfig:
     checkpoint_minutes: float = 10.0
     evaluate_minutes: float = 30.0
     model: ModelConfig = field(default_factory=ModelConfig)
-
-
-def has_native_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware; emulated it is ten times slower than float32."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def warm_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

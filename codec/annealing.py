@@ -1,0 +1,172 @@
+"""Symbols fitted to the picture at hand: stochastic Gumbel annealing of y under the true objective.
+
+An analysis network gives every picture a good latent, and no picture its best one. Here the latent of
+one picture, or of one tile of it, goes on from there by gradient descent on ``lmbda D + R`` through the
+receiver, while rounding is drawn at random between the two nearest integers, ever more firmly. The
+receiver stays as it is. z is left alone: relaxed it costs more than it finds. Needs torch.
+
+Reference:
+    Yang, Bamler and Mandt, "Improving Inference for Neural Image Compression", NeurIPS 2020.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from codec.model.hyperprior import HYPER
+from codec.model.network import round_straight_through
+from codec.model.precision import has_native_bf16
+from codec.model.stored import load_exported
+
+RATE = 0.01
+"""Learning rate, in units of a symbol."""
+HOT = 0.5
+"""Temperature at which rounding begins."""
+HOLD = 0.3
+"""Share of the work after which it cools ..."""
+COOLING = 4.0
+"""... as fast as exp(-COOLING) in the time of all the work."""
+SETTLE = 0.7
+"""Share of the work after which the learning rate is lowered ..."""
+SETTLED = 0.3
+"""... to this share of it."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A tile and its surroundings; sizes in cells ``(h, w)``.
+
+    Attributes:
+        x: float (1, 3, 64 h, 64 w), in [0, 1], pixels.
+        weight: float (1, 1, 64 h, 64 w), how much the error of each pixel counts.
+        y: float (1, latents, 4 h, 4 w), of the analysis.
+        z_hat: float (1, hyper_latents, h, w), integers of the hyper-latent.
+        free: bool (1, 1, h, w), cells to be fitted.
+    """
+
+    x: Tensor
+    weight: Tensor
+    y: Tensor
+    z_hat: Tensor
+    free: Tensor
+
+
+def temperature(share: float) -> float:
+    """Temperature of rounding once a share of the work is done."""
+    return HOT * min(1.0, math.exp(-COOLING * (share - HOLD)))
+
+
+def anneal_round(x: Tensor, temperature: float, noise: Tensor) -> Tensor:
+    """Draw a value between the integers around ``x``, near one of them if the temperature is low.
+
+    The nearer an integer, the likelier; the gradient passes as through a relaxed choice of two.
+
+    Args:
+        x: float, any shape.
+        temperature: above 0.
+        noise: like ``x``, of the logistic distribution.
+
+    Returns:
+        Tensor: like ``x``.
+    """
+    low = torch.floor(x.detach())
+    part = (x - low).clamp(1e-5, 1 - 1e-5)
+    logit = torch.atanh(part) - torch.atanh(1 - part)
+    return low + torch.sigmoid((logit / temperature + noise) / temperature)
+
+
+def shares(iterations: int, seconds: float | None, progress: Callable[[float], None]) -> Iterator[float]:
+    """The share of the work that is done before each iteration, for as many as there is time for.
+
+    Args:
+        iterations: most there are.
+        seconds: to be done by then; None is no limit.
+        progress: told of each share.
+    """
+    started = time.monotonic()
+    for k in range(iterations):
+        share = k / iterations
+        if seconds is not None:
+            spent = time.monotonic() - started
+            share = max(share, spent / seconds) if spent < seconds else 1.0
+        if share >= 1:
+            break
+        progress(share)
+        yield share
+
+
+class Annealer:
+    """Fits symbols to pictures, for one model at one quality.
+
+    Args:
+        folder: the exported model.
+        t: quality in [0, 1].
+        seed: of the random rounding.
+    """
+
+    def __init__(self, folder: Path, t: float, seed: int = 0) -> None:
+        self.model = load_exported(folder).requires_grad_(False)
+        self.t = torch.tensor([t])
+        self.gains = self.model.gains(self.t)
+        self.parts = self.model.gains.split(self.gains)
+        self.gain, self.step = (self.parts[name][:, :, None, None] for name in ("gain", "step"))
+        self.lmbda = float(self.model.config.lmbdas.lmbda(self.t))
+        self.generator = torch.Generator().manual_seed(seed)
+        self.use_bf16 = has_native_bf16()
+
+    def fit(self, view: View, shares: Iterator[float]) -> Tensor:
+        """The symbols of a tile and its surroundings.
+
+        Args:
+            view: the tile.
+            shares: share of the work done before each iteration, rising from 0 to 1.
+
+        Returns:
+            Tensor: float (1, latents, 4 h, 4 w), integers.
+        """
+        with torch.no_grad():
+            features = self.model.hyper_synthesis(view.z_hat)
+            sigma = self.model.scale_index(view.z_hat, self.t, self.parts["gain"].log())
+        with torch.enable_grad():
+            u = (view.y * self.gain).clone().requires_grad_()
+            optimizer = torch.optim.Adam([u], lr=RATE)
+            for share in shares:
+                optimizer.param_groups[0]["lr"] = RATE * (SETTLED if share > SETTLE else 1.0)
+                optimizer.zero_grad()
+                self._objective(view, u, features, sigma, temperature(share)).backward()
+                optimizer.step()
+        with torch.no_grad():
+            return self._receive(u, features, torch.round)[0]
+
+    def _objective(self, view: View, u: Tensor, features: Tensor, sigma: Tensor, temperature: float) -> Tensor:
+        """Bits of a relaxed coding of ``u``, the latent in units of a symbol, plus lmbda times its error."""
+        noise = torch.logit(torch.rand(u.shape, generator=self.generator).clamp_(1e-6, 1 - 1e-6))
+        free = view.free.repeat_interleave(HYPER, 2).repeat_interleave(HYPER, 3)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.use_bf16):
+            symbols, y_hat = self._receive(
+                torch.where(free, u, u.detach()),
+                features,
+                lambda r: torch.where(free, anneal_round(r, temperature, noise), round_straight_through(r)),
+            )
+            x_hat = self.model.synthesise(y_hat, self.gains)
+        error = (view.weight * (x_hat.float().clamp(0, 1) - view.x).square()).sum() * (255**2 / 3)
+        return self.model.symbol_bits(symbols, sigma).sum() + self.lmbda * error
+
+    def _receive(self, u: Tensor, features: Tensor, round_: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """Symbols, and what the receiver makes of them, y_hat."""
+        symbols = u
+
+        def decode(mean: Tensor) -> Tensor:
+            nonlocal symbols
+            symbols = round_(u - self.gain * mean)
+            return mean + self.step * symbols
+
+        _, y_hat = self.model.context(features, self.parts["context"], decode)
+        return symbols, y_hat

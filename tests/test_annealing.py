@@ -1,0 +1,194 @@
+"""Effort: symbols fitted to their picture cost less for what they give, on any size and in any tiles."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+import codec
+from codec.annealing import Annealer, View, anneal_round, shares, temperature
+from codec.api import read_symbols
+from codec.cli import main
+from codec.effort import ITERATIONS, ONE_PASS, Effort, effort_of
+from codec.encoder import encode
+from codec.runtime import SHIPPED, shipped
+from codec.sources import ArraySource
+
+LEVEL = 200
+SHORT = Effort(40)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    from skimage import data
+
+    return data.astronaut()[40:240, 100:330]  # neither side a multiple of 64
+
+
+def cost(pixels, data):
+    """What annealing lowers: bits, plus the multiplier times the squared error."""
+    from codec.model.stored import load_exported
+
+    lmbda = float(load_exported(SHIPPED).config.lmbdas.lmbda(torch.tensor(LEVEL / 400)))
+    decoded = np.asarray(codec.decompress(data), np.float64)
+    return 8 * len(data) + lmbda * np.square(decoded - pixels).sum() / 3
+
+
+def coded(pixels, effort, **options):
+    return encode(shipped(2), ArraySource(pixels), LEVEL, [], None, effort, **options)
+
+
+@pytest.fixture(scope="module")
+def one_pass(photo):
+    return coded(photo, ONE_PASS)
+
+
+def test_rounding_draws_the_nearer_integer_oftener_and_firmly_when_cold():
+    noise = torch.logit(torch.rand(20_000, generator=torch.Generator().manual_seed(0)))
+    x = torch.full_like(noise, -1.3)
+    hot, cold = anneal_round(x, 0.5, noise), anneal_round(x, 0.02, noise)
+    assert hot.min() >= -2 and hot.max() <= -1
+    assert -1.4 < float(hot.mean()) < -1.1
+    assert float((cold - torch.round(cold)).abs().mean()) < 1e-3 and float((cold.round() == -1).float().mean()) > 0.99
+
+
+def test_rounding_has_a_gradient():
+    x = torch.tensor([0.3, 0.5, 0.9], requires_grad=True)
+    anneal_round(x, 0.5, torch.zeros(3)).sum().backward()
+    assert (x.grad > 0).all()
+
+
+def test_the_temperature_never_rises():
+    values = [temperature(k / 50) for k in range(51)]
+    assert values == sorted(values, reverse=True) and values[-1] < 0.1 * values[0]
+
+
+def test_shares_rise_from_nothing_and_end_in_time():
+    told = []
+    drawn = list(shares(8, None, told.append))
+    assert drawn == told == [k / 8 for k in range(8)]
+    assert list(shares(8, -1.0, told.append)) == []
+    started = time.monotonic()
+    drawn = list(shares(10**6, 0.3, lambda _: time.sleep(0.01)))
+    assert 0.29 < time.monotonic() - started < 1 and drawn == sorted(drawn) and 2 < len(drawn) < 40
+
+
+def test_effort_of_what_is_asked_for():
+    assert effort_of(None, None) == ONE_PASS and effort_of(0, None) == ONE_PASS
+    assert effort_of(3, None) == Effort(ITERATIONS[3]) and effort_of(None, 2.5) == Effort(ITERATIONS[9], 2.5)
+    assert list(ITERATIONS) == sorted(set(ITERATIONS)) and len(ITERATIONS) == 10
+    for level, budget in ((-1, None), (10, None), (1, 0.0), (1, float("nan"))):
+        with pytest.raises(ValueError, match=r"effort|budget"):
+            effort_of(level, budget)
+
+
+def test_effort_lowers_the_cost_and_the_size(photo, one_pass):
+    data = coded(photo, SHORT)
+    assert len(data) < 0.97 * len(one_pass)
+    assert cost(photo, data) < 0.985 * cost(photo, one_pass)
+    assert cost(photo, coded(photo, Effort(200))) < 0.985 * cost(photo, data)
+    assert coded(photo, SHORT) == data  # the random rounding is always the same
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 130), (65, 64)])
+def test_any_size_is_fitted(photo, size):
+    part = photo[: size[0], : size[1]]
+    data = coded(part, Effort(3))
+    assert np.asarray(codec.decompress(data)).shape == part.shape
+
+
+def test_tiles_are_fitted_with_their_neighbours_in_view(photo, one_pass):
+    """Twelve tiles of a cell come within a percent of the whole."""
+    whole = cost(photo, coded(photo, SHORT, chunk_log2=0))
+    tiled = cost(photo, coded(photo, SHORT, max_tile=1, chunk_log2=0))
+    assert abs(tiled / whole - 1) < 0.01
+
+
+def test_the_view_is_as_wide_as_it_must_be(photo, monkeypatch):
+    """With a cell less around each tile the test above would fail."""
+    monkeypatch.setattr("codec.fitting.FIT_HALO", 1)
+    monkeypatch.setattr("codec.fitting.MARGIN", -2)
+    whole = cost(photo, coded(photo, SHORT, chunk_log2=0))
+    assert cost(photo, coded(photo, SHORT, max_tile=1, chunk_log2=0)) > 1.03 * whole
+
+
+def test_surroundings_are_not_fitted(photo):
+    annealer = Annealer(SHIPPED, LEVEL / 400)
+    x = torch.from_numpy(photo[:192, :192].copy()).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        y = annealer.model.analyse(x, annealer.gains)
+        z_hat = annealer.model.hyper_analyse(y, annealer.gains)
+        one_pass = annealer.model.quantise(y, z_hat, annealer.gains)
+    free = torch.zeros(1, 1, 3, 3, dtype=torch.bool)
+    free[..., 1, 1] = True
+    view = View(x, torch.ones(1, 1, 192, 192), y, z_hat, free)
+    assert torch.equal(annealer.fit(view, iter(())), one_pass)
+    fitted = annealer.fit(view, shares(10, None, lambda _: None))
+    changed = (fitted != one_pass).any(dim=1)[0]
+    assert torch.equal(fitted, fitted.round()) and changed[4:8, 4:8].any()
+    # Around it only symbols whose means it moves may change, two positions away.
+    assert not changed[:2].any() and not changed[10:].any() and not changed[:, :2].any() and not changed[:, 10:].any()
+
+
+def test_pixels_beyond_the_picture_cost_nothing(photo):
+    """What pads a picture to whole cells is free, and fitting makes use of it."""
+    narrow = np.ascontiguousarray(photo[:128, :72])  # two cells wide, nearly all of the second is padding
+    y = read_symbols(shipped(2), coded(narrow, ONE_PASS))[2]
+    fitted = read_symbols(shipped(2), coded(narrow, Effort(150)))[2]
+    assert np.count_nonzero(fitted[:, :, 5:]) < 0.8 * np.count_nonzero(y[:, :, 5:])  # 0.97 if all counted
+
+
+def test_a_budget_is_kept_and_progress_told(photo):
+    told = []
+    codec.compress(photo, effort=1)  # loads everything
+    started = time.monotonic()
+    data = codec.compress(photo, budget=1.0, progress=lambda done, total: told.append((done, total)))
+    assert time.monotonic() - started < 4
+    assert len(data) < len(codec.compress(photo))
+    assert len(told) > 3 and told[-1][0] == told[-1][1] == photo[..., 0].size
+    assert all(a <= b for a, b in itertools.pairwise(told))
+
+
+def test_a_target_is_met_with_effort(photo):
+    plain = codec.compress(photo, target=codec.Target("bytes", 4000))
+    data = codec.compress(photo, target=codec.Target("bytes", 4000), effort=1)
+    assert 3600 < len(data) <= 4000 and len(plain) <= 4000
+    level, better = codec.inspect(plain).quality, codec.inspect(data).quality
+    assert better > level
+
+
+def test_stopping_is_heard_while_a_tile_is_fitted(photo):
+    def stop(done, total):
+        raise InterruptedError("stopped")
+
+    started = time.monotonic()
+    with pytest.raises(InterruptedError):
+        codec.compress(photo, effort=9, progress=stop)
+    assert time.monotonic() - started < 10
+
+
+def test_the_command(photo, tmp_path):
+    from PIL import Image
+
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    sizes = []
+    for options in ([], ["-e", "1"], ["--budget", "0.5"]):
+        result = CliRunner().invoke(main, ["compress", str(tmp_path / "photo.png"), "-f", *options])
+        assert result.exit_code == 0, result.output
+        sizes.append((tmp_path / "photo.lmc").stat().st_size)
+    assert max(sizes[1:]) < sizes[0]
+    assert CliRunner().invoke(main, ["compress", str(tmp_path / "photo.png"), "-e", "10"]).exit_code == 2
+
+
+def test_without_torch_effort_says_what_to_install(photo, monkeypatch):
+    monkeypatch.delitem(sys.modules, "codec.annealing", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(codec.CodecError, match=r"manifold-codec\[train\]"):
+        codec.compress(photo, effort=1)
+    assert codec.compress(photo, effort=0)
