@@ -207,7 +207,10 @@ class ManifoldCodec(nn.Module):
         Returns:
             Coded: reconstruction, integers and bits.
         """
-        parts = self.gains.split(self.gains(t))
+        with torch.autocast(
+            x.device.type, enabled=False
+        ):  # steps that differ from 1 / gain would misplace large symbols
+            parts = self.gains.split(self.gains(t))
         gain, step = parts["gain"][:, :, None, None], parts["step"][:, :, None, None]
         y = self.analysis(x, parts["analysis"])
         z = self.hyper_analysis(y, parts["hyper"])

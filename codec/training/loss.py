@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from codec.model.gains import LmbdaRange
@@ -43,7 +44,9 @@ def rate_distortion(x: Tensor, t: Tensor, coded: Coded, lmbdas: LmbdaRange) -> R
         RateDistortion: objective and parts.
     """
     pixels = x.shape[2] * x.shape[3]
-    mse = (coded.x_hat.float() - x).square().mean(dim=(1, 2, 3)) * 255**2
+    # As rows of pixels, which is how they lie in memory.
+    error = F.mse_loss(coded.x_hat.permute(0, 2, 3, 1).float(), x.permute(0, 2, 3, 1), reduction="none")
+    mse = error.flatten(1).mean(dim=1) * 255**2
     y_bpp, z_bpp = coded.y_bits / pixels, coded.z_bits / pixels
     lmbda = lmbdas.lmbda(t)
     weight = torch.sqrt((lmbdas.low * lmbdas.high) ** 0.5 / lmbda)
