@@ -31,6 +31,7 @@ setup(
             "torchvision==0.29.1",
             "compressai==1.2.8",
             "onnx>=1.17",
+            "pytorch-msssim==1.0.0",
             "safetensors>=0.4.5",
             "tqdm>=4.66",
         ],

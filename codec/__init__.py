@@ -4,6 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from bitstream.errors import BitstreamError, CodecError, ImageError, ModelError
 from codec.api import Info, compress, decompress, inspect, open
+from codec.damage import Damage
 from codec.decoder import LmcFile
 from codec.rate import Target
 
@@ -23,6 +24,7 @@ def register_pillow() -> None:
 __all__ = [
     "BitstreamError",
     "CodecError",
+    "Damage",
     "ImageError",
     "Info",
     "LmcFile",

@@ -130,38 +130,46 @@ def compress_pixels(runtime: Runtime, pixels: NDArray[Any], quality_index: int) 
     return compress_source(runtime, ArraySource(pixels), quality_index)
 
 
-def decompress(data: bytes, *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decompress(
+    data: bytes, *, threads: int | None = None, max_pixels: int = MAX_PIXELS, on_damage: str = "raise"
+) -> Image.Image:
     """Decode a file.
 
     Args:
         data: an ``.lmc`` file.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
+        on_damage: ``"raise"`` an error, or ``"fill"`` what can be filled; see :attr:`LmcFile.damage`.
 
     Returns:
-        Image.Image: in mode L, LA, RGB, RGBA or I;16, with the file's metadata in its ``info``.
+        Image.Image: in mode L, LA, RGB, RGBA or I;16, with the file's metadata in its ``info``, and what was filled,
+        if anything was, as ``info["damage"]``.
 
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
         ModelError: it needs a model that is not here.
     """
-    with LmcFile(data, threads=threads, max_pixels=max_pixels) as file:
+    with LmcFile(data, threads=threads, max_pixels=max_pixels, on_damage=on_damage) as file:
         file.verify()
-        return file.load()
+        image = file.load()
+        if file.damage:
+            image.info["damage"] = file.damage
+        return image
 
 
-def open(file: File, *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> LmcFile:
+def open(file: File, *, threads: int | None = None, max_pixels: int = MAX_PIXELS, on_damage: str = "raise") -> LmcFile:
     """Open a file lazily: its header is read now, its chunks when they are needed.
 
     Args:
         file: a path, bytes, or a binary file.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
+        on_damage: ``"raise"`` an error, or ``"fill"`` what can be filled; see :attr:`LmcFile.damage`.
 
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
     """
-    return LmcFile(file, threads=threads, max_pixels=max_pixels)
+    return LmcFile(file, threads=threads, max_pixels=max_pixels, on_damage=on_damage)
 
 
 def read_symbols(

@@ -6,6 +6,7 @@ import io
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
@@ -13,10 +14,23 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream import BoxType, CorruptError, Form, Header, Metadata, ModelError, TruncatedError, boxes, decode_chunk
-from bitstream.container import MAX_PIXELS, Box, checked, header_bytes, parse_header
+from bitstream import (
+    BitstreamError,
+    BoxType,
+    CodecError,
+    CorruptError,
+    Form,
+    Header,
+    Metadata,
+    ModelError,
+    TruncatedError,
+    boxes,
+    decode_chunk,
+)
+from bitstream.container import CELL, MAX_PIXELS, Box, checked, header_bytes, parse_header
 from bitstream.tables import HYPER
 from codec import alpha as alpha_planes
+from codec.damage import Damage
 from codec.runtime import Runtime, shipped
 from codec.tiling import Area
 
@@ -33,6 +47,7 @@ class LmcReader:
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
         runtime: the model; None takes the one that ships.
+        on_damage: ``"raise"`` an error, or ``"fill"``: chunks that are damaged are taken as empty, boxes are left out.
 
     Attributes:
         header: of the file.
@@ -51,7 +66,12 @@ class LmcReader:
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
         runtime: Runtime | None = None,
+        on_damage: str = "raise",
     ) -> None:
+        if on_damage not in ("raise", "fill"):
+            raise ValueError(f"on_damage: found {on_damage!r}, expected 'raise' or 'fill'")
+        self._fills = on_damage == "fill"
+        self._damage: dict[str, Damage] = {}
         self._owned = isinstance(file, str | os.PathLike)
         self._file: BinaryIO
         if isinstance(file, str | os.PathLike):
@@ -68,18 +88,35 @@ class LmcReader:
         try:
             self._layout = parse_header(self._read(0, header_bytes(self._read(0, 16, whole=False))), max_pixels)
             found = self._file.seek(0, os.SEEK_END)
-            if found < self._layout.end:
+            if found < self._layout.end and not self._fills:
                 raise TruncatedError(f"file: ends at byte {found}, expected {self._layout.end}")
             self.header: Header = self._layout.header
             self.size = (self.header.width, self.header.height)
-            self._boxes = boxes.by_type(
-                Box(kind, checked(self._read(at, length), checksum, f"box {kind}"))
-                for at, length, checksum, kind in self._layout.boxes
-            )
+            self._boxes = boxes.by_type(self._sound_boxes())
             self.form: Form = boxes.read_form(self._boxes)
         except BaseException:
             self.close()
             raise
+
+    def _sound_boxes(self) -> Iterator[Box]:
+        for at, length, checksum, kind in self._layout.boxes:
+            try:
+                yield Box(kind, checked(self._read(at, length), checksum, f"box {kind}"))
+            except BitstreamError as error:
+                known = kind in BoxType.__members__.values()
+                self._note(Damage(f"box {BoxType(kind).name if known else kind}", str(error)), error)
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """What was found to be damaged so far; all there is after :meth:`verify`."""
+        return tuple(self._damage.values())
+
+    def _note(self, damage: Damage, error: CodecError) -> None:
+        """Remember what is broken, or raise the error."""
+        if not self._fills:
+            raise error
+        with self._lock:
+            self._damage.setdefault(damage.part, damage)
 
     def close(self) -> None:
         """Close the file if it was opened here."""
@@ -134,7 +171,11 @@ class LmcReader:
     @property
     def metadata(self) -> Metadata:
         """ICC profile, EXIF and XMP."""
-        return boxes.read_metadata(self._boxes)
+        try:
+            return boxes.read_metadata(self._boxes)
+        except BitstreamError as error:
+            self._note(Damage("metadata", str(error)), error)
+            return Metadata()
 
     @property
     def has_alpha(self) -> bool:
@@ -145,13 +186,26 @@ class LmcReader:
         """Check every checksum and that the file ends where it should.
 
         Raises:
-            BitstreamError: it is damaged.
+            BitstreamError: it is damaged, and damage is not to be filled.
         """
-        for i, (at, length, checksum) in enumerate(self._layout.chunks):
-            checked(self._read(at, length), checksum, f"chunk {i}")
-        rest = self._read(self._layout.end, 1, whole=False)
-        if rest:
-            raise CorruptError("file: bytes after its end")
+        for i in range(len(self._layout.chunks)):
+            try:
+                self._payload(i)
+            except BitstreamError as error:
+                self._note(self._lost_chunk(i, error), error)
+        if self._read(self._layout.end, 1, whole=False):
+            after = CorruptError("file: bytes after its end")
+            self._note(Damage("what follows the picture", str(after)), after)
+
+    def _payload(self, i: int) -> bytes:
+        at, length, checksum = self._layout.chunks[i]
+        return checked(self._read(at, length), checksum, f"chunk {i}")
+
+    def _lost_chunk(self, i: int, error: BitstreamError) -> Damage:
+        top, left, rows, columns = self.header.chunk_cells()[i]
+        width, height = self.size
+        box = CELL * left, CELL * top, min(CELL * (left + columns), width), min(CELL * (top + rows), height)
+        return Damage(f"chunk {i}", str(error), box)
 
     def symbols(self, area: Area | None = None, keep: int = 8) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """The integers of an area, without running a network.
@@ -192,10 +246,14 @@ class LmcReader:
             if i in self._cache:
                 self._cache.move_to_end(i)
                 return self._cache[i]
-        at, length, checksum = self._layout.chunks[i]
-        payload = checked(self._read(at, length), checksum, f"chunk {i}")
         size = min(side, rows - top), min(side, columns - left)
-        z, y = decode_chunk(self.runtime.tables, self.header.quality_index, *size, payload)
+        tables = self.runtime.tables
+        try:
+            z, y = decode_chunk(tables, self.header.quality_index, *size, self._payload(i))
+        except BitstreamError as error:
+            self._note(self._lost_chunk(i, error), error)
+            z = np.zeros((tables.hyper_latents, *size), np.int32)
+            y = np.zeros((tables.latents, HYPER * size[0], HYPER * size[1]), np.int32)
         symbols = z, _narrow(y)
         with self._lock:
             self._cache[i] = symbols
@@ -205,12 +263,17 @@ class LmcReader:
 
     def alpha(self) -> NDArray[Any] | None:
         """Transparency, uint8 or uint16 (H, W), or None."""
-        found = boxes.read_alpha(self._boxes)
-        if isinstance(found, int):
-            if found >> self.form.depth:
-                raise CorruptError(f"alpha: found {found}, expected {self.form.depth} bits")
-            return np.full(self.size[::-1], found, f"u{self.form.depth // 8}")
-        return None if found is None else alpha_planes.decode(found, *self.size, self.form.depth)
+        try:
+            found = boxes.read_alpha(self._boxes)
+            if isinstance(found, int):
+                if found >> self.form.depth:
+                    raise CorruptError(f"alpha: found {found}, expected {self.form.depth} bits")
+                return np.full(self.size[::-1], found, f"u{self.form.depth // 8}")
+            return None if found is None else alpha_planes.decode(found, *self.size, self.form.depth)
+        except CodecError as error:  # of the PNG image inside, too
+            self._note(Damage("box ALPHA", str(error)), error)
+            del self._boxes[BoxType.ALPHA]
+            return None
 
 
 def _narrow(values: NDArray[np.int32]) -> NDArray[Any]:

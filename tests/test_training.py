@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from codec.model.network import ManifoldCodec
+from codec.model.network import Coded, ManifoldCodec
 from codec.model.stored import load_exported
 from codec.runtime import Runtime
 from codec.training import checkpoint
@@ -132,6 +132,37 @@ def test_training_lowers_the_objective(photo_folder, tmp_path):
     assert objective() < 0.99 * before
     with (tmp_path / "train-stable.csv").open() as file:
         assert [int(row["step"]) for row in csv.DictReader(file)] == [50, 100, 150]
+
+
+def test_each_metric_has_its_own_distortion():
+    """Noise of one strength costs the squared error the same anywhere, and MS-SSIM more where nothing hides it."""
+    rng = np.random.default_rng(0)
+    flat, busy = np.full((3, 176, 176), 0.5), rng.uniform(0.2, 0.8, (3, 176, 176))
+    x = torch.from_numpy(np.stack([flat, busy])).float()
+    noise = torch.from_numpy(rng.normal(0, 0.02, x.shape)).float()
+    bits = torch.tensor([17600.0, 17600.0])
+    coded = Coded(x + noise, x, x, bits, bits)
+    lmbdas, t = TINY.lmbdas, torch.tensor([0.5, 0.5])
+
+    def distortion(metric, n):
+        one = Coded(coded.x_hat[n : n + 1], x, x, bits[n : n + 1], bits[n : n + 1])
+        result = rate_distortion(x[n : n + 1], t[:1], one, lmbdas, metric)
+        rate = 2 * 17600 / 176**2
+        return (float(result.loss) - rate) / float(lmbdas.lmbda(t[0]))  # the weight of t = 0.5 is one
+
+    assert distortion("psnr", 0) == pytest.approx(distortion("psnr", 1), rel=0.05)
+    assert distortion("psnr", 0) == pytest.approx(0.02**2 * 255**2, rel=0.05)
+    assert distortion("ms-ssim", 0) > 5 * distortion("ms-ssim", 1) > 0
+
+
+def test_seconds_count_work_and_not_pauses(config, monkeypatch):
+    """A run that is stopped for a while, or waits for the machine, has not trained meanwhile."""
+    trainer = Trainer(replace(config, steps=3))
+    step = trainer._train_step
+    monkeypatch.setattr(trainer, "_train_step", lambda: (time.sleep(0.5), step())[1])
+    started = time.monotonic()
+    trainer.run()
+    assert 0 < trainer.seconds < time.monotonic() - started - 1.4
 
 
 def test_a_killed_run_goes_on_where_its_checkpoint_is(config, tmp_path):

@@ -33,6 +33,7 @@ class _Region(click.ParamType[Any]):
 )
 @click.option("--region", type=_Region(), help="Only this part, X,Y from the upper left corner.")
 @click.option("--scale", type=click.Choice(["1/2", "1/4", "1/8", "1/16"]), help="Smaller; from 1/8 on much faster.")
+@click.option("--tolerate-damage", is_flag=True, help="Fill what is damaged and say so, rather than fail.")
 @batch_options
 @reporting
 def decompress(
@@ -40,6 +41,7 @@ def decompress(
     suffix: str,
     region: tuple[int, int, int, int] | None,
     scale: str | None,
+    tolerate_damage: bool,
     force: bool,
     recursive: bool,
     out_dir: Path | None,
@@ -74,7 +76,8 @@ def decompress(
 
     def work(job: Job, watch: Watch) -> Result:
         check_output(job, force)
-        with LmcFile(open_input(job), threads=threads, max_pixels=max_pixels) as file:
+        on_damage = "fill" if tolerate_damage else "raise"
+        with LmcFile(open_input(job), threads=threads, max_pixels=max_pixels, on_damage=on_damage) as file:
             factor = int(scale.split("/")[1]) if scale else 1
             width, height = file.scaled_size(factor)
             alpha, box = file.scaled_alpha(factor), None
@@ -91,6 +94,7 @@ def decompress(
             format_name = formats[_suffix(job, suffix)]
             with open_output(job, force, watch) as output:
                 notes = sinks.write(output, format_name, strips, width, height, file.form, alpha, file.metadata)
+                notes += map(str, file.damage)
                 return Result(file.file_bytes, output.seek(0, 2), width * height, tuple(notes))
 
     run(planned, work, jobs, verbose, quiet)

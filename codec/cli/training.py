@@ -23,6 +23,7 @@ from codec.cli.common import FILE, reporting, threads_option
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step and process.")
 @click.option("--size", type=click.IntRange(64), default=256, show_default=True, help="Side of a crop.")
+@click.option("--metric", type=click.Choice(["psnr", "ms-ssim"]), default="psnr", show_default=True)
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=1.6e-3, show_default=True)
 @threads_option
 @reporting

@@ -1,0 +1,1 @@
+"""The same files on many platforms: ``python -m tests.platforms --images DIR``."""
