@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ def model_id(digests: dict[str, str]) -> bytes:
     return hashlib.sha256((digests[WEIGHTS] + digests[TABLES]).encode()).digest()[:4]
 
 
+_runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
 class Runtime:
     """A model ready to run. Safe to share between threads.
 
@@ -59,6 +63,7 @@ class Runtime:
         self.threads = threads if threads is not None else _default_threads()
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
+        _runtimes.add(self)
         try:
             manifest = json.loads((folder / MANIFEST).read_text())
             self.model_id = bytes.fromhex(manifest["model_id"])
@@ -197,6 +202,17 @@ class Runtime:
         outputs: list[_Floats] = self._session(graph).run(None, feed)
         return outputs[0]
 
+
+def _after_fork() -> None:
+    """In a forked child: whoever held a lock did not come along."""
+    global _shipped_lock
+    _shipped_lock = threading.Lock()
+    for runtime in list(_runtimes):
+        runtime._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 _shipped: dict[int | None, Runtime] = {}
 _shipped_lock = threading.Lock()
