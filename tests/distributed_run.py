@@ -5,7 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from codec.training.loop import Trainer, TrainingConfig
+from codec.training.config import TrainingConfig
+from codec.training.loop import Trainer
 from tests.tiny import TINY
 
 

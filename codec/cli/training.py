@@ -19,6 +19,8 @@ from codec.cli.common import FILE, reporting, threads_option
 )
 @click.option("--steps", type=click.IntRange(1), help="Stop the stable run at this step.  [default: go on]")
 @click.option("--decay", "decay_steps", type=click.IntRange(0), default=0, help="Train a decaying branch this long.")
+@click.option("--harden", "harden_steps", type=click.IntRange(0), default=600, show_default=True, help="Steps after a "
+              "decay that fit the distributions to rounded values.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after this long.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step and process.")
@@ -30,7 +32,8 @@ from codec.cli.common import FILE, reporting, threads_option
 def train(**options: object) -> None:
     """Train the model (needs the extra [train]); under torchrun, in several processes."""
     try:
-        from codec.training.loop import Trainer, TrainingConfig
+        from codec.training.config import TrainingConfig
+        from codec.training.loop import Trainer
     except ImportError as error:
         raise CodecError(f"training needs more packages: pip install 'manifold-codec[train]' ({error})") from error
     if str(options["start_from"]) == "shipped":

@@ -11,8 +11,6 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -28,62 +26,15 @@ from codec.model.pca import initialise
 from codec.model.precision import has_native_bf16
 from codec.model.stored import load_exported
 from codec.training import checkpoint
+from codec.training.config import TrainingConfig
 from codec.training.csvlog import CsvLog
 from codec.training.data import Photos, draw_batch, find_images, split_validation, validation_crops
 from codec.training.evaluate import rate_distortion_curve
+from codec.training.harden import harden
 from codec.training.loss import RateDistortion, rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
 
 PCA_BATCHES = 24
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """What a run is to do.
-
-    Attributes:
-        data: folder of photographs.
-        out: folder for checkpoints and figures.
-        validation: folder of pictures to evaluate on; None holds out some of ``data``.
-        start_from: checkpoint or model folder whose weights a new run starts from.
-        steps: stop the stable run at this step; None goes on until told to stop.
-        decay_steps: when positive, train a decaying branch of this length instead.
-        minutes: stop after this long; None is no limit.
-        seed: of data, noise and initial weights.
-        batch: crops a step and process.
-        size: side of a crop in pixels, a multiple of 64.
-        metric: ``"psnr"`` or ``"ms-ssim"``, what distortion is measured by.
-        learning_rate: the constant rate.
-        linear_rate: factor on it for the linear path, which starts near its goal.
-        warmup: steps of linear rise.
-        average: decay of the running average of the weights.
-        clip: largest norm of the gradient.
-        threads: of torch, per process; None is torch's choice.
-        checkpoint_minutes: between checkpoints.
-        evaluate_minutes: between evaluations.
-        model: sizes of the networks.
-    """
-
-    data: Path
-    out: Path
-    validation: Path | None = None
-    start_from: Path | None = None
-    steps: int | None = None
-    decay_steps: int = 0
-    minutes: float | None = None
-    seed: int = 0
-    batch: int = 4
-    size: int = 256
-    metric: str = "psnr"
-    learning_rate: float = 1.6e-3
-    linear_rate: float = 0.1
-    warmup: int = 200
-    average: float = 0.999
-    clip: float = 0.5
-    threads: int | None = None
-    checkpoint_minutes: float = 10.0
-    evaluate_minutes: float = 30.0
-    model: ModelConfig = field(default_factory=ModelConfig)
 
 
 def warm_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -169,6 +120,7 @@ class Trainer:
         )  # fmt: skip
         self.guard = SpikeGuard()
         decay_start: int | None = None
+        self.hardened = False
         if state is not None:
             decay_start = self._resume(state)
         self.schedule = WarmupStableDecay(config.learning_rate, config.warmup, decay_start, config.decay_steps)
@@ -201,6 +153,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.guard.resume(state["guard"])
         self.step, self.seconds = state["step"], state["seconds"]
+        self.hardened = state.get("hardened", False)
         decay_start: int | None = state["decay_start"]
         return decay_start
 
@@ -218,6 +171,7 @@ class Trainer:
                     "step": self.step,
                     "seconds": self.seconds,
                     "decay_start": self.schedule.decay_start,
+                    "hardened": self.hardened,
                 },
             )
 
@@ -308,6 +262,13 @@ class Trainer:
             if config.minutes is not None and now - started > config.minutes * 60:
                 self._stop = True
         progress.close()
+        if self.rank == 0 and config.decay_steps and self.step >= end and not self.hardened:
+            self._save()
+            harden(
+                self.average.module, self.photos, config.harden_steps,
+                seed=config.seed, batch=config.batch, size=config.size,
+            )  # fmt: skip
+            self.hardened = True
         self._save()
         self._evaluate(validation_log)
         if self.processes > 1:

@@ -1,0 +1,72 @@
+"""The last phase: distributions fitted to the integers that are really coded.
+
+While the networks train, rates are those of values under uniform noise, for the sake of their gradient.
+At low rates rounded values are distributed otherwise: most are zero, whatever the noise would have made
+of them. So in the end scales and the prior of z are fitted to rounded values, everything else frozen.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from codec.model.network import ManifoldCodec
+from codec.model.precision import has_native_bf16
+from codec.training.data import Photos, draw_batch
+
+LEARNING_RATE = 3e-4
+FIRST_STEP = 1 << 30
+"""Crops from here on are drawn by no other phase."""
+
+
+@torch.no_grad()
+def coded_integers(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What the sender codes of a batch: z_hat, symbols, and the logarithm of the gains, float."""
+    gains = model.gains(t)
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_native_bf16()):
+        z_hat, symbols = model.send(x, gains)
+    return z_hat.float(), symbols.float(), model.gains.split(gains)["gain"].log()
+
+
+def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor) -> Tensor:
+    """Estimated bits of what the sender codes of a batch, float (N,); only distributions get a gradient."""
+    z_hat, symbols, log_gain = coded_integers(model, x, t)
+    sigma = model.scale_index(z_hat, t, log_gain)
+    z_bits = -model.prior_z.likelihood(z_hat, t).log2().sum(dim=(1, 2, 3))
+    bits: Tensor = model.symbol_bits(symbols, sigma).sum(dim=(1, 2, 3)) + z_bits
+    return bits
+
+
+def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch: int, size: int) -> None:
+    """Fit scales and the prior of z, in place.
+
+    Args:
+        model: trained.
+        photos: to draw crops from.
+        steps: how many, at a rate that falls to zero.
+        seed: of the crops.
+        batch: crops a step.
+        size: side of a crop in pixels.
+    """
+    trained = [model.scale_index.weight, *model.scale_index.log_scale.parameters()]
+    trained += [p for p in model.prior_z.parameters() if p is not model.prior_z.quantiles]
+    frozen = [(p, p.requires_grad) for p in model.parameters()]
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE)
+    lmbdas = model.config.lmbdas
+    for step in tqdm(range(steps), unit="step", desc="harden", disable=None):
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
+        x, t = draw_batch(photos, FIRST_STEP + step, seed=seed, rank=0, batch=batch, size=size)
+        bits = hard_bits(model, x, t)
+        # As the objective weighs rates.
+        weight = torch.sqrt((lmbdas.low * lmbdas.high) ** 0.5 / lmbdas.lmbda(t))
+        loss = (weight * bits).mean() / size**2
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for parameter, trains in frozen:
+        parameter.requires_grad_(trains)
