@@ -86,8 +86,8 @@ def compress(
             gray and alpha, RGB, or RGB and alpha.
         quality: 0 (smallest) to 100 (best), in steps of a quarter.
         target: a size or distortion to meet instead of a quality.
-        effort: 0 (one pass of the networks) to 9 (thousands of passes, for some 8% fewer bytes); from 1 on it needs
-            the extra ``[train]``. None is 0, or 9 if there is a budget.
+        effort: 0 (one pass of the networks) to 9 (thousands of passes, for a smaller file); from 1 on it needs the
+            extra ``[train]``. None is 0, or 9 if there is a budget.
         budget: seconds to spend on effort; what they suffice for depends on the machine, and so does the file.
         strip: drop ICC profile, EXIF and XMP.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
