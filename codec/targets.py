@@ -79,6 +79,7 @@ def encode_to_target(
         )  # fmt: skip
 
     found = find(guess, lambda: ONE_PASS)
+    best = None if found is None else files[found]
     if effort.iterations:
         ends = None if effort.seconds is None else time.monotonic() + effort.seconds
 
@@ -87,8 +88,9 @@ def encode_to_target(
 
         begin = guess if found is None else found + shift
         found = find(begin, of_what_is_left)
-    if found is not None:
-        return files[found]
+        best = best if found is None else files[found]
+    if best is not None:
+        return best
     if at_most:
         raise ImageError(f"target: no quality gives {target.value:.0f} bytes; the smallest is {len(files[0])}")
     raise ImageError(f"target: no quality gives {target.kind} {target.value:g} dB")

@@ -207,9 +207,8 @@ class ManifoldCodec(nn.Module):
         Returns:
             Coded: reconstruction, integers and bits.
         """
-        with torch.autocast(
-            x.device.type, enabled=False
-        ):  # steps that differ from 1 / gain would misplace large symbols
+        # In full precision: steps that differ from 1 / gain would misplace large symbols.
+        with torch.autocast(x.device.type, enabled=False):
             parts = self.gains.split(self.gains(t))
         gain, step = parts["gain"][:, :, None, None], parts["step"][:, :, None, None]
         y = self.analysis(x, parts["analysis"])
