@@ -1,0 +1,86 @@
+"""Write ``vectors/pictures/`` and the small model it is coded with, once. Existing vectors are never replaced."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage import data
+
+from bitstream.boxes import Metadata, metadata_boxes
+from codec.encoder import boxes_of, encode
+from codec.model.network import ManifoldCodec
+from codec.runtime import Runtime
+from codec.sources import open_source
+from codec.training.checkpoint import load_model
+from codec.training.config import TrainingConfig
+from codec.training.export import export
+from codec.training.loop import Trainer
+from tests.test_vectors import MODEL, PICTURES, digest, read
+from tests.tiny import TINY
+
+
+def trained(folder: Path) -> ManifoldCodec:
+    """A small model, trained long enough that its symbols are of all sizes."""
+    photos = folder / "photos"
+    photos.mkdir()
+    for name in ("astronaut", "coffee", "chelsea"):
+        Image.fromarray(np.ascontiguousarray(getattr(data, name)())).save(photos / f"{name}.png")
+    config = TrainingConfig(
+        photos, folder / "run", validation=photos, steps=600, batch=4, size=128, warmup=50, model=TINY, harden_steps=0
+    )
+    Trainer(config).run()
+    return load_model(folder / "run" / "stable.pt")
+
+
+def pictures() -> dict[str, tuple[NDArray[np.generic], int, int]]:
+    """Arrays, levels of quality, and chunk sizes, by name; made here, from noise and waves alone."""
+    rng = np.random.default_rng(20261125)
+    v, h = np.mgrid[0:150, 0:210] / 30
+    waves = np.stack([np.sin(v * h), np.cos(v - 2 * h), np.sin(v + h**1.5)], axis=2)
+    colour = np.rint(127.5 + 100 * waves + rng.normal(0, 6, waves.shape)).clip(0, 255).astype(np.uint8)
+    deep = np.rint(32768 + 25000 * waves[:70, :90]).astype(np.uint16)
+    noise = rng.integers(0, 256, (65, 129, 3), np.uint8)
+    veil = np.dstack([colour[:64, :100], np.linspace(0, 255, 6400).reshape(64, 100).astype(np.uint8)])
+    return {
+        "colour-low": (colour, 20, 2),
+        "colour-middle": (colour, 200, 2),
+        "colour-high": (colour, 380, 2),
+        "chunks": (colour, 120, 0),
+        "gray": (colour[:, :, 1], 200, 2),
+        "deep": (deep, 300, 2),
+        "alpha": (veil, 150, 2),
+        "noise": (noise, 400, 2),
+        "pixel": (colour[:1, :1], 200, 2),
+        "line": (colour[:1], 0, 2),
+    }
+
+
+def main() -> None:
+    """Make what is not there."""
+    if PICTURES.exists():
+        raise SystemExit(f"{PICTURES} exists; vectors are pinned for good")
+    with tempfile.TemporaryDirectory() as folder:
+        export(trained(Path(folder)), MODEL)
+    runtime = Runtime(MODEL)
+    expected = {}
+    PICTURES.mkdir()
+    for name, (pixels, level, chunk_log2) in pictures().items():
+        source = open_source(pixels)
+        boxes = boxes_of(source)
+        if name == "gray":
+            boxes += metadata_boxes(Metadata(xmp=b"<x:xmpmeta/>"))
+        path = PICTURES / f"{name}.lmc"
+        path.write_bytes(encode(runtime, source, level, boxes, chunk_log2=chunk_log2))
+        symbols, decoded = read(runtime, path)
+        np.savez_compressed(path.with_suffix(".npz"), pixels=decoded)
+        expected[name] = {"symbols": digest(*symbols), "largest": int(max(abs(s).max() for s in symbols))}
+    (PICTURES / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
