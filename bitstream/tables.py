@@ -76,9 +76,13 @@ class Tables:
     def __post_init__(self) -> None:
         if self.z_counts.ndim != 3 or self.z_counts.shape[2] % 2 or self.z_counts.shape[2] < 4:
             raise ModelError(f"z_counts: found shape {self.z_counts.shape}")
+        if self.bias.ndim != 2 or not self.bias.size or not len(self.z_counts):
+            raise ModelError(f"bias: found shape {self.bias.shape}")
         if self.weight.shape != (self.latents * HYPER**2, self.hyper_latents):
             raise ModelError(f"weight: found shape {self.weight.shape}")
-        if self.y_limits.min() < 0 or int((2 * self.y_limits.astype(np.int64) + 2).sum()) != len(self.y_counts):
+        if self.y_limits.ndim != 1 or not 1 <= len(self.y_limits) <= 256 or self.y_limits.min() < 0:
+            raise ModelError("y_limits: expected 1 to 256 limits, none negative")
+        if int((2 * self.y_limits.astype(np.int64) + 2).sum()) != len(self.y_counts):
             raise ModelError("y_limits: do not match y_counts")
         rows = [self.z_counts.reshape(-1, self.z_counts.shape[2]).astype(np.int64), *self._split()]
         if not 0 <= self.shift < 16 or any((r < 1).any() or (r.sum(axis=-1) != TOTAL).any() for r in rows):

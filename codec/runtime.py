@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
-from bitstream.tables import Tables
+from codec.tables_file import read_tables
 
 WEIGHTS = "model.safetensors"
 GRAPHS = tuple(
@@ -23,6 +23,7 @@ GRAPHS = tuple(
 TABLES = "tables.npz"
 FILES = (WEIGHTS, TABLES, *GRAPHS)
 MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 1 << 16
 SHIPPED = Path(__file__).parent / "weights"
 
 _Floats = NDArray[np.float32]
@@ -65,7 +66,8 @@ class Runtime:
         self._lock = threading.Lock()
         _runtimes.add(self)
         try:
-            manifest = json.loads((folder / MANIFEST).read_text())
+            with (folder / MANIFEST).open("rb") as file:
+                manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
             self.model_id = bytes.fromhex(manifest["model_id"])
             self._digests: dict[str, str] = {name: manifest["sha256"][name] for name in FILES}
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -75,13 +77,8 @@ class Runtime:
             raise ModelError(f"{folder}: model id {self.model_id.hex()}, expected {identity.hex()}")
         for name in FILES:
             self._check(name)
-        with np.load(folder / TABLES, allow_pickle=False) as arrays:
-            self.tables = Tables(
-                **{name: arrays[name] for name in ("z_counts", "y_limits", "y_counts", "weight", "bias")},
-                shift=int(arrays["shift"]),
-            )
-            self._knots: _Floats = arrays["gain_knots"]
-            self._exponentials = int(arrays["gain_exponentials"])
+        stored = read_tables(folder / TABLES)
+        self.tables, self._knots, self._exponentials = stored.tables, stored.knots, stored.exponentials
 
     def _check(self, name: str) -> None:
         try:

@@ -1,0 +1,71 @@
+"""The file of a model's integer tables and gains, read with limits: whoever gives a model need not mean well."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.errors import ModelError
+from bitstream.tables import Tables
+
+MAX_EXPANDED_BYTES = 256 << 20
+"""Of all arrays together; those of the model that ships take 3 MB."""
+DTYPES = {
+    "z_counts": np.uint32,
+    "y_limits": np.int32,
+    "y_counts": np.uint32,
+    "weight": np.int8,
+    "bias": np.int32,
+    "gain_knots": np.float32,
+    "shift": np.int64,
+    "gain_exponentials": np.int64,
+}
+
+
+@dataclass(frozen=True)
+class ModelTables:
+    """What the file holds.
+
+    Attributes:
+        tables: the integers that coding depends on.
+        knots: float32 (knots, G), the flat vector of gains at each knot, in the domain of their interpolation.
+        exponentials: how many of them, from the first on, are logarithms.
+    """
+
+    tables: Tables
+    knots: NDArray[np.float32]
+    exponentials: int
+
+
+def read_tables(path: Path) -> ModelTables:
+    """Read and check ``tables.npz``.
+
+    Raises:
+        ModelError: it is damaged, too large once expanded, or its arrays do not fit each other.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            expanded = sum(member.file_size for member in archive.infolist())
+        if expanded > MAX_EXPANDED_BYTES:
+            raise ModelError(f"{path}: {expanded} bytes of tables, expected at most {MAX_EXPANDED_BYTES}")
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in DTYPES}
+    except ModelError:
+        raise
+    except Exception as error:  # what a damaged archive raises is not documented
+        raise ModelError(f"{path}: no readable tables: {error}") from error
+    for name, dtype in DTYPES.items():
+        if arrays[name].dtype != dtype:
+            raise ModelError(f"{path}: {name} is {arrays[name].dtype}, expected {np.dtype(dtype)}")
+    shift, exponentials, knots = arrays.pop("shift"), arrays.pop("gain_exponentials"), arrays.pop("gain_knots")
+    if shift.ndim or exponentials.ndim:
+        raise ModelError(f"{path}: shift and gain_exponentials must be numbers")
+    if knots.ndim != 2 or len(knots) < 2 or not np.isfinite(knots).all():
+        raise ModelError(f"{path}: gain_knots must be rows of finite numbers")
+    if not 0 <= exponentials <= knots.shape[1]:
+        raise ModelError(f"{path}: gain_exponentials is {exponentials}, expected 0 to {knots.shape[1]}")
+    return ModelTables(Tables(**arrays, shift=int(shift)), knots, int(exponentials))

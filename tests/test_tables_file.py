@@ -1,0 +1,80 @@
+"""Tables of a model that somebody else made: what does not fit is refused before it does harm."""
+
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from bitstream import ModelError
+from codec.tables_file import MAX_EXPANDED_BYTES, read_tables
+from tests.common import small_tables
+
+
+@pytest.fixture
+def arrays():
+    return {
+        **vars(small_tables()),
+        "shift": np.int64(4),
+        "gain_knots": np.zeros((3, 12), np.float32),
+        "gain_exponentials": np.int64(10),
+    }
+
+
+def test_sound_tables_are_read(tmp_path, arrays):
+    np.savez_compressed(tmp_path / "t.npz", **arrays)
+    stored = read_tables(tmp_path / "t.npz")
+    np.testing.assert_array_equal(stored.tables.weight, arrays["weight"])
+    assert stored.tables.shift == 4 and stored.exponentials == 10 and stored.knots.shape == (3, 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("weight", np.zeros((80, 3))),
+        ("weight", np.array([{}], dtype=object)),
+        ("bias", np.zeros((0, 5), np.int32)),
+        ("bias", np.zeros(5, np.int32)),
+        ("y_limits", np.zeros(0, np.int32)),
+        ("y_limits", np.full((5, 1), 2, np.int32)),
+        ("z_counts", np.zeros((0, 3, 8), np.uint32)),
+        ("shift", np.int64(16)),
+        ("shift", np.int64([4, 4])),
+        ("gain_knots", np.full((3, 12), np.nan, np.float32)),
+        ("gain_knots", np.zeros((1, 12), np.float32)),
+        ("gain_exponentials", np.int64(13)),
+        ("gain_exponentials", np.int64(-1)),
+        ("shift", None),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays, name, value):
+    arrays[name] = value
+    np.savez_compressed(tmp_path / "t.npz", **{k: v for k, v in arrays.items() if v is not None})
+    with pytest.raises(ModelError):
+        read_tables(tmp_path / "t.npz")
+
+
+def test_a_bomb_is_refused_before_it_expands(tmp_path, arrays):
+    path = tmp_path / "t.npz"
+    np.savez_compressed(path, **arrays)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("more.npy", "w") as member:
+        for _ in range(MAX_EXPANDED_BYTES >> 20):
+            member.write(bytes(1 << 20))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(ModelError, match="expected at most"):
+        read_tables(path)
+
+
+@pytest.mark.parametrize("damage", [0, 40, -30, None])
+def test_damaged_archives_are_refused(tmp_path, arrays, damage):
+    path = tmp_path / "t.npz"
+    np.savez_compressed(path, **arrays)
+    content = bytearray(path.read_bytes())
+    if damage is None:
+        content = content[: len(content) // 2]
+    else:
+        content[damage] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(ModelError):
+        read_tables(path)
