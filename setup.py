@@ -23,7 +23,9 @@ setup(
         "pillow>=11.3",
         "click>=8.1",
         "onnxruntime>=1.20",
-        "constriction>=0.4.1,<0.6",
+        # Where it has no wheels, bitstream/ans_python.py does the same.
+        'constriction>=0.4.1,<0.6; platform_machine == "x86_64" or platform_machine == "AMD64" '
+        'or (platform_system == "Darwin" and platform_machine == "arm64")',
     ],
     extras_require={
         "train": [

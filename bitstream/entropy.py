@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from bitstream import ans
 from bitstream.errors import CorruptError
 from bitstream.tables import HYPER, Z_BOUND, Tables
 
@@ -46,10 +46,6 @@ def _unfold(folded: NDArray[np.int64], limits: NDArray[np.int64]) -> NDArray[np.
     return np.where(folded % 2 == 0, -magnitude, magnitude)
 
 
-def _uniform(size: int) -> Any:
-    return constriction.stream.model.Uniform(size)
-
-
 def _push_escapes(coder: Any, values: NDArray[np.int64], limits: NDArray[np.int64]) -> None:
     folded = _fold(values, limits)
     classes = (np.frexp(folded.astype(np.float64))[1] - 1).astype(np.int32)
@@ -59,23 +55,23 @@ def _push_escapes(coder: Any, values: NDArray[np.int64], limits: NDArray[np.int6
         if len(part):
             low = min(bits, _HALF)
             if bits > _HALF:
-                coder.encode_reverse((part >> _HALF).astype(np.int32), _uniform(1 << (bits - _HALF)))
-            coder.encode_reverse((part & ((1 << low) - 1)).astype(np.int32), _uniform(1 << low))
+                coder.encode_reverse((part >> _HALF).astype(np.int32), ans.uniform(1 << (bits - _HALF)))
+            coder.encode_reverse((part & ((1 << low) - 1)).astype(np.int32), ans.uniform(1 << low))
     if len(classes):
-        coder.encode_reverse(classes, _uniform(ESCAPE_CLASSES))
+        coder.encode_reverse(classes, ans.uniform(ESCAPE_CLASSES))
 
 
 def _pop_escapes(coder: Any, limits: NDArray[np.int64]) -> NDArray[np.int64]:
     if not len(limits):
         return np.zeros(0, np.int64)
-    classes = coder.decode(_uniform(ESCAPE_CLASSES), len(limits))
+    classes = coder.decode(ans.uniform(ESCAPE_CLASSES), len(limits))
     folded = np.int64(1) << classes.astype(np.int64)
     for bits in range(1, ESCAPE_CLASSES):
         at = np.flatnonzero(classes == bits)
         if len(at):
-            folded[at] += coder.decode(_uniform(1 << min(bits, _HALF)), len(at))
+            folded[at] += coder.decode(ans.uniform(1 << min(bits, _HALF)), len(at))
             if bits > _HALF:
-                folded[at] += coder.decode(_uniform(1 << (bits - _HALF)), len(at)).astype(np.int64) << _HALF
+                folded[at] += coder.decode(ans.uniform(1 << (bits - _HALF)), len(at)).astype(np.int64) << _HALF
     return _unfold(folded, limits)
 
 
@@ -107,7 +103,7 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
     z_flat = z.ravel().astype(np.int64)
     z_limits = np.full(len(z_flat), tables.z_limit, np.int64)
 
-    coder = constriction.stream.stack.AnsCoder()
+    coder = ans.stack()
     for values, limits in ((y_flat, y_limits), (z_flat, z_limits)):
         escaped = np.abs(values) > limits
         _push_escapes(coder, values[escaped], limits[escaped])
@@ -141,7 +137,7 @@ def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, pa
     words = np.frombuffer(payload + bytes(-len(payload) % 4), "<u4").astype(np.uint32)
     if payload.endswith(b"\0"):
         raise CorruptError("chunk: ends with a zero byte")
-    coder = constriction.stream.stack.AnsCoder(words) if len(words) else constriction.stream.stack.AnsCoder()
+    coder = ans.stack(words)
 
     count = rows * columns
     z_slots = np.stack([coder.decode(model, count) for model in tables.z_models(quality_index)])

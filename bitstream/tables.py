@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from bitstream import ans
 from bitstream.errors import ModelError
 
 PRECISION = 24
@@ -41,15 +41,6 @@ def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int64]:
     counts[np.argsort(counts - exact, kind="stable")[:short]] += 1
     counts += 1
     return counts
-
-
-def model_of(counts: NDArray[np.integer[Any]]) -> Any:
-    """Entropy coder's model of a table of counts.
-
-    The library takes floats and turns them into integers by giving every symbol one unit and sharing
-    the rest in proportion. Counts less one therefore come out as the counts themselves, exactly.
-    """
-    return constriction.stream.model.Categorical((counts - 1).astype(np.float64), perfect=False)
 
 
 @dataclass(frozen=True)
@@ -119,11 +110,11 @@ class Tables:
     @cached_property
     def y_models(self) -> list[Any]:
         """Entropy coder's model of each table of y."""
-        return [model_of(counts) for counts in self._split()]
+        return [ans.categorical(counts) for counts in self._split()]
 
     def z_models(self, quality_index: int) -> list[Any]:
         """Entropy coder's model of each channel of z."""
-        return [model_of(counts) for counts in self.z_counts[self.bank(quality_index)].astype(np.int64)]
+        return [ans.categorical(counts) for counts in self.z_counts[self.bank(quality_index)].astype(np.int64)]
 
     def scale_index(self, z: NDArray[np.int32], quality_index: int) -> NDArray[np.uint8]:
         """Which table codes each symbol of y.

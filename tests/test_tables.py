@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitstream import ModelError
-from bitstream.tables import TOTAL, Z_BOUND, model_of, quantize_pmf
+from bitstream import ModelError, ans
+from bitstream.tables import TOTAL, Z_BOUND, quantize_pmf
 from tests.common import small_tables
 
 
@@ -27,7 +27,7 @@ def test_the_library_uses_the_counts_as_they_are(seed):
     import constriction
 
     counts = quantize_pmf(np.random.default_rng(seed).random(50) ** 6 + 1e-12)
-    model = model_of(counts)
+    model = ans.categorical(counts)
     left = np.concatenate([[0], np.cumsum(counts)])
     for s in (0, 1, 17, 49):
         for r in (0, int(counts[s]) - 1):
