@@ -114,7 +114,14 @@ class Tables:
 
     def z_models(self, quality_index: int) -> list[Any]:
         """Entropy coder's model of each channel of z."""
-        return [ans.categorical(counts) for counts in self.z_counts[self.bank(quality_index)].astype(np.int64)]
+        bank = self.bank(quality_index)
+        if bank not in self._z_models:
+            self._z_models[bank] = [ans.categorical(counts) for counts in self.z_counts[bank].astype(np.int64)]
+        return self._z_models[bank]
+
+    @cached_property
+    def _z_models(self) -> dict[int, list[Any]]:
+        return {}
 
     def scale_index(self, z: NDArray[np.int32], quality_index: int) -> NDArray[np.uint8]:
         """Which table codes each symbol of y.

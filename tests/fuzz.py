@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import multiprocessing
 import resource
 import signal
@@ -115,11 +116,16 @@ def _payload(rng: np.random.Generator) -> bytes:
         case 0:
             return zlib.compress(rng.bytes(50))
         case 1:
-            return zlib.compress(bytes(int(rng.choice([10, 1 << 20, 1 << 25]))), 9)
+            return _bomb(int(rng.choice([10, 1 << 20, 1 << 25])))
         case 2:
             return bytes([int(rng.integers(3))]) + rng.bytes(int(rng.integers(0, 60)))
         case _:
             return rng.bytes(int(rng.integers(0, 60)))
+
+
+@functools.cache
+def _bomb(size: int) -> bytes:
+    return zlib.compress(bytes(size), 9)
 
 
 def headers(rng: np.random.Generator, data: bytes) -> bytes:
