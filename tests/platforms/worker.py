@@ -2,10 +2,11 @@
 
 Run as a script by the Python of the platform under test::
 
-    worker.py decode FILES OUT --engine onnx --threads 2
-    worker.py encode PICTURES OUT --threads 2
+    worker.py decode FILES OUT --engine onnx --threads 2 --qualities 45
+    worker.py encode PICTURES OUT --threads 2 --qualities 10,45,80
 
-Decoding writes ``OUT/NAME.npz`` for each file: a hash of its symbols, their number, and its pixels.
+Decoding writes ``OUT/NAME.npz`` for each file: a hash of its symbols, their number, and its pixels if its quality is
+one of those.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ import codec
 from codec.api import read_symbols
 from codec.runtime import SHIPPED, Runtime
 
-QUALITIES = (10, 45, 80)
 Networks = Callable[[Any, Any, int], Any]
 """From z and y, float32 with a batch of one, and a level, to pixels in [0, 1], (1, 3, H, W)."""
 
@@ -61,8 +61,8 @@ def openvino_networks(runtime: Runtime, threads: int, precision: str) -> Network
     return run
 
 
-def decode(files: Path, out: Path, engine: str, threads: int) -> None:
-    """Decode all files of a folder."""
+def decode(files: Path, out: Path, qualities: list[str], engine: str, threads: int) -> None:
+    """Decode the symbols of all files of a folder, and the pixels of some."""
     runtime = Runtime(threads=threads)
     networks: Networks | None = None
     if engine == "torch":
@@ -74,6 +74,9 @@ def decode(files: Path, out: Path, engine: str, threads: int) -> None:
         data = path.read_bytes()
         file, z, y = read_symbols(runtime, data)
         digest = hashlib.sha256(z.astype("<i4").tobytes() + y.astype("<i4").tobytes()).hexdigest()
+        if path.stem.rpartition("-")[2] not in qualities:
+            np.savez(out / f"{path.stem}.npz", digest=digest, symbols=z.size + y.size)
+            continue
         if networks is None:
             pixels = np.asarray(codec.decompress(data, threads=threads))
         else:
@@ -83,13 +86,13 @@ def decode(files: Path, out: Path, engine: str, threads: int) -> None:
         np.savez_compressed(out / f"{path.stem}.npz", pixels=pixels, digest=digest, symbols=z.size + y.size)
 
 
-def encode(pictures: Path, out: Path, threads: int) -> None:
+def encode(pictures: Path, out: Path, qualities: list[str], threads: int) -> None:
     """Encode all pictures of a folder."""
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(p for p in pictures.iterdir() if p.suffix.lower() in (".png", ".ppm")):
         pixels = np.asarray(Image.open(path).convert("RGB"))
-        for quality in QUALITIES:
-            (out / f"{path.stem}-{quality}.lmc").write_bytes(codec.compress(pixels, quality, threads=threads))
+        for quality in qualities:
+            (out / f"{path.stem}-{quality}.lmc").write_bytes(codec.compress(pixels, int(quality), threads=threads))
 
 
 def main() -> None:
@@ -100,11 +103,13 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--engine", default="onnx", choices=["onnx", "torch", "openvino-f32", "openvino-bf16"])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--qualities", required=True)
     options = parser.parse_args()
+    qualities = options.qualities.split(",")
     if options.task == "encode":
-        encode(options.source, options.out, options.threads)
+        encode(options.source, options.out, qualities, options.threads)
     else:
-        decode(options.source, options.out, options.engine, options.threads)
+        decode(options.source, options.out, qualities, options.engine, options.threads)
 
 
 if __name__ == "__main__":
