@@ -31,6 +31,7 @@ class TrainingConfig:
         average: decay of the running average of the weights.
         clip: largest norm of the gradient.
         threads: of torch, per process; None is torch's choice.
+        compile: fuse what lies between the matrix products, which needs a C++ compiler and a minute at the start.
         checkpoint_minutes: between checkpoints.
         evaluate_minutes: between evaluations.
         model: sizes of the networks.
@@ -54,6 +55,7 @@ class TrainingConfig:
     average: float = 0.999
     clip: float = 0.5
     threads: int | None = None
+    compile: bool = False
     checkpoint_minutes: float = 10.0
     evaluate_minutes: float = 30.0
     model: ModelConfig = field(default_factory=ModelConfig)

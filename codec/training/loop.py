@@ -35,9 +35,10 @@ from codec.training.loss import RateDistortion, rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
 
 PCA_BATCHES = 24
+Weights = tuple[Tensor, ...] | list[Tensor]
 
 
-def warm_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+def warm_average(decay: float) -> Callable[[Weights, Weights, Tensor | int], None]:
     """Exponential running average that forgets its start: without this, a thousand steps at 0.999 still
     hold a third of the initial weights.
 
@@ -45,12 +46,12 @@ def warm_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tenso
         decay: of the average once it is warm.
 
     Returns:
-        Callable: as :class:`AveragedModel` takes it.
+        Callable: as :class:`AveragedModel` takes it for all weights at once.
     """
 
-    def update(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    def update(average: Weights, current: Weights, count: Tensor | int) -> None:
         warm = min(decay, (1 + int(count)) / (10 + int(count)))
-        return average.lerp(current, 1 - warm)
+        torch._foreach_lerp_(average, current, 1 - warm)
 
     return update
 
@@ -113,7 +114,7 @@ class Trainer:
         self.model = ManifoldCodec(ModelConfig(**state["config"]) if state else config.model)
         if state is None:
             self._initialise_weights()
-        self.average = AveragedModel(self.model, avg_fn=warm_average(config.average))
+        self.average = AveragedModel(self.model, multi_avg_fn=warm_average(config.average))
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.model, config.linear_rate),
             lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True,
@@ -125,6 +126,8 @@ class Trainer:
             decay_start = self._resume(state)
         self.schedule = WarmupStableDecay(config.learning_rate, config.warmup, decay_start, config.decay_steps)
         objective = Objective(self.model, config.metric)
+        if config.compile:
+            objective.compile(dynamic=False)
         self.objective = DistributedDataParallel(objective) if self.processes > 1 else objective
         self._stop = False
 
