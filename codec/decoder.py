@@ -74,6 +74,23 @@ class LmcFile(LmcReader):
             latents.forget((v.end - halo) // HYPER)
             yield y0, strip
 
+    def latents(self, max_tile: int = TILE_CELLS) -> Iterator[NDArray[np.float32]]:
+        """The picture's coordinates from top to bottom, in bounded memory; no synthesis runs.
+
+        Args:
+            max_tile: cells of a tile with its halo.
+
+        Yields:
+            NDArray: y_hat, float32 (channels, rows, columns) in positions of 16 pixels, both multiples of 4 and as many
+            columns as the whole picture has; in units of an orthonormal basis of pixels in [0, 1].
+        """
+        rows, columns = self.header.cells
+        _, latents = self._latents(Area(0, HYPER * rows, 0, HYPER * columns), 0, max_tile)
+        step = max(1, max_tile // columns)
+        for top in range(0, rows, step):
+            yield latents.get(top, min(rows, top + step))[0]
+            latents.forget(top + step)
+
     def _latents(self, area: Area, halo: int, max_tile: int) -> tuple[int, Rows]:
         """The latent of an area of positions and its halo, and the first column of the rows it comes in."""
         rows, columns = self.header.cells

@@ -13,6 +13,7 @@ import click
 from codec import __version__
 from codec.cli.compress import compress
 from codec.cli.decompress import decompress
+from codec.cli.embedding import train_embedding
 from codec.cli.inspect import inspect
 from codec.cli.training import export, train
 
@@ -32,5 +33,5 @@ def main() -> None:
             signal.signal(number, _leave)
 
 
-for _command in (compress, decompress, inspect, train, export):
+for _command in (compress, decompress, inspect, train, export, train_embedding):
     main.add_command(_command)

@@ -1,0 +1,52 @@
+"""``codec train-embedding``, which needs the extra [train]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bitstream.errors import CodecError
+from codec.cli.common import FILE, reporting, threads_option
+
+
+@click.command("train-embedding")
+@click.option("--data", type=FILE, required=True, help="Folder of photographs.")
+@click.option("--out", type=FILE, help="File for the head.  [default: in the place of the one that ships]")
+@click.option("--model", type=FILE, help="Folder of an exported model.  [default: the one that ships]")
+@click.option(
+    "--hold-out", type=click.IntRange(2), default=4, show_default=True, help="Leave out one picture in so many."
+)
+@click.option("--steps", type=click.IntRange(1), default=1500, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@threads_option
+@reporting
+def train_embedding(
+    data: Path, out: Path | None, model: Path | None, hold_out: int, steps: int, seed: int, threads: int | None
+) -> None:
+    """Train the head that embeds pictures, on a model that stays as it is (needs the extra [train])."""
+    try:
+        import torch
+
+        from codec.manifold.training import EmbeddingConfig, build_bank, train_head
+        from codec.model.stored import load_exported
+        from codec.training.data import find_images, split_validation
+    except ImportError as error:
+        raise CodecError(f"training needs more packages: pip install 'manifold-codec[train]' ({error})") from error
+    from codec import runtime
+    from codec.files import replacing
+    from codec.manifold import embedding
+
+    folder, target = model or runtime.SHIPPED, out or embedding.SHIPPED
+    if threads:
+        torch.set_num_threads(threads)
+    networks = load_exported(folder)
+    config = EmbeddingConfig(steps=steps, seed=seed)
+    pictures, _ = split_validation(find_images(data), hold_out)
+    if len(pictures) < 2:
+        raise CodecError(f"{data}: {len(pictures)} pictures to train on, expected at least 2")
+    head = train_head(build_bank(networks, pictures, config), networks.synthesis.scale, config)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target, overwrite=True) as temporary:
+        embedding.save(temporary, head.deployed(), runtime.Runtime(folder).model_id)
+    click.echo(f"trained on {len(pictures)} pictures, written to {target}")

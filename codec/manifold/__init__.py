@@ -1,0 +1,1 @@
+"""What a picture's coordinates are good for beyond pixels: nearness, search, samples."""

@@ -1,0 +1,43 @@
+"""Any picture as a point of the manifold: a file that is coded already, or a picture that is coded in passing."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+from PIL import Image
+
+from bitstream.container import MAGIC, MAX_PIXELS
+from codec.api import QUALITY, compress
+from codec.decoder import LmcFile
+
+Pictured = str | os.PathLike[str] | bytes | Image.Image
+
+
+def is_coded(picture: Pictured) -> bool:
+    """Whether a picture is an ``.lmc`` file, by its first bytes."""
+    if isinstance(picture, Image.Image):
+        return False
+    if isinstance(picture, bytes):
+        return picture.startswith(MAGIC)
+    with Path(picture).open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def open_coded(picture: Pictured, *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> LmcFile:
+    """Open a picture as an ``.lmc`` file; any other picture is coded in memory first, at the default quality.
+
+    Args:
+        picture: a path, the bytes of a file, or a Pillow image.
+        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+        max_pixels: larger pictures are refused.
+
+    Raises:
+        CodecError: it is damaged, or no picture.
+    """
+    if not is_coded(picture):
+        source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+        picture = compress(source, QUALITY, strip=True, threads=threads, max_pixels=max_pixels)
+    assert not isinstance(picture, Image.Image)
+    return LmcFile(picture, threads=threads, max_pixels=max_pixels)

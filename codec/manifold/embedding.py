@@ -1,0 +1,156 @@
+"""A picture as one vector of fixed length, from its coordinates alone: near for related pictures, far for others.
+
+A small head looks at each position, and at each cell of 4 x 4 positions, keeps the mean and the spread of what it
+sees over the picture, and maps those to a point on the unit sphere. It is trained by contrast, see
+:mod:`codec.manifold.training`, and belongs to one model of the codec, whose coordinates it reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.errors import ModelError
+from bitstream.tables import HYPER
+from codec.decoder import LmcFile
+from codec.manifold.coordinates import Pictured, open_coded
+
+Floats = NDArray[np.float32]
+SHIPPED = Path(__file__).parent / "weights" / "embedding.npz"
+SPREAD_FLOOR = 1e-4
+"""Added to variances, so that the slope of their root stays finite."""
+
+
+@dataclass(frozen=True)
+class EmbeddingHead:
+    """The head's weights, all float32.
+
+    Attributes:
+        scale: (channels of y,), what each coordinate is divided by.
+        position, position_bias: (channels of y, F) and (F,), what is seen at a position.
+        cell, cell_bias: (F, F) and (F,), what is seen in a cell.
+        hidden, hidden_bias: (4 F, H) and (H,), from statistics to a hidden layer.
+        output: (H, D), to the embedding.
+    """
+
+    scale: Floats
+    position: Floats
+    position_bias: Floats
+    cell: Floats
+    cell_bias: Floats
+    hidden: Floats
+    hidden_bias: Floats
+    output: Floats
+
+    @property
+    def dimensions(self) -> int:
+        """Length of an embedding."""
+        return int(self.output.shape[1])
+
+    def statistics(self, latents: Iterable[Floats]) -> Floats:
+        """Means and spreads of what is seen over a picture, float32 (4 F,).
+
+        Args:
+            latents: parts of y_hat, (channels, rows, columns), rows and columns multiples of 4, as of
+                :meth:`LmcFile.latents`.
+        """
+        width = len(self.position_bias)
+        sums, cells = np.zeros((4, width)), 0
+        for part in latents:
+            channels, rows, columns = part.shape
+            blocks = part.reshape(channels, rows // HYPER, HYPER, columns // HYPER, HYPER).transpose(1, 3, 2, 4, 0)
+            y = np.arcsinh(blocks.reshape(-1, channels) / self.scale)
+            at_position = _silu(y @ self.position + self.position_bias)
+            at_cell = _silu(at_position.reshape(-1, HYPER**2, width).mean(axis=1) @ self.cell + self.cell_bias)
+            for k, seen in enumerate((at_position, at_cell)):
+                sums[2 * k] += seen.sum(axis=0, dtype=np.float64)
+                sums[2 * k + 1] += np.square(seen).sum(axis=0, dtype=np.float64)
+            cells += len(at_cell)
+        if not cells:
+            raise ValueError("latents: found none")
+        sums[:2] /= HYPER**2
+        means, squares = sums[::2] / cells, sums[1::2] / cells
+        spreads = np.sqrt(np.maximum(squares - means**2, 0) + SPREAD_FLOOR)
+        together: Floats = np.concatenate([means[0], spreads[0], means[1], spreads[1]]).astype(np.float32)
+        return together
+
+    def project(self, statistics: Floats) -> Floats:
+        """Embedding of statistics, float32 (D,), of length 1."""
+        vector: Floats = _silu(statistics @ self.hidden + self.hidden_bias) @ self.output
+        vector /= max(float(np.linalg.norm(vector)), 1e-12)
+        return vector
+
+
+def _silu(x: Floats) -> Floats:
+    """x times its sigmoid, by tanh, which does not overflow."""
+    half = np.float32(0.5) * x
+    result: Floats = half + half * np.tanh(half)
+    return result
+
+
+def save(path: Path, head: EmbeddingHead, model_id: bytes) -> None:
+    """Write a head and the model it belongs to."""
+    arrays = {field.name: getattr(head, field.name).astype(np.float16) for field in fields(head)}
+    np.savez_compressed(path, about=np.array(json.dumps({"model_id": model_id.hex()})), **arrays)
+
+
+def load(path: Path, model_id: bytes | None = None) -> EmbeddingHead:
+    """Read a head.
+
+    Args:
+        path: as :func:`save` wrote it.
+        model_id: the model it has to belong to; None takes any.
+
+    Raises:
+        ModelError: it is damaged, or belongs to another model.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            head = EmbeddingHead(**{f.name: stored[f.name].astype(np.float32) for f in fields(EmbeddingHead)})
+            belongs = bytes.fromhex(about["model_id"])
+    except Exception as error:  # what a damaged archive raises is not documented
+        raise ModelError(f"{path}: no readable embedding: {error}") from error
+    if model_id is not None and belongs != model_id:
+        raise ModelError(f"{path}: belongs to model {belongs.hex()}, files here are of {model_id.hex()}")
+    return head
+
+
+@lru_cache(maxsize=4)
+def shipped(model_id: bytes) -> EmbeddingHead:
+    """The head that ships with this version.
+
+    Raises:
+        ModelError: it belongs to another model.
+    """
+    return load(SHIPPED, model_id)
+
+
+def embed_file(file: LmcFile, head: EmbeddingHead | None = None) -> Floats:
+    """Embedding of an open file, float32 (D,), of length 1; costs entropy decoding and the means, no synthesis."""
+    head = head or shipped(file.header.model_id)
+    return head.project(head.statistics(file.latents()))
+
+
+def embed(picture: Pictured, *, threads: int | None = None) -> Floats:
+    """Embedding of a picture: the cosine between two says how alike they are.
+
+    Args:
+        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file.
+        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+
+    Returns:
+        NDArray: float32 (D,), of length 1.
+
+    Raises:
+        CodecError: it is damaged, or no picture.
+        ModelError: the file needs a model that is not here.
+    """
+    with open_coded(picture, threads=threads) as file:
+        return embed_file(file)

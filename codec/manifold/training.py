@@ -1,0 +1,259 @@
+"""Training of the embedding by contrast: views of one picture come close, views of different pictures are pushed apart.
+
+Views are crops, scalings, colour shifts, JPEG artefacts and blur of one region, coded at random qualities. They
+pass the frozen codec once; what its receiver would see of them, y_hat, is kept in memory, and only the head learns.
+
+Reference:
+    Oord, Li and Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018 (InfoNCE);
+    Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageFilter
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from bitstream.tables import HYPER
+from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
+from codec.model.network import ALIGNMENT, ManifoldCodec
+from codec.model.precision import has_native_bf16
+from codec.training.data import read_rgb, to_tensor
+
+SIDES = (192, 256, 320, 384)
+"""Sides of views, multiples of 64."""
+TEMPERATURE = 0.07
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig:
+    """How to train.
+
+    Attributes:
+        regions: of each picture, each with two views.
+        steps: of the optimiser.
+        batch: pairs of views in a step, each of another picture.
+        learning_rate: highest, reached after a tenth of the steps and then lowered along a cosine.
+        width: of what is seen at a position or in a cell.
+        hidden: width of the hidden layer.
+        dimensions: of the embedding.
+        seed: of views, weights and batches.
+    """
+
+    regions: int = 4
+    steps: int = 1500
+    batch: int = 192
+    learning_rate: float = 2e-3
+    width: int = 192
+    hidden: int = 512
+    dimensions: int = 256
+    seed: int = 0
+
+
+class Head(nn.Module):
+    """The torch side of :class:`~codec.manifold.embedding.EmbeddingHead`, for many views at once."""
+
+    def __init__(self, scale: Tensor, width: int, hidden: int, dimensions: int) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale.clone())
+        self.position = nn.Linear(len(scale), width)
+        self.cell = nn.Linear(width, width)
+        self.hidden = nn.Linear(4 * width, hidden)
+        self.output = nn.Linear(hidden, dimensions, bias=False)
+
+    def forward(self, blocks: Tensor, view: Tensor, views: int) -> Tensor:
+        """Embed views.
+
+        Args:
+            blocks: float (cells, 16, channels of y), arcsinh of y_hat in units of ``scale``, the cells of all views.
+            view: int64 (cells,), which view each belongs to.
+            views: how many there are.
+
+        Returns:
+            Tensor: float (views, D), each of length 1.
+        """
+        at_position = F.silu(self.position(blocks))
+        at_cell = F.silu(self.cell(at_position.mean(dim=1)))
+        count = torch.zeros(views).index_add_(0, view, torch.ones(len(view)))[:, None]
+
+        def mean(values: Tensor) -> Tensor:
+            sums = torch.zeros(views, values.shape[1]).index_add_(0, view, values.float())
+            return sums / count
+
+        parts = []
+        for first, second in ((at_position.mean(1), at_position.square().mean(1)), (at_cell, at_cell.square())):
+            average = mean(first)
+            parts += [average, (F.relu(mean(second) - average.square()) + SPREAD_FLOOR).sqrt()]
+        return F.normalize(self.output(F.silu(self.hidden(torch.cat(parts, dim=1)))), dim=1)
+
+    def deployed(self) -> EmbeddingHead:
+        """The weights as the runtime has them."""
+
+        def array(tensor: Tensor) -> NDArray[np.float32]:
+            return np.ascontiguousarray(tensor.detach().half().float().numpy())
+
+        return EmbeddingHead(
+            scale=array(self.scale),
+            position=array(self.position.weight.T),
+            position_bias=array(self.position.bias),
+            cell=array(self.cell.weight.T),
+            cell_bias=array(self.cell.bias),
+            hidden=array(self.hidden.weight.T),
+            hidden_bias=array(self.hidden.bias),
+            output=array(self.output.weight.T),
+        )
+
+
+def distort(view: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Shift colours, blur, or leave the marks of JPEG, each now and then and to a random extent."""
+    for enhancer, reach in ((ImageEnhance.Brightness, 0.4), (ImageEnhance.Contrast, 0.4), (ImageEnhance.Color, 0.6)):
+        if rng.random() < 0.6:
+            view = enhancer(view).enhance(rng.uniform(1 - reach, 1 + reach))
+    if rng.random() < 0.3:
+        # Hue, as a turn of the colour plane.
+        h, s, v = view.convert("HSV").split()
+        turn = int(rng.integers(-18, 19))
+        view = Image.merge("HSV", (h.point(lambda x: (x + turn) % 256), s, v)).convert("RGB")
+    if rng.random() < 0.2:
+        view = view.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
+    if rng.random() < 0.4:
+        buffer = io.BytesIO()
+        view.save(buffer, "JPEG", quality=int(rng.integers(15, 80)))
+        view = Image.open(buffer).convert("RGB")
+    return view
+
+
+def views_of(pixels: NDArray[np.uint8], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Two views of one region of a picture, uint8 (side, side, 3) each, of any of :data:`SIDES`."""
+    picture = Image.fromarray(pixels)
+    short = min(picture.size)
+    region = short * rng.uniform(0.6, 1.0)
+    left, top = rng.uniform(0, picture.width - region), rng.uniform(0, picture.height - region)
+    pair = []
+    for _ in range(2):
+        part = region * np.sqrt(rng.uniform(0.45, 1.0))
+        x, y = left + rng.uniform(0, region - part), top + rng.uniform(0, region - part)
+        # Not enlarged where that can be helped.
+        side = int(rng.choice([s for s in SIDES if s <= part] or SIDES[:1]))
+        view = picture.resize((side, side), Image.Resampling.BICUBIC, (x, y, x + part, y + part))
+        if rng.random() < 0.5:
+            view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        pair.append(np.asarray(distort(view, rng)))
+    return pair[0], pair[1]
+
+
+@dataclass(frozen=True)
+class Bank:
+    """What the receiver sees of all views.
+
+    Attributes:
+        blocks: bfloat16 (cells, 16, channels of y), arcsinh of y_hat in units of each channel's scale.
+        starts: int64 (views + 1,), where the cells of each view begin; views 2 i and 2 i + 1 are a pair.
+        regions: of each picture; pairs of one picture follow each other.
+    """
+
+    blocks: Tensor
+    starts: Tensor
+    regions: int
+
+
+def y_hat_of(model: ManifoldCodec, x: Tensor, t: Tensor) -> Tensor:
+    """What the receiver sees of pixels, float (N, channels of y, H/16, W/16); see :meth:`ManifoldCodec.send`."""
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_native_bf16()):
+        gains = model.gains(t)
+        z_hat, symbols = model.send(x, gains)
+        return model.reconstruct(z_hat.float(), symbols.float(), gains).float()
+
+
+def cells_of(y_hat: Tensor, scale: Tensor) -> Tensor:
+    """Cells of latents, float (N * h * w, 16, C), of y_hat, float (N, C, 4 h, 4 w)."""
+    n, channels, rows, columns = y_hat.shape
+    blocks = y_hat.reshape(n, channels, rows // HYPER, HYPER, columns // HYPER, HYPER).permute(0, 2, 4, 3, 5, 1)
+    return torch.asinh(blocks.reshape(-1, HYPER**2, channels) / scale)
+
+
+def build_bank(model: ManifoldCodec, paths: list[Path], config: EmbeddingConfig) -> Bank:
+    """Draw views of all pictures and pass them through the frozen codec."""
+    rng = np.random.default_rng(config.seed)
+    assert all(side % ALIGNMENT == 0 for side in SIDES)
+    blocks, counts = [], []
+    for path in tqdm(paths, unit="picture", desc="views"):
+        pixels = read_rgb(path)
+        for _ in range(config.regions):
+            for view in views_of(pixels, rng):
+                t = torch.tensor([rng.uniform(0.1, 0.95)], dtype=torch.float32)
+                cells = cells_of(y_hat_of(model, to_tensor([view]), t), model.synthesis.scale)
+                blocks.append(cells.bfloat16())
+                counts.append(len(cells))
+    starts = torch.tensor([0, *np.cumsum(counts)])
+    return Bank(torch.cat(blocks), starts, config.regions)
+
+
+def contrastive_loss(one: Tensor, other: Tensor) -> Tensor:
+    """InfoNCE, both ways: each embedding of a pair has to find the other among all pairs of the batch.
+
+    Args:
+        one: float (N, D), unit vectors.
+        other: float (N, D), unit vectors; row i belongs to row i of ``one``.
+
+    Returns:
+        Tensor: float (), in nats.
+    """
+    likeness = one @ other.T / TEMPERATURE
+    target = torch.arange(len(one))
+    return 0.5 * (F.cross_entropy(likeness, target) + F.cross_entropy(likeness.T, target))
+
+
+def _batches(bank: Bank, config: EmbeddingConfig) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cells of pairs of views and the view each belongs to; every pair of a batch is of another picture."""
+    generator = torch.Generator().manual_seed(config.seed)
+    pictures = (len(bank.starts) - 1) // (2 * bank.regions)
+    size = min(config.batch, pictures)
+    for _ in range(config.steps):
+        chosen = torch.randperm(pictures, generator=generator)[:size] * bank.regions
+        chosen = 2 * (chosen + torch.randint(bank.regions, (size,), generator=generator))
+        views = torch.cat([chosen, chosen + 1])
+        spans = [torch.arange(int(bank.starts[v]), int(bank.starts[v + 1])) for v in views]
+        owner = torch.repeat_interleave(torch.arange(len(views)), torch.tensor([len(s) for s in spans]))
+        yield bank.blocks[torch.cat(spans)], owner
+
+
+def train_head(bank: Bank, scale: Tensor, config: EmbeddingConfig = EmbeddingConfig()) -> Head:
+    """Train a head.
+
+    Args:
+        bank: of :func:`build_bank`.
+        scale: float (channels of y,), the model's ``synthesis.scale``.
+        config: how.
+
+    Returns:
+        Head: in evaluation mode.
+    """
+    torch.manual_seed(config.seed)
+    head = Head(scale, config.width, config.hidden, config.dimensions)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=config.learning_rate, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=0.1)
+    progress = tqdm(_batches(bank, config), total=config.steps, unit="step", desc="head")
+    mean: float | None = None
+    for blocks, owner in progress:
+        views = int(owner[-1]) + 1
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_native_bf16()):
+            vectors = head(blocks if has_native_bf16() else blocks.float(), owner, views)
+        one, other = vectors.float().chunk(2)
+        loss = contrastive_loss(one, other)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
+        progress.set_postfix(loss=f"{mean:.3f}")
+    return head.eval()

@@ -1,0 +1,126 @@
+"""Embedding: the deployed head is the trained one, reads files in parts, and learns to tell pictures apart."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+import codec
+from bitstream import ModelError
+from codec.cli import main
+from codec.manifold import embedding
+from codec.manifold.coordinates import is_coded, open_coded
+from codec.manifold.training import SIDES, EmbeddingConfig, Head, build_bank, cells_of, contrastive_loss, views_of
+from codec.model.network import ManifoldCodec
+from codec.model.stored import load_exported
+from codec.runtime import SHIPPED, shipped
+from tests.test_vectors import MODEL
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    torch.manual_seed(1)
+    scale = load_exported(SHIPPED).synthesis.scale
+    return Head(scale, 16, 24, 12).eval()
+
+
+def test_the_deployed_head_is_the_trained_one(head):
+    y_hat = torch.randn(2, len(head.scale), 8, 12) * head.scale[:, None, None]
+    cells = cells_of(y_hat, head.scale)
+    with torch.no_grad():
+        expected = head(cells, torch.repeat_interleave(torch.arange(2), 6), 2).numpy()
+    deployed = head.deployed()
+    for part, vector in zip(y_hat.numpy(), expected, strict=True):
+        found = deployed.project(deployed.statistics([part]))
+        np.testing.assert_allclose(found, vector, atol=5e-3)
+        assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
+        halves = deployed.statistics([part[:, :4], part[:, 4:]])
+        np.testing.assert_allclose(halves, deployed.statistics([part]), rtol=1e-4, atol=1e-6)
+
+
+def test_latents_are_what_the_receiver_sees_whatever_the_tiles(face):
+    data = codec.compress(face, 60)
+    file = codec.open(data)
+    whole = np.concatenate(list(file.latents()), axis=1)
+    z, y = file.symbols()
+    level = file.header.quality_index
+    expected = shipped().reconstruct(z[None].astype(np.float32), y[None].astype(np.float32), level)[0]
+    np.testing.assert_allclose(whole, expected, atol=1e-4)
+    parts = list(file.latents(max_tile=4))
+    assert len(parts) > 1
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=1e-4)
+
+
+def test_a_file_and_its_picture_have_nearly_one_embedding(head, face, tmp_path, monkeypatch):
+    embedding.save(tmp_path / "head.npz", head.deployed(), shipped().model_id)
+    monkeypatch.setattr(embedding, "SHIPPED", tmp_path / "head.npz")
+    embedding.shipped.cache_clear()
+    try:
+        data = codec.compress(face, 50)
+        from_file, from_pixels = embedding.embed(data), embedding.embed(Image.fromarray(face))
+    finally:
+        embedding.shipped.cache_clear()
+    np.testing.assert_allclose(from_file, from_pixels, atol=1e-5)
+    assert from_file.shape == (12,)
+
+
+def test_what_is_coded_is_told_by_its_bytes(face, tmp_path):
+    buffer = io.BytesIO()
+    Image.fromarray(face).save(buffer, "PNG")
+    (tmp_path / "a.lmc").write_bytes(buffer.getvalue())
+    (tmp_path / "b.png").write_bytes(codec.compress(face, 10))
+    assert not is_coded(tmp_path / "a.lmc") and is_coded(tmp_path / "b.png")
+    with open_coded(buffer.getvalue()) as file:
+        assert file.size == (200, 200)
+    with pytest.raises(codec.CodecError):
+        open_coded(b"nothing of the kind")
+
+
+def test_a_head_of_another_model_or_a_damaged_one_is_refused(head, tmp_path):
+    path = tmp_path / "head.npz"
+    embedding.save(path, head.deployed(), b"abcd")
+    assert embedding.load(path).dimensions == 12
+    with pytest.raises(ModelError, match="belongs to model"):
+        embedding.load(path, b"efgh")
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ModelError, match="no readable"):
+        embedding.load(path)
+
+
+def test_the_contrastive_loss_wants_pairs_together_and_others_apart():
+    vectors = torch.eye(6)
+    assert contrastive_loss(vectors, vectors) < 1e-4
+    assert contrastive_loss(vectors, vectors.roll(1, 0)) > 5
+    same = torch.ones(6, 6) / 6**0.5
+    assert contrastive_loss(same, same) == pytest.approx(np.log(6), rel=1e-5)
+
+
+def test_views_depend_on_their_seed_alone_and_fit_the_codec(face):
+    first, again, other = (views_of(face, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(a.shape == b.shape and np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert all(view.shape == (view.shape[0],) * 2 + (3,) and view.shape[0] in SIDES for view in first)
+
+
+def test_training_brings_views_of_one_picture_together(photo_folder, tmp_path):
+    """Three pictures: after some steps, unseen views of each lie nearer to each other than to any other picture's."""
+    out = tmp_path / "head.npz"
+    arguments = ["train-embedding", "--data", str(photo_folder), "--out", str(out), "--model", str(MODEL)]
+    result = CliRunner().invoke(main, [*arguments, "--steps", "80", "--hold-out", "1000"])
+    assert result.exit_code == 0, result.output
+    model: ManifoldCodec = load_exported(MODEL)
+    trained = embedding.load(out)
+    bank = build_bank(model, sorted(photo_folder.iterdir()), replace(EmbeddingConfig(), regions=1, seed=99))
+    vectors = []
+    for begin, end in zip(bank.starts[:-1].tolist(), bank.starts[1:].tolist(), strict=True):
+        cells = torch.sinh(bank.blocks[begin:end].float()) * model.synthesis.scale
+        y_hat = cells.reshape(end - begin, 4, 4, -1).permute(3, 0, 1, 2).reshape(cells.shape[-1], -1, 4).numpy()
+        vectors.append(trained.project(trained.statistics([y_hat])))
+    likeness = np.stack(vectors[::2]) @ np.stack(vectors[1::2]).T
+    assert (likeness.argmax(axis=1) == np.arange(3)).all()
