@@ -62,6 +62,19 @@ def test_modes_sizes_and_metadata(face, size, mode, expected, with_metadata):
     assert not codec.open(codec.compress(image, strip=True)).box_bytes.keys() & {"icc", "exif", "xmp"}
 
 
+@pytest.mark.parametrize("quality", [0, 10, 25, 50, 75, 100])
+@pytest.mark.parametrize("kind", ["dithered", "noise"])
+def test_networks_stay_sane_on_pictures_unlike_any_photograph(face, kind, quality):
+    """All detail, hundreds of standard deviations from natural: no worse than gray is, at no more than its pixels."""
+    if kind == "dithered":
+        picture = np.asarray(Image.fromarray(face).convert("1").convert("L"))
+    else:
+        picture = np.random.default_rng(0).integers(0, 2, (128, 128)).astype(np.uint8) * 255
+    data = codec.compress(picture, quality)
+    error = np.asarray(codec.decompress(data)).astype(float) - picture
+    assert np.square(error).mean() < 127.5**2 and len(data) < 1.5 * picture.size
+
+
 def test_what_cannot_be_coded_is_refused():
     for image in (Image.new("F", (3, 3)), Image.fromarray(np.array([[-1, 5]], np.int32))):
         with pytest.raises(codec.ImageError, match="mode"):

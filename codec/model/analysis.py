@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from codec.model.blocks import OUTPUT_UNIT, Block, Pointwise, modulate
+from codec.model.blocks import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
 
 BLOCK = 16
 """Side in pixels of one latent position."""
@@ -55,7 +55,7 @@ class Analysis(nn.Module):
             Tensor: y, float (N, latents, H / 16, W / 16), in units of an orthonormal basis.
         """
         coefficients = self._coefficients(F.pixel_unshuffle(x, BLOCK))
-        h = self.blocks(modulate(self.enter(coefficients / self.scale[:, None, None]), film))
+        h = self.blocks(modulate(self.enter(bounded(coefficients / self.scale[:, None, None])), film))
         return coefficients[:, : self.latents] + OUTPUT_UNIT * self.leave(h)
 
     def _coefficients(self, blocks: Tensor) -> Tensor:

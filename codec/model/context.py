@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from codec.model.blocks import OUTPUT_UNIT, Block, Pointwise, modulate
+from codec.model.blocks import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
 
 
 def checkerboard(y: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Context(nn.Module):
         unit = 2 * OUTPUT_UNIT * scale.sqrt()
         mu_first = self.first(features) * unit
         mask = checkerboard(mu_first)
-        known = decode(mu_first) * mask / scale
+        known = bounded(decode(mu_first) * mask / scale)
         h = self.block(modulate(self.enter_features(features) + self.enter_latent(known), film))
         mu = mu_first + (1 - mask) * self.second(h) * unit
         return mu, decode(mu)

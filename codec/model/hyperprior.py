@@ -16,7 +16,7 @@ from compressai.entropy_models import EntropyBottleneck
 from compressai.ops import LowerBound
 from torch import Tensor, nn
 
-from codec.model.blocks import Block, Pointwise, modulate
+from codec.model.blocks import Block, Pointwise, bounded, modulate
 from codec.model.gains import KNOTS, QualityKnots
 
 GAIN = 3.0
@@ -47,7 +47,7 @@ class HyperAnalysis(nn.Module):
 
     def forward(self, y: Tensor, film: Tensor) -> Tensor:
         """Map y, float (N, latents, h, w), to z, float (N, hyper_latents, h / 4, w / 4)."""
-        values = y / self.scale[:, None, None]
+        values = bounded(y / self.scale[:, None, None])
         seen = torch.cat([values, torch.log1p(4 * values.abs())], dim=1)
         h = F.silu(self.depthwise(F.silu(modulate(self.enter(seen), film))))
         h = F.silu(self.reduce(h))

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from codec.model.analysis import BLOCK
-from codec.model.blocks import OUTPUT_UNIT, Block, Pointwise, modulate
+from codec.model.blocks import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
 
 
 class Synthesis(nn.Module):
@@ -46,7 +46,7 @@ class Synthesis(nn.Module):
         Returns:
             Tensor: x_hat, float (N, 3, 16 h, 16 w), near [0, 1] and not clipped.
         """
-        h = self.blocks(modulate(self.enter(y_hat / self.scale[:, None, None]), film))
+        h = self.blocks(modulate(self.enter(bounded(y_hat / self.scale[:, None, None])), film))
         fine = self.fine_blocks(F.pixel_shuffle(self.refine(h), 2))
         return F.pixel_shuffle(self.linear(y_hat), BLOCK) + OUTPUT_UNIT * F.pixel_shuffle(self.leave(fine), BLOCK // 2)
 
