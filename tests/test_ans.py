@@ -57,6 +57,19 @@ def test_both_write_the_same_bytes_and_read_them_back(seed, n, peak, uniform):
     assert written[0] == written[1]
 
 
+@pytest.mark.parametrize("state", [2**48 - 1, 2**48, 2**48 + 2**40 - 1, 2**48 + 2**40])
+def test_both_make_room_at_the_same_state(state):
+    """A symbol of count 256 just fits a state below 2 ** 48, and at it no more."""
+    written = []
+    for library in (constriction, None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ans, "constriction", library)
+            coder = ans.stack(np.array([state % 2**32, state // 2**32], np.uint32))
+            coder.encode_reverse(np.array([7], np.int32), ans.uniform(65536))
+            written.append(coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))
+    assert written[0] == written[1]
+
+
 @settings(deadline=None, max_examples=150)
 @given(payload=st.binary(max_size=300), seed=st.integers(0, 3))
 def test_both_read_the_same_from_any_bytes(payload, seed):

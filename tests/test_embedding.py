@@ -16,7 +16,16 @@ from bitstream import ModelError
 from codec.cli import main
 from codec.manifold import embedding
 from codec.manifold.coordinates import is_coded, open_coded
-from codec.manifold.training import SIDES, EmbeddingConfig, Head, build_bank, cells_of, contrastive_loss, views_of
+from codec.manifold.training import (
+    SIDES,
+    TEMPERATURE,
+    EmbeddingConfig,
+    Head,
+    build_bank,
+    cells_of,
+    contrastive_loss,
+    views_of,
+)
 from codec.model.network import ManifoldCodec
 from codec.model.stored import load_exported
 from codec.runtime import SHIPPED, shipped
@@ -99,6 +108,11 @@ def test_the_contrastive_loss_wants_pairs_together_and_others_apart():
     assert contrastive_loss(vectors, vectors.roll(1, 0)) > 5
     same = torch.ones(6, 6) / 6**0.5
     assert contrastive_loss(same, same) == pytest.approx(np.log(6), rel=1e-5)
+    one, other = torch.nn.functional.normalize(torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(3)), dim=2)
+    scores = np.exp((one @ other.T).double().numpy() / TEMPERATURE)
+    both = [np.log(scores.sum(axis) / scores.diagonal()).mean() for axis in (0, 1)]
+    assert both[0] != pytest.approx(both[1], rel=0.01)
+    assert contrastive_loss(one, other) == pytest.approx(np.mean(both), rel=1e-4)
 
 
 def test_views_depend_on_their_seed_alone_and_fit_the_codec(face):
