@@ -11,7 +11,8 @@ from codec.model.gains import KNOTS, Gains, LmbdaRange, knot_weights
 from codec.model.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
-from codec.training.data import find_images, read_rgb, to_tensor
+from codec.training.data import read_rgb, to_tensor
+from codec.training.split import find_images
 from tests.tiny import TINY
 
 

@@ -22,12 +22,13 @@ from codec.model.stored import load_exported
 from codec.runtime import Runtime
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
-from codec.training.data import Photos, draw_batch, find_images, random_crop, split_validation
+from codec.training.data import Photos, draw_batch, random_crop
 from codec.training.export import check, export
 from codec.training.harden import hard_bits, harden
 from codec.training.loop import Trainer, warm_average
 from codec.training.loss import rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
+from codec.training.split import find_images, split_validation
 from codec.training.tables import gaussian_counts
 from tests.tiny import TINY
 

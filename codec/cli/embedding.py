@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bitstream.errors import CodecError
-from codec.cli.common import FILE, reporting, threads_option
+from codec.cli.common import FILE, needing, reporting, threads_option
 
 
 @click.command("train-embedding")
@@ -21,21 +21,19 @@ from codec.cli.common import FILE, reporting, threads_option
 @click.option("--seed", type=int, default=0, show_default=True)
 @threads_option
 @reporting
+@needing("train")
 def train_embedding(
     data: Path, out: Path | None, model: Path | None, hold_out: int, steps: int, seed: int, threads: int | None
 ) -> None:
     """Train the head that embeds pictures, on a model that stays as it is (needs the extra [train])."""
-    try:
-        import torch
+    import torch
 
-        from codec.manifold.training import EmbeddingConfig, build_bank, train_head
-        from codec.model.stored import load_exported
-        from codec.training.data import find_images, split_validation
-    except ImportError as error:
-        raise CodecError(f"training needs more packages: pip install 'manifold-codec[train]' ({error})") from error
     from codec import runtime
     from codec.files import replacing
     from codec.manifold import embedding
+    from codec.manifold.training import EmbeddingConfig, build_bank, train_head
+    from codec.model.stored import load_exported
+    from codec.training.split import find_images, split_validation
 
     folder, target = model or runtime.SHIPPED, out or embedding.SHIPPED
     if threads:

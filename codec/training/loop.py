@@ -28,11 +28,12 @@ from codec.model.stored import load_exported
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
 from codec.training.csvlog import CsvLog
-from codec.training.data import Photos, draw_batch, find_images, split_validation, validation_crops
+from codec.training.data import Photos, draw_batch, validation_crops
 from codec.training.evaluate import rate_distortion_curve
 from codec.training.harden import harden
 from codec.training.loss import RateDistortion, rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
+from codec.training.split import find_images, split_validation
 
 PCA_BATCHES = 24
 Weights = tuple[Tensor, ...] | list[Tensor]
