@@ -29,6 +29,19 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class Size(click.ParamType[Any]):
+    """Width and height, such as 768x512."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Two whole numbers."""
+        parts = str(value).lower().split("x")
+        if len(parts) != 2 or not all(p.isdecimal() and 1 <= int(p) <= 65_535 for p in parts):
+            self.fail(f"{value!r} is no size; try 768x512", param, ctx)
+        return int(parts[0]), int(parts[1])
+
+
 def reporting(command: Callable[_P, None]) -> Callable[_P, None]:
     """Turn what input and the system can cause into one line on stderr and exit code 1."""
 
@@ -42,6 +55,23 @@ def reporting(command: Callable[_P, None]) -> Callable[_P, None]:
     return run
 
 
+def needing(extra: str) -> Callable[[Callable[_P, None]], Callable[_P, None]]:
+    """Turn a package that is not installed into a message that says which extra brings it."""
+
+    def decorate(command: Callable[_P, None]) -> Callable[_P, None]:
+        @wraps(command)
+        def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            try:
+                command(*args, **kwargs)
+            except ImportError as error:
+                message = f"this needs more packages: pip install 'manifold-codec[{extra}]' ({error})"
+                raise CodecError(message) from error
+
+        return run
+
+    return decorate
+
+
 def describe(error: BaseException) -> str:
     """One line on an error."""
     if isinstance(error, MemoryError):
@@ -49,6 +79,12 @@ def describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__
+
+
+def complain(path: Path, error: BaseException) -> None:
+    """One line on stderr on what happened to one of many files."""
+    text = describe(error)
+    click.echo(f"Error: {text}" if text.startswith(str(path)) else f"Error: {path}: {text}", err=True)
 
 
 threads_option = click.option("--threads", type=click.IntRange(1, 256), help="For the networks.  [default: all cores]")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bitstream.errors import CodecError
-from codec.cli.common import FILE, reporting, threads_option
+from codec.cli.common import FILE, needing, reporting, threads_option
 
 
 @click.command()
@@ -32,13 +32,12 @@ from codec.cli.common import FILE, reporting, threads_option
 @click.option("--compile", is_flag=True, help="Fuse operations first: a minute and a C++ compiler for faster steps.")
 @threads_option
 @reporting
+@needing("train")
 def train(**options: object) -> None:
     """Train the model (needs the extra [train]); under torchrun, in several processes."""
-    try:
-        from codec.training.config import TrainingConfig
-        from codec.training.loop import Trainer
-    except ImportError as error:
-        raise CodecError(f"training needs more packages: pip install 'manifold-codec[train]' ({error})") from error
+    from codec.training.config import TrainingConfig
+    from codec.training.loop import Trainer
+
     if options["compile"] and not any(map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))):
         raise CodecError("--compile: no C++ compiler found; install g++, or name one as CXX")
     if str(options["start_from"]) == "shipped":
@@ -53,12 +52,11 @@ def train(**options: object) -> None:
 @click.argument("out", type=FILE)
 @click.option("--last", is_flag=True, help="The last weights rather than their running average.")
 @reporting
+@needing("train")
 def export(checkpoint: Path, out: Path, last: bool) -> None:
     """Export CHECKPOINT to the folder OUT, checked against the trained model (needs the extra [train])."""
-    try:
-        from codec.training.checkpoint import load_model
-        from codec.training.export import export as export_model
-    except ImportError as error:
-        raise CodecError(f"export needs more packages: pip install 'manifold-codec[train]' ({error})") from error
+    from codec.training.checkpoint import load_model
+    from codec.training.export import export as export_model
+
     export_model(load_model(checkpoint, averaged=not last), out)
     click.echo(f"exported to {out}")
