@@ -7,6 +7,7 @@ sees over the picture, and maps those to a point on the unit sphere. It is train
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -53,6 +54,14 @@ class EmbeddingHead:
         """Length of an embedding."""
         return int(self.output.shape[1])
 
+    @property
+    def digest(self) -> bytes:
+        """Eight bytes that name the head: embeddings compare only if they are of one."""
+        digest = hashlib.sha256()
+        for field in fields(self):
+            digest.update(getattr(self, field.name).astype("<f2").tobytes())
+        return digest.digest()[:8]
+
     def statistics(self, latents: Iterable[Floats]) -> Floats:
         """Means and spreads of what is seen over a picture, float32 (4 F,).
 
@@ -60,31 +69,47 @@ class EmbeddingHead:
             latents: parts of y_hat, (channels, rows, columns), rows and columns multiples of 4, as of
                 :meth:`LmcFile.latents`.
         """
-        width = len(self.position_bias)
-        sums, cells = np.zeros((4, width)), 0
-        for part in latents:
-            channels, rows, columns = part.shape
-            blocks = part.reshape(channels, rows // HYPER, HYPER, columns // HYPER, HYPER).transpose(1, 3, 2, 4, 0)
-            y = np.arcsinh(blocks.reshape(-1, channels) / self.scale)
-            at_position = _silu(y @ self.position + self.position_bias)
-            at_cell = _silu(at_position.reshape(-1, HYPER**2, width).mean(axis=1) @ self.cell + self.cell_bias)
-            for k, seen in enumerate((at_position, at_cell)):
-                sums[2 * k] += seen.sum(axis=0, dtype=np.float64)
-                sums[2 * k + 1] += np.square(seen).sum(axis=0, dtype=np.float64)
-            cells += len(at_cell)
-        if not cells:
-            raise ValueError("latents: found none")
-        sums[:2] /= HYPER**2
-        means, squares = sums[::2] / cells, sums[1::2] / cells
-        spreads = np.sqrt(np.maximum(squares - means**2, 0) + SPREAD_FLOOR)
-        together: Floats = np.concatenate([means[0], spreads[0], means[1], spreads[1]]).astype(np.float32)
-        return together
+        return pooled(self.features(part) for part in latents)
+
+    def features(self, part: Floats) -> tuple[Floats, Floats]:
+        """What is seen at each position and in each cell.
+
+        Args:
+            part: y_hat, float32 (channels, 4 rows, 4 columns).
+
+        Returns:
+            tuple: float32 (rows, columns, 16, F) and (rows, columns, F).
+        """
+        channels, rows, columns = part.shape
+        blocks = part.reshape(channels, rows // HYPER, HYPER, columns // HYPER, HYPER).transpose(1, 3, 2, 4, 0)
+        y = np.arcsinh(blocks.reshape(rows // HYPER, columns // HYPER, HYPER**2, channels) / self.scale)
+        at_position = _silu(y @ self.position + self.position_bias)
+        return at_position, _silu(at_position.mean(axis=2) @ self.cell + self.cell_bias)
 
     def project(self, statistics: Floats) -> Floats:
         """Embedding of statistics, float32 (D,), of length 1."""
         vector: Floats = _silu(statistics @ self.hidden + self.hidden_bias) @ self.output
         vector /= max(float(np.linalg.norm(vector)), 1e-12)
         return vector
+
+
+def pooled(features: Iterable[tuple[Floats, Floats]]) -> Floats:
+    """Means and spreads over a picture, float32 (4 F,), of its parts' features, see :meth:`EmbeddingHead.features`."""
+    sums: list[NDArray[np.float64]] = []
+    cells = 0
+    for part in features:
+        rows = [seen.reshape(-1, seen.shape[-1]) for seen in part]
+        moments = [m for r in rows for m in (r.sum(axis=0, dtype=float), np.square(r).sum(axis=0, dtype=float))]
+        sums = [s + m for s, m in zip(sums, moments, strict=True)] if sums else moments
+        cells += len(rows[1])
+    if not cells:
+        raise ValueError("latents: found none")
+    together = []
+    for k, count in ((0, cells * HYPER**2), (2, cells)):
+        mean = sums[k] / count
+        together += [mean, np.sqrt(np.maximum(sums[k + 1] / count - mean**2, 0) + SPREAD_FLOOR)]
+    result: Floats = np.concatenate(together).astype(np.float32)
+    return result
 
 
 def _silu(x: Floats) -> Floats:

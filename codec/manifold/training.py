@@ -1,6 +1,6 @@
 """Training of the embedding by contrast: views of one picture come close, views of different pictures are pushed apart.
 
-Views are crops, scalings, colour shifts, JPEG artefacts and blur of one region, coded at random qualities. They
+Views are crops, scalings, colour shifts, grain, JPEG artefacts and blur of one region, coded at random qualities. They
 pass the frozen codec once; what its receiver would see of them, y_hat, is kept in memory, and only the head learns.
 
 Reference:
@@ -29,7 +29,7 @@ from codec.model.network import ALIGNMENT, ManifoldCodec
 from codec.model.precision import has_native_bf16
 from codec.training.data import read_rgb, to_tensor
 
-SIDES = (192, 256, 320, 384)
+SIDES = (192, 256, 320, 384, 448, 512)
 """Sides of views, multiples of 64."""
 TEMPERATURE = 0.07
 
@@ -114,7 +114,7 @@ class Head(nn.Module):
 
 
 def distort(view: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Shift colours, blur, or leave the marks of JPEG, each now and then and to a random extent."""
+    """Shift colours, blur, add grain, or leave the marks of JPEG, each now and then and to a random extent."""
     for enhancer, reach in ((ImageEnhance.Brightness, 0.4), (ImageEnhance.Contrast, 0.4), (ImageEnhance.Color, 0.6)):
         if rng.random() < 0.6:
             view = enhancer(view).enhance(rng.uniform(1 - reach, 1 + reach))
@@ -125,6 +125,10 @@ def distort(view: Image.Image, rng: np.random.Generator) -> Image.Image:
         view = Image.merge("HSV", (h.point(lambda x: (x + turn) % 256), s, v)).convert("RGB")
     if rng.random() < 0.2:
         view = view.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
+    if rng.random() < 0.2:
+        pixels = np.asarray(view, np.float32)
+        grain = rng.normal(0, rng.uniform(1, 16), pixels.shape)
+        view = Image.fromarray(np.clip(np.rint(pixels + grain), 0, 255).astype(np.uint8))
     if rng.random() < 0.4:
         buffer = io.BytesIO()
         view.save(buffer, "JPEG", quality=int(rng.integers(15, 80)))
