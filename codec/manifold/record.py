@@ -1,0 +1,63 @@
+"""What is kept of a picture once it has been looked at: where it lies, and a small view of it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+
+from codec.decoder import LmcFile
+from codec.manifold.coordinates import Pictured, open_coded
+from codec.manifold.embedding import EmbeddingHead, Floats, embed_file
+
+THUMBNAIL = 160
+"""Pixels of a thumbnail's longer side, at most."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A picture as collections know it.
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        embedding: float32 (D,), of length 1.
+        thumbnail: a JPEG, made from the preview; no synthesis.
+    """
+
+    width: int
+    height: int
+    embedding: Floats
+    thumbnail: bytes
+
+
+def record_of(picture: Pictured, *, head: EmbeddingHead | None = None, threads: int | None = None) -> Record:
+    """Look at a picture: embedding and thumbnail.
+
+    Args:
+        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file.
+        head: embeds; None takes the one that ships.
+        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+
+    Raises:
+        CodecError: it is damaged, or no picture.
+    """
+    with open_coded(picture, threads=threads) as file:
+        return Record(*file.size, embed_file(file, head), thumbnail_of(file))
+
+
+def thumbnail_of(file: LmcFile) -> bytes:
+    """A small view of an open file, as a JPEG."""
+    view = file.preview(16 if max(file.size) >= 16 * THUMBNAIL else 8)
+    if view.mode == "I;16":
+        view = view.point(lambda v: v / 256).convert("L")
+    if "A" in view.getbands():
+        ground = Image.new("RGBA", view.size, "white")
+        ground.alpha_composite(view.convert("RGBA"))
+        view = ground
+    view = view.convert("RGB")
+    view.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    view.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
