@@ -1,0 +1,61 @@
+"""``codec sample``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codec.cli.common import FILE, SUFFIX, FiniteRange, Size, max_pixels_option, reporting
+
+
+@click.command()
+@click.argument("out", metavar="OUT", type=FILE)
+@click.option("--size", type=Size(), help="Width and height.  [default: 768x512]")
+@click.option("-q", "--quality", type=FiniteRange(0, 100), help="Of which quality's distributions.  [default: 50]")
+@click.option("--near", type=FILE, help="Draw around the picture of this .lmc file.")
+@click.option("--strength", type=FiniteRange(0, 1), default=0.3, show_default=True, help="How far from it.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("-f", "--force", is_flag=True, help="Overwrite OUT if it exists.")
+@max_pixels_option
+@reporting
+def sample(
+    out: Path,
+    size: tuple[int, int] | None,
+    quality: float | None,
+    near: Path | None,
+    strength: float,
+    seed: int,
+    force: bool,
+    max_pixels: int,
+) -> None:
+    """Draw a picture from what the model takes for likely, to OUT: an .lmc file, or a picture if its suffix says so.
+
+    With --near, the file's hyper-latent stays, and a share of its other coordinates is drawn anew.
+    """
+    from codec import sinks
+    from codec.api import QUALITY
+    from codec.decoder import LmcFile
+    from codec.files import replacing
+    from codec.manifold import sampling
+
+    if near is not None and (size or quality is not None):
+        raise click.UsageError("--near brings its own size and quality")
+    suffix, formats = out.suffix.lower(), sinks.writable_suffixes()
+    if suffix != SUFFIX and suffix not in formats:
+        raise click.UsageError(
+            f"cannot write pictures of type {suffix!r}; known are {SUFFIX} {' '.join(sorted(formats))}"
+        )
+    if out.is_file() and not force:
+        raise FileExistsError(f"{out} exists; use -f to overwrite it")
+    if near is not None:
+        data = sampling.sample_near(near, strength, seed=seed, max_pixels=max_pixels)
+    else:
+        width, height = size or (768, 512)
+        data = sampling.sample(width, height, QUALITY if quality is None else quality, seed=seed, max_pixels=max_pixels)
+    with replacing(out, force) as temporary, temporary.open("w+b") as file:
+        if suffix == SUFFIX:
+            file.write(data)
+        else:
+            with LmcFile(data, max_pixels=max_pixels) as drawn:
+                sinks.write(file, formats[suffix], drawn.strips(), *drawn.size, drawn.form, None, drawn.metadata)
