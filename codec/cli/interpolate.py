@@ -1,0 +1,117 @@
+"""``codec interpolate``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from codec.cli.common import FILE, Size, needing, reporting, threads_option
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from codec.manifold.embedding import Floats
+    from codec.manifold.interpolation import Ends
+
+ANIMATED = {".gif": "GIF", ".webp": "WEBP"}
+
+
+@click.command()
+@click.argument("one", metavar="A", type=FILE)
+@click.argument("other", metavar="B", type=FILE)
+@click.option("--out", type=FILE, required=True, help="Animation (.gif, .webp), row of pictures (.png), or a folder.")
+@click.option(
+    "--steps", type=click.IntRange(2, 1000), default=9, show_default=True, help="Pictures, both ends included."
+)
+@click.option("--path", type=click.Choice(["linear", "geodesic"]), default="linear", show_default=True)
+@click.option("--size", type=Size(), help="Width and height of all pictures.  [default: of A, at most a megapixel]")
+@click.option("--iterations", type=click.IntRange(1), default=200, show_default=True, help="To find a geodesic.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist.")
+@threads_option
+@reporting
+@needing("train")
+def interpolate(
+    one: Path,
+    other: Path,
+    out: Path,
+    steps: int,
+    path: str,
+    size: tuple[int, int] | None,
+    iterations: int,
+    force: bool,
+    threads: int | None,
+) -> None:
+    """Make the pictures between A and B, .lmc files or any others.
+
+    They lie on the straight line between the coordinates of the two, or on the shortest way under what the embedding
+    sees (geodesic, which needs the extra [train]). B is made to fit the size of A.
+    """
+    from codec.manifold.interpolation import Ends
+
+    suffix = out.suffix.lower()
+    if suffix and suffix not in ANIMATED and suffix != ".png":
+        raise click.UsageError(f"--out {out}: expected .gif, .webp, .png or a folder")
+    if out.is_file() and not force:
+        raise FileExistsError(f"{out} exists; use -f to overwrite it")
+    ends = Ends(one, other, size=size, threads=threads)
+    points = ends.linear(steps)
+    if path == "geodesic":
+        points = _shorten(ends, points, iterations, threads)
+    pictures = ends.pictures(points)
+    if not suffix:
+        _write_folder(out, pictures, force)
+    else:
+        _write_file(out, list(pictures), force)
+
+
+def _shorten(ends: Ends, points: Floats, iterations: int, threads: int | None) -> Floats:
+    """The geodesic, with figures of both ways on stderr."""
+    import torch
+
+    from codec.manifold.embedding import shipped
+    from codec.manifold.geodesic import Geodesics
+
+    if threads:
+        torch.set_num_threads(threads)
+    runtime = ends.runtime
+    t = ends.quality_index / (runtime.tables.levels - 1)
+    geodesics = Geodesics(runtime.folder, shipped(runtime.model_id), t)
+    with click.progressbar(length=iterations, label="geodesic", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        shortened = geodesics.shorten(points, iterations, lambda done: bar.update(done - bar.pos))
+    click.echo("path       energy     length     bpp between", err=True)
+    for name, one in (("linear", points), ("geodesic", shortened)):
+        report = geodesics.report(one)
+        click.echo(f"{name:8s}  {report.energy:9.6f}  {report.length:9.6f}  {report.rate_bpp:9.4f}", err=True)
+    return shortened
+
+
+def _write_folder(folder: Path, pictures: Iterator[Image.Image], force: bool) -> None:
+    from codec.files import replacing
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(pictures):
+        with replacing(folder / f"{number:03d}.png", force) as temporary:
+            picture.save(temporary, "PNG")
+
+
+def _write_file(out: Path, pictures: list[Image.Image], force: bool) -> None:
+    from PIL import Image
+
+    from codec.files import replacing
+
+    suffix = out.suffix.lower()
+    with replacing(out, force) as temporary:
+        if suffix in ANIMATED:
+            # There and back, so that it has no jump.
+            around = pictures + pictures[-2:0:-1]
+            around[0].save(temporary, ANIMATED[suffix], save_all=True, append_images=around[1:], duration=120, loop=0)
+            return
+        width, height = pictures[0].size
+        row = Image.new("RGB", (width * len(pictures), height))
+        for number, picture in enumerate(pictures):
+            row.paste(picture, (width * number, 0))
+        row.save(temporary, "PNG")
