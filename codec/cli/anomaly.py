@@ -1,0 +1,122 @@
+"""``codec anomaly``, which needs the extra [manifold]."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from codec.cli.common import FILE, complain, needing, reporting, threads_option
+
+_model_option = click.option("--model", type=FILE, required=True, help="File that says what is normal.")
+_jobs_option = click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Pictures at a time.")
+
+
+@click.group()
+def anomaly() -> None:
+    """Find pictures that do not belong, in files that stay compressed (needs the extra [manifold])."""
+
+
+@anomaly.command()
+@click.argument("paths", metavar="PATH...", type=FILE, nargs=-1, required=True)
+@_model_option
+@_jobs_option
+@click.option("-f", "--force", is_flag=True, help="Overwrite the file if it exists.")
+@threads_option
+@reporting
+@needing("manifold")
+def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: int | None) -> None:
+    """Learn what is normal from the pictures of folders, and of those below, and from single ones.
+
+    From .lmc files it takes no pixels; from ordinary pictures it also learns what errors their coding makes.
+    """
+    from codec.manifold.anomaly import Collection
+    from codec.manifold.collection import each, find_pictures
+    from codec.manifold.embedding import shipped
+    from codec.manifold.facts import Facts, facts_of
+    from codec.runtime import shipped as shipped_runtime
+
+    if model.is_file() and not force:
+        raise FileExistsError(f"{model} exists; use -f to overwrite it")
+    head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
+    known: list[Facts] = []
+    failed = 0
+    with click.progressbar(length=len(pictures), file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
+        for path, facts in each(pictures, lambda p: facts_of(p, head, threads=threads), jobs):
+            if isinstance(facts, Exception):
+                complain(path, facts)
+                failed += 1
+            else:
+                known.append(facts)
+            bar.update(1)
+    Collection.fit(known, head).save(model, force)
+    click.echo(f"{model}: learned from {len(known)} pictures", err=True)
+    if failed:
+        sys.exit(1)
+
+
+@anomaly.command()
+@click.argument("paths", metavar="PATH...", type=FILE, nargs=-1, required=True)
+@_model_option
+@_jobs_option
+@click.option("--heat-maps", type=FILE, help="Folder for pictures of where each is odd.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@threads_option
+@reporting
+@needing("manifold")
+def score(
+    paths: tuple[Path, ...], model: Path, jobs: int, heat_maps: Path | None, as_json: bool, threads: int | None
+) -> None:
+    """Say how odd pictures are, the oddest first.
+
+    A score is a power of ten: 2 means that one picture in a hundred of the collection is as odd, 3 one in a thousand.
+    """
+    from codec.files import replacing
+    from codec.manifold.anomaly import Collection, Score
+    from codec.manifold.collection import each, find_pictures
+    from codec.manifold.coordinates import open_coded
+    from codec.manifold.embedding import shipped
+    from codec.manifold.facts import facts_of
+    from codec.manifold.heat import heat_map
+    from codec.runtime import shipped as shipped_runtime
+
+    head = shipped(shipped_runtime().model_id)
+    collection, pictures = Collection.load(model, head), find_pictures(paths)
+    if not pictures:
+        raise click.ClickException("no pictures found")
+
+    def look(path: Path) -> Score:
+        facts = facts_of(path, head, threads=threads)
+        if heat_maps is not None:
+            heat_maps.mkdir(parents=True, exist_ok=True)
+            with open_coded(path, threads=threads) as file:
+                picture = heat_map(file, collection.heat(facts))
+            with replacing(heat_maps / f"{path.name}.png", overwrite=True) as temporary:
+                picture.save(temporary, "PNG")
+        return collection.score(facts)
+
+    found: dict[Path, Score] = {}
+    failed = 0
+    with click.progressbar(length=len(pictures), file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
+        for path, result in each(pictures, look, jobs):
+            if isinstance(result, Exception):
+                complain(path, result)
+                failed += 1
+            else:
+                found[path] = result
+            bar.update(1)
+    ranked = sorted(found.items(), key=lambda item: -item[1].score)
+    if as_json:
+        rows = [
+            {"path": str(p), "score": round(s.score, 4), **{k: round(v, 4) for k, v in s.parts.items()}}
+            for p, s in ranked
+        ]
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        for path, one in ranked:
+            parts = "  ".join(f"{name} {value:.2f}" for name, value in one.parts.items())
+            click.echo(f"{one.score:6.2f}  {path}  ({parts})")
+    if failed:
+        sys.exit(1)

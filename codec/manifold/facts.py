@@ -1,0 +1,112 @@
+"""What is known of a picture when its normality is to be judged, all from its coordinates."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.tables import HYPER
+from codec.decoder import LmcFile
+from codec.manifold.codelength import CodeLength
+from codec.manifold.coordinates import Pictured, is_coded, open_coded
+from codec.manifold.embedding import EmbeddingHead, pooled
+from codec.sources import open_source
+from codec.tiling import Area
+
+Floats = NDArray[np.float32]
+LEAST_BITS = 1e-3
+"""Added to bits a position before their logarithm is taken."""
+SAMPLED_CELLS = 32
+"""Of a picture, for the distribution of cells."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a picture.
+
+    Attributes:
+        costs: float32 (3,): logarithms of expected bits of y a position, of actual over expected bits of y, and of z.
+        statistics: float32 (4 F,), of the embedding's head.
+        embedding: float32 (D,).
+        cells: float32 (rows, columns, F + 2), of each cell what the head sees in it, and the logarithms of expected
+            bits of y, and of actual over expected ones.
+        error: logarithm of the mean squared error of the reconstruction, in levels; None without pixels.
+    """
+
+    costs: Floats
+    statistics: Floats
+    embedding: Floats
+    cells: Floats
+    error: float | None
+
+    def cell_sample(self) -> Floats:
+        """Some of the cells, evenly spread, float32 (SAMPLED_CELLS at most, F + 2)."""
+        flat = self.cells.reshape(-1, self.cells.shape[-1])
+        return flat[:: -(-len(flat) // SAMPLED_CELLS)]
+
+
+def facts_of(picture: Pictured, head: EmbeddingHead, *, threads: int | None = None) -> Facts:
+    """Find out about a picture.
+
+    Args:
+        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file, and
+            then also decoded, to know the error.
+        head: of the model.
+        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+
+    Raises:
+        CodecError: it is damaged, or no picture.
+    """
+    with open_coded(picture, threads=threads) as file:
+        error = None if is_coded(picture) else _error(picture, file)
+        seen: list[Floats] = []
+        statistics = pooled(_kept(map(head.features, file.latents()), seen))
+        (expected, actual), z_bits = _bits(file)
+    ratio = np.log((actual + LEAST_BITS) / (expected + LEAST_BITS))
+    cells = np.concatenate([np.concatenate(seen), np.log(expected + LEAST_BITS)[..., None], ratio[..., None]], axis=-1)
+    costs = [
+        np.log(expected.mean() + LEAST_BITS),
+        np.log((actual.mean() + LEAST_BITS) / (expected.mean() + LEAST_BITS)),
+        np.log((z_bits[1] + LEAST_BITS) / (z_bits[0] + LEAST_BITS)),
+    ]
+    return Facts(np.array(costs, np.float32), statistics, head.project(statistics), cells.astype(np.float32), error)
+
+
+def _kept(features: Iterator[tuple[Floats, Floats]], cells: list[Floats]) -> Iterator[tuple[Floats, Floats]]:
+    """Pass features on, and keep those of cells."""
+    for part in features:
+        cells.append(part[1])
+        yield part
+
+
+def _bits(file: LmcFile) -> tuple[Floats, Floats]:
+    """Expected and actual bits a position: of y, (2, rows, columns) by cell, and of z, (2,)."""
+    length = CodeLength(file.runtime.tables, file.header.quality_index)
+    rows, columns = file.header.cells
+    y_bits, z_bits = np.empty((2, rows, columns), np.float32), np.zeros(2, np.float64)
+    side = 1 << file.header.chunk_log2
+    for top in range(0, rows, side):
+        for left in range(0, columns, side):
+            area = Area(top, min(top + side, rows), left, min(left + side, columns))
+            z, y = file.symbols(area)
+            actual, expected = length.y(z, y)
+            here = y_bits[:, area.top : area.bottom, area.left : area.right]
+            here[0], here[1] = expected.sum(axis=0), actual.sum(axis=0)
+            actual, expected = length.z(z)
+            z_bits += expected.sum(), actual.sum()
+    return y_bits / HYPER**2, (z_bits / (rows * columns * HYPER**2)).astype(np.float32)
+
+
+def _error(picture: Pictured, file: LmcFile) -> float:
+    """Logarithm of the mean squared error of a file against its picture, in levels of 0 to 255."""
+    source = open_source(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
+    total = 0.0
+    for top, strip in file.strips():
+        wanted = source.crop(top, top + len(strip), 0, source.width)
+        total += float(np.square(strip.astype(np.float32) - wanted).sum(dtype=np.float64))
+    levels = ((1 << source.form.depth) - 1) / 255
+    return float(np.log(total / (source.width * source.height * source.form.components) / levels**2 + LEAST_BITS))
