@@ -14,7 +14,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["codec", "codec.*", "bitstream", "benchmarks", "benchmarks.*"]),
     package_data={
-        "codec": ["py.typed", "weights/*"],
+        "codec": ["py.typed", "weights/*", "manifold/weights/*", "manifold/templates/*.j2"],
         "bitstream": ["py.typed", "FORMAT.md"],
         "benchmarks": ["templates/*.j2"],
     },
@@ -37,6 +37,7 @@ setup(
             "safetensors>=0.4.5",
             "tqdm>=4.66",
         ],
+        "manifold": ["jinja2>=3.1", "scikit-learn>=1.5", "umap-learn>=0.5.7", "usearch>=2.16"],
         "bench": [
             "bjontegaard>=1.3",
             "jinja2>=3.1",

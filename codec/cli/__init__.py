@@ -11,10 +11,15 @@ import sys
 import click
 
 from codec import __version__
+from codec.cli.anomaly import anomaly
 from codec.cli.compress import compress
 from codec.cli.decompress import decompress
 from codec.cli.embedding import train_embedding
 from codec.cli.inspect import inspect
+from codec.cli.interpolate import interpolate
+from codec.cli.map import draw_map
+from codec.cli.sample import sample
+from codec.cli.search import search
 from codec.cli.training import export, train
 
 
@@ -33,5 +38,9 @@ def main() -> None:
             signal.signal(number, _leave)
 
 
-for _command in (compress, decompress, inspect, train, export, train_embedding):
+for _command in (
+    *(compress, decompress, inspect),
+    *(search, draw_map, anomaly, sample, interpolate),
+    *(train, export, train_embedding),
+):
     main.add_command(_command)

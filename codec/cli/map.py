@@ -1,0 +1,57 @@
+"""``codec map``, which needs the extra [manifold]."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from codec.cli.common import FILE, complain, needing, reporting, threads_option
+
+
+@click.command("map")
+@click.argument("paths", metavar="PATH...", type=FILE, nargs=-1, required=True)
+@click.option("--out", type=FILE, default="map.html", show_default=True, help="The page.")
+@click.option("--method", type=click.Choice(["pca", "tsne", "umap"]), default="umap", show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Pictures at a time.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite the page if it exists.")
+@threads_option
+@reporting
+@needing("manifold")
+def draw_map(
+    paths: tuple[Path, ...], out: Path, method: str, seed: int, jobs: int, force: bool, threads: int | None
+) -> None:
+    """Lay out pictures on a page so that alike ones are near each other.
+
+    The pictures are those of folders, and of those below, and single ones, .lmc files or any others. The page holds
+    their thumbnails and needs nothing but itself.
+    """
+    from codec.manifold import pages
+    from codec.manifold.atlas import flatten
+    from codec.manifold.collection import each, find_pictures
+    from codec.manifold.record import Record, record_of
+
+    if out.is_file() and not force:
+        raise FileExistsError(f"{out} exists; use -f to overwrite it")
+    pictures = find_pictures(paths)
+    records: dict[Path, Record] = {}
+    failed = 0
+    with click.progressbar(length=len(pictures), file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
+        for path, record in each(pictures, lambda p: record_of(p, threads=threads), jobs):
+            if isinstance(record, Exception):
+                complain(path, record)
+                failed += 1
+            else:
+                records[path] = record
+            bar.update(1)
+    places = flatten([record.embedding for record in records.values()], method, seed)
+    shown = [
+        {"path": path, "thumbnail": record.thumbnail, "x": x, "y": y}
+        for (path, record), (x, y) in zip(records.items(), places, strict=True)
+    ]
+    pages.write(out, "map", overwrite=force, pictures=shown, method=method)
+    click.echo(f"{out}: {len(shown)} pictures", err=True)
+    if failed:
+        sys.exit(1)
