@@ -7,6 +7,10 @@ import click
 from benchmarks.commands import list_codecs, rd, readme
 from benchmarks.cost import main as cost
 from benchmarks.effort import main as effort
+from benchmarks.manifold.anomalies import main as anomaly
+from benchmarks.manifold.continuity import main as continuity
+from benchmarks.manifold.paths import main as geodesic
+from benchmarks.manifold.retrieval import main as search
 from benchmarks.quick import main as quick
 from benchmarks.speed import main as speed
 from benchmarks.targets import main as targets
@@ -27,6 +31,10 @@ main.add_command(speed, "speed")
 main.add_command(targets, "targets")
 main.add_command(training, "training")
 main.add_command(cost, "cost")
+main.add_command(search, "search")
+main.add_command(continuity, "continuity")
+main.add_command(geodesic, "geodesic")
+main.add_command(anomaly, "anomaly")
 
 if __name__ == "__main__":
     main(prog_name="python -m benchmarks")

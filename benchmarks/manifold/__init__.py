@@ -1,0 +1,1 @@
+"""How good the coordinates are for more than pixels: search, anomalies, paths, continuity."""

@@ -1,0 +1,73 @@
+"""Anomalies, measured: ``python -m benchmarks anomaly FOLDER`` (extras ``[bench,manifold]``)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from benchmarks.manifold.pictures import read, split, spread
+from benchmarks.manifold.shifts import SHIFTS
+from codec.manifold.anomaly import TESTS, Collection, Score
+from codec.manifold.embedding import shipped
+from codec.manifold.facts import facts_of
+from codec.runtime import shipped as shipped_runtime
+
+RESULTS = Path(__file__).parent.parent / "results" / "anomaly.json"
+SIDE = 512
+"""Pixels a side of pictures, at most."""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--fit", "fitted", type=click.IntRange(20), default=400, show_default=True, help="Pictures to fit to.")
+@click.option("--most", type=click.IntRange(2), default=150, show_default=True, help="Pictures held out to score.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, help="The figures as JSON.")
+def main(folder: Path, fitted: int, most: int, threads: int, out: Path) -> None:
+    """Tell held-out pictures of FOLDER from others that do not belong, in files and with pixels: area under ROC."""
+    from sklearn.metrics import roc_auc_score
+
+    head = shipped(shipped_runtime().model_id)
+    seen, held_out = split(folder)
+    known = [
+        facts_of(read(path, SIDE), head, threads=threads)
+        for path in tqdm(spread(seen, fitted), desc="fit", unit="picture")
+    ]
+    collection = Collection.fit(known, head)
+    pictures = [read(path, SIDE) for path in spread(held_out, most)]
+    rng = np.random.default_rng(0)
+
+    def scores(of: list[Image.Image], name: str) -> list[Score]:
+        return [collection.score(facts_of(p, head, threads=threads)) for p in tqdm(of, desc=name, unit="picture")]
+
+    usual = scores(pictures, "held out")
+    table: dict[str, dict[str, float]] = {}
+    for name, shift in SHIFTS.items():
+        odd = scores([shift(picture, rng) for picture in pictures], name)
+        labels = [0] * len(usual) + [1] * len(odd)
+        row = {"all": roc_auc_score(labels, [s.score for s in usual + odd])}
+        for test in TESTS:
+            row[test] = roc_auc_score(labels, [s.parts[test] for s in usual + odd])
+        files = [max(v for k, v in s.parts.items() if k != "error") for s in usual + odd]
+        row["all but error"] = roc_auc_score(labels, files)
+        table[name] = {key: float(value) for key, value in row.items()}
+    false_alarms = float(np.mean([s.score >= 2 for s in usual]))
+    results: dict[str, Any] = {
+        "model": shipped_runtime().model_id.hex(),
+        "fitted": len(known),
+        "held_out": len(pictures),
+        "held_out_at_2_or_more": false_alarms,
+        "auroc": table,
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    click.echo(f"fitted to {len(known)} pictures; area under ROC, {len(pictures)} held-out pictures against as many")
+    for name, row in table.items():
+        click.echo(f"  {name:18s}" + "".join(f"{key} {value:.3f}   " for key, value in row.items()))
+    click.echo(f"of the held-out pictures {100 * false_alarms:.1f}% score 2 or more (1% expected)")

@@ -1,0 +1,62 @@
+"""Straight ways and shortest ways, measured: ``python -m benchmarks geodesic FOLDER`` (extra ``[train]``)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from benchmarks.manifold.pictures import read, split, spread
+from codec.manifold.embedding import shipped
+from codec.manifold.interpolation import Ends
+
+RESULTS = Path(__file__).parent.parent / "results" / "geodesic.json"
+SIZE = (384, 256)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--pairs", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--steps", type=click.IntRange(3), default=9, show_default=True)
+@click.option("--iterations", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, help="The figures as JSON.")
+@click.option("--pictures", type=click.Path(path_type=Path, file_okay=False), help="Folder for both ways of each pair.")
+def main(folder: Path, pairs: int, steps: int, iterations: int, threads: int, out: Path, pictures: Path | None) -> None:
+    """Find the shortest ways between pairs of held-out pictures of FOLDER, and compare them with straight lines."""
+    import torch
+
+    from codec.manifold.geodesic import Geodesics
+
+    torch.set_num_threads(threads)
+    chosen = spread(split(folder)[1], 2 * pairs)
+    rows: list[dict[str, Any]] = []
+    for one, other in tqdm(list(zip(chosen[::2], chosen[1::2], strict=False)), unit="pair"):
+        ends = Ends(read(one), read(other), size=SIZE, threads=threads)
+        t = ends.quality_index / (ends.runtime.tables.levels - 1)
+        geodesics = Geodesics(ends.runtime.folder, shipped(ends.runtime.model_id), t)
+        line = ends.linear(steps)
+        way = geodesics.shorten(line, iterations)
+        rows.append(
+            {
+                "pair": [one.name, other.name],
+                "linear": asdict(geodesics.report(line)),
+                "geodesic": asdict(geodesics.report(way)),
+            }
+        )
+        if pictures is not None:
+            pictures.mkdir(parents=True, exist_ok=True)
+            both = [np.hstack([np.asarray(p) for p in ends.pictures(points)]) for points in (line, way)]
+            Image.fromarray(np.vstack(both)).save(pictures / f"{len(rows):02d}.png")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    click.echo("geodesic over linear: energy, length, bits a pixel between the ends")
+    for row in rows:
+        ratios = [row["geodesic"][key] / row["linear"][key] for key in ("energy", "length", "rate_bpp")]
+        click.echo("  " + "  ".join(f"{ratio:.3f}" for ratio in ratios) + f"  {' - '.join(row['pair'])}")

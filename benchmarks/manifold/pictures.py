@@ -1,0 +1,31 @@
+"""The pictures that these measurements are made on: those that the embedding's head was not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from codec.training.split import find_images, split_validation
+
+HOLD_OUT = 4
+"""One picture in so many is held out by ``codec train-embedding``."""
+
+
+def split(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Pictures below a folder that the head was trained on, and those held out."""
+    return split_validation(find_images(folder), HOLD_OUT)
+
+
+def spread(paths: list[Path], most: int) -> list[Path]:
+    """So many of them at most, evenly spread."""
+    return paths[:: max(1, len(paths) // most)][:most]
+
+
+def read(path: Path, side: int | None = None) -> Image.Image:
+    """A picture in RGB, made smaller to ``side`` pixels a side at most."""
+    with Image.open(path) as image:
+        picture = image.convert("RGB")
+    if side is not None:
+        picture.thumbnail((side, side))
+    return picture

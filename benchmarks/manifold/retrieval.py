@@ -1,0 +1,169 @@
+"""Search, measured: ``python -m benchmarks search FOLDER`` (extras ``[bench,manifold]``).
+
+Pictures that the head was not trained on are found again from distorted versions of themselves, and materials are told
+apart in photographs that scikit-image ships, beside a PCA of pixels and colour histograms.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from PIL import Image, ImageEnhance
+from tqdm import tqdm
+
+import codec
+from benchmarks.manifold.baselines import Floats, PixelPca, colour_histogram, small_pixels
+from benchmarks.manifold.pictures import read, split
+from codec.manifold.embedding import embed, shipped
+from codec.runtime import shipped as shipped_runtime
+
+RESULTS = Path(__file__).parent.parent / "results" / "search.json"
+MATERIALS = (
+    "astronaut", "brick", "cat", "coffee", "coins", "grass", "gravel", "hubble_deep_field", "immunohistochemistry",
+    "moon", "page", "retina", "rocket", "text",
+)  # fmt: skip
+TILE, TILES = 128, 12
+Pictures = list[Image.Image]
+
+
+def crop(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """70% of each side, anywhere."""
+    width, height = round(0.7 * picture.width), round(0.7 * picture.height)
+    left, top = int(rng.integers(picture.width - width + 1)), int(rng.integers(picture.height - height + 1))
+    return picture.crop((left, top, left + width, top + height))
+
+
+def scale(picture: Image.Image, _: np.random.Generator) -> Image.Image:
+    """Half the size."""
+    return picture.resize((-(-picture.width // 2), -(-picture.height // 2)), Image.Resampling.BICUBIC)
+
+
+def jpeg(picture: Image.Image, _: np.random.Generator) -> Image.Image:
+    """JPEG at quality 30."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=30)
+    return Image.open(buffer).convert("RGB")
+
+
+def jitter(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Brightness, contrast and saturation by up to 40%, hue by up to 25 degrees."""
+    for enhancer in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        picture = enhancer(picture).enhance(rng.uniform(0.6, 1.4))
+    h, s, v = picture.convert("HSV").split()
+    turn = int(rng.integers(-18, 19))
+    return Image.merge("HSV", (h.point(lambda x: (x + turn) % 256), s, v)).convert("RGB")
+
+
+DISTORTIONS: dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]] = {
+    "crop 70%": crop,
+    "scale 0.5": scale,
+    "JPEG 30": jpeg,
+    "colour jitter": jitter,
+}
+
+
+def methods(collection: Pictures, threads: int) -> dict[str, Callable[[Pictures], Floats]]:
+    """Each way of turning pictures into vectors of length 1; a PCA is fitted to the collection."""
+    dimensions = shipped(shipped_runtime().model_id).dimensions
+    pca = PixelPca([small_pixels(p) for p in collection], dimensions)
+    return {
+        "embedding": lambda pictures: np.stack([embed(p, threads=threads) for p in pictures]),
+        "PCA of pixels": lambda pictures: pca([small_pixels(p) for p in pictures]),
+        "colour histogram": lambda pictures: np.stack([colour_histogram(p) for p in pictures]),
+    }
+
+
+def recall(collection: Floats, queries: Floats) -> float:
+    """Share of queries whose nearest is the picture of their own number."""
+    return float(((queries @ collection.T).argmax(axis=1) == np.arange(len(collection))).mean())
+
+
+def precision(vectors: Floats, labels: list[str], k: int = 5) -> float:
+    """Share of the k nearest, without itself, that have its label; mean over all."""
+    likeness = vectors @ vectors.T
+    np.fill_diagonal(likeness, -np.inf)
+    nearest = np.argsort(-likeness, axis=1)[:, :k]
+    names = np.array(labels)
+    return float((names[nearest] == names[:, None]).mean())
+
+
+def tiles() -> Iterator[tuple[str, Image.Image]]:
+    """Tiles of photographs that scikit-image ships, and the name of the photograph."""
+    from skimage import data
+
+    for name in MATERIALS:
+        pixels = np.asarray(getattr(data, name)())
+        picture = Image.fromarray(pixels).convert("RGB")
+        columns, rows = picture.width // TILE, picture.height // TILE
+        every = max(1, columns * rows // TILES)
+        for i in range(0, columns * rows, every)[:TILES]:
+            left, top = TILE * (i % columns), TILE * (i // columns)
+            yield name, picture.crop((left, top, left + TILE, top + TILE))
+
+
+def faces() -> tuple[list[str], Pictures]:
+    """100 faces and 100 other patches of 25 x 25 pixels, four times enlarged, which scikit-image ships."""
+    from skimage import data
+
+    patches = (255 * data.lfw_subset()).round().astype(np.uint8)
+    pictures = [Image.fromarray(p).convert("RGB").resize((100, 100), Image.Resampling.BICUBIC) for p in patches]
+    return ["face"] * 100 + ["other"] * 100, pictures
+
+
+def indexing_speed(pictures: Pictures, threads: int) -> float:
+    """How many times faster a file is embedded than decoded, and its pixels embedded; median over pictures."""
+    ratios = []
+    for picture in tqdm(pictures, unit="picture", desc="speed"):
+        data = codec.compress(picture, threads=threads)
+        embed(data, threads=threads)
+        start = time.perf_counter()
+        embed(data, threads=threads)
+        middle = time.perf_counter()
+        embed(codec.decompress(data, threads=threads), threads=threads)
+        ratios.append((time.perf_counter() - middle) / (middle - start))
+    return float(np.median(ratios))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--most", type=click.IntRange(2), default=300, show_default=True, help="No more than this many pictures.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, help="The figures as JSON.")
+def main(folder: Path, most: int, threads: int, out: Path) -> None:
+    """Find pictures of FOLDER, those held out of the head's training, from distorted versions of themselves."""
+    collection = [read(path) for path in split(folder)[1][:most]]
+    ways = methods(collection, threads)
+    known = {name: way(list(tqdm(collection, desc=name, unit="picture"))) for name, way in ways.items()}
+    rng = np.random.default_rng(0)
+    table: dict[str, dict[str, float]] = {name: {} for name in ways}
+    for distortion, change in DISTORTIONS.items():
+        changed = [change(picture, rng) for picture in collection]
+        for name, way in ways.items():
+            queries = way(list(tqdm(changed, desc=f"{name}, {distortion}", unit="picture")))
+            table[name][distortion] = recall(known[name], queries)
+    labels, patches = map(list, zip(*tiles(), strict=True))
+    groups = {"materials": (labels, patches), "faces": faces()}
+    for group, (names, pictures) in groups.items():
+        for name, way in methods(pictures, threads).items():
+            table[name][group] = precision(way(pictures), names)
+    results: dict[str, Any] = {
+        "model": shipped_runtime().model_id.hex(),
+        "pictures": len(collection),
+        "table": table,
+        "indexing_speed_ratio": indexing_speed(collection[:30], threads),
+    }
+    for row in table.values():
+        row["recall@1, mean"] = float(np.mean([row[d] for d in DISTORTIONS]))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    click.echo(f"{len(collection)} pictures; recall@1 of the original, then precision@5 among labelled pictures")
+    for name, row in table.items():
+        click.echo(f"  {name:18s}" + "".join(f"{column} {100 * value:.1f}%   " for column, value in row.items()))
+    click.echo(f"a file is embedded {results['indexing_speed_ratio']:.1f} times as fast as decoded and embedded anew")
