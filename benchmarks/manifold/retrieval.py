@@ -69,15 +69,20 @@ DISTORTIONS: dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]
 }
 
 
-def methods(collection: Pictures, threads: int) -> dict[str, Callable[[Pictures], Floats]]:
-    """Each way of turning pictures into vectors of length 1; a PCA is fitted to the collection."""
+def methods(collection: Pictures, threads: int) -> dict[str, Callable[[Image.Image], Floats]]:
+    """Each way of turning a picture into a vector of length 1; a PCA is fitted to the collection."""
     dimensions = shipped(shipped_runtime().model_id).dimensions
     pca = PixelPca([small_pixels(p) for p in collection], dimensions)
     return {
-        "embedding": lambda pictures: np.stack([embed(p, threads=threads) for p in pictures]),
-        "PCA of pixels": lambda pictures: pca([small_pixels(p) for p in pictures]),
-        "colour histogram": lambda pictures: np.stack([colour_histogram(p) for p in pictures]),
+        "embedding": lambda picture: embed(picture, threads=threads),
+        "PCA of pixels": lambda picture: pca([small_pixels(picture)])[0],
+        "colour histogram": colour_histogram,
     }
+
+
+def vectors_of(pictures: Pictures, way: Callable[[Image.Image], Floats], name: str) -> Floats:
+    """Vectors of pictures, float32 (N, D), with a bar."""
+    return np.stack([way(picture) for picture in tqdm(pictures, desc=name, unit="picture", leave=False)])
 
 
 def recall(collection: Floats, queries: Floats) -> float:
@@ -140,19 +145,18 @@ def main(folder: Path, most: int, threads: int, out: Path) -> None:
     """Find pictures of FOLDER, those held out of the head's training, from distorted versions of themselves."""
     collection = [read(path) for path in split(folder)[1][:most]]
     ways = methods(collection, threads)
-    known = {name: way(list(tqdm(collection, desc=name, unit="picture"))) for name, way in ways.items()}
+    known = {name: vectors_of(collection, way, name) for name, way in ways.items()}
     rng = np.random.default_rng(0)
     table: dict[str, dict[str, float]] = {name: {} for name in ways}
     for distortion, change in DISTORTIONS.items():
         changed = [change(picture, rng) for picture in collection]
         for name, way in ways.items():
-            queries = way(list(tqdm(changed, desc=f"{name}, {distortion}", unit="picture")))
-            table[name][distortion] = recall(known[name], queries)
+            table[name][distortion] = recall(known[name], vectors_of(changed, way, f"{name}, {distortion}"))
     labels, patches = map(list, zip(*tiles(), strict=True))
     groups = {"materials": (labels, patches), "faces": faces()}
     for group, (names, pictures) in groups.items():
         for name, way in methods(pictures, threads).items():
-            table[name][group] = precision(way(pictures), names)
+            table[name][group] = precision(vectors_of(pictures, way, f"{name}, {group}"), names)
     results: dict[str, Any] = {
         "model": shipped_runtime().model_id.hex(),
         "pictures": len(collection),

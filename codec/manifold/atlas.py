@@ -36,6 +36,8 @@ def flatten(embeddings: Sequence[Floats], method: str = "pca", seed: int = 0) ->
     if count < LEAST:
         raise CodecError(f"map: {count} pictures, expected at least {LEAST}")
     vectors = np.stack(embeddings)
+    if not np.ptp(vectors, axis=0).any():  # one picture many times: nothing to spread out
+        return np.zeros((count, 2))
     if method == "pca":
         from sklearn.decomposition import PCA
 

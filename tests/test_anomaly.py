@@ -1,0 +1,184 @@
+"""Anomalies: costs are those of the coder, tests are calibrated, and what does not belong stands out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import codec
+from bitstream import CodecError, ModelError
+from bitstream.entropy import encode_chunk
+from codec.cli import main
+from codec.manifold.anomaly import LEAST, Collection, Gaussian, Line, _rarity
+from codec.manifold.codelength import CodeLength
+from codec.manifold.embedding import EmbeddingHead, shipped
+from codec.manifold.facts import SAMPLED_CELLS, facts_of
+from codec.manifold.heat import heat_map
+from codec.runtime import shipped as shipped_runtime
+
+
+@pytest.fixture(scope="module")
+def head():
+    return shipped(shipped_runtime().model_id)
+
+
+def crops(names, side, count):
+    """Parts of photographs that scikit-image ships."""
+    from skimage import data
+
+    rng = np.random.default_rng(0)
+    pictures = [np.asarray(getattr(data, name)()) for name in names]
+    for i in range(count):
+        pixels = pictures[i % len(pictures)]
+        top, left = (int(rng.integers(size - side + 1)) for size in pixels.shape[:2])
+        yield Image.fromarray(pixels[top : top + side, left : left + side]).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return list(crops(("astronaut", "coffee", "chelsea", "rocket"), 128, 48))
+
+
+@pytest.fixture(scope="module")
+def collection(photos, head):
+    return Collection.fit([facts_of(p, head) for p in photos[:40]], head)
+
+
+def test_costs_add_up_to_what_the_coder_writes(face):
+    runtime = shipped_runtime()
+    for quality in (10, 90):
+        with codec.open(codec.compress(face, quality)) as file:
+            z, y = file.symbols()
+            level, written = file.header.quality_index, 8 * sum(file.chunk_bytes)
+        length = CodeLength(runtime.tables, level)
+        assert length.y(z, y)[0].sum() + length.z(z)[0].sum() == pytest.approx(written, rel=0.005, abs=64)
+
+
+def test_escapes_cost_what_they_take():
+    runtime, rng = shipped_runtime(), np.random.default_rng(0)
+    tables, level = runtime.tables, 100
+    z = np.zeros((tables.hyper_latents, 4, 4), np.int32)
+    y = (rng.choice([-1, 1], (tables.latents, 16, 16)) * rng.integers(0, 100_000, (tables.latents, 16, 16))).astype(
+        np.int32
+    )
+    length = CodeLength(tables, level)
+    written = 8 * len(encode_chunk(tables, level, z, y))
+    assert length.y(z, y)[0].sum() + length.z(z)[0].sum() == pytest.approx(written, rel=0.002)
+
+
+def test_a_gaussian_measures_distance_by_spread():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4000, 3)) * [1, 10, 0.1] + [5, 0, -3]
+    gaussian = Gaussian.fit(values, 3)
+    distances = gaussian.distance(np.array([[5, 0, -3], [8, 0, -3], [5, 30, -3], [5, 0, -2.7]], float))
+    np.testing.assert_allclose(distances, np.sqrt(np.array([0, 9, 9, 9]) / 3), atol=0.15)
+
+
+def test_a_line_predicts():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(500, 4))
+    line = Line.fit(values, values @ [1, 2, 0, -1] + 7)
+    np.testing.assert_allclose(line(values[:5]), values[:5] @ [1, 2, 0, -1] + 7, atol=0.05)
+
+
+def test_rarity_is_a_power_of_ten_and_goes_on_beyond_the_collection():
+    reference = np.sort(np.random.default_rng(0).exponential(size=2000))
+    values = -np.log(np.array([0.5, 0.1, 0.01, 1e-3, 1e-6]))
+    np.testing.assert_allclose(_rarity(reference, values), [0.3, 1, 2, 3, 6], rtol=0.15)
+    rising = _rarity(reference, np.linspace(0, 30, 500))
+    assert (np.diff(rising) >= -0.02).all() and np.isfinite(_rarity(reference, np.array([1e9, -1e9]))).all()
+
+
+def test_what_does_not_belong_stands_out(collection, photos, head):
+    usual = [collection.score(facts_of(p, head)).score for p in photos[40:]]
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (128, 128, 3), dtype=np.uint8))
+    stripes = Image.fromarray(np.tile(np.where(np.arange(128) // 3 % 2, 255, 0).astype(np.uint8), (128, 1)))
+    for odd in (noise, stripes):
+        assert collection.score(facts_of(odd, head)).score > max(2, *usual)
+    assert np.median(usual) < 1.3
+
+
+def test_files_are_scored_without_pixels_and_pictures_with_them(collection, photos, head):
+    data = codec.compress(photos[45], 50)
+    from_file, from_pixels = facts_of(data, head), facts_of(photos[45], head)
+    assert from_file.error is None and from_pixels.error is not None
+    mse = np.square(np.asarray(codec.decompress(data), float) - np.asarray(photos[45], float)).mean()
+    assert from_pixels.error == pytest.approx(np.log(mse), abs=1e-3)
+    for name in ("costs", "statistics", "embedding", "cells"):
+        np.testing.assert_allclose(getattr(from_file, name), getattr(from_pixels, name), rtol=1e-4, atol=1e-5)
+    one, other = collection.score(from_file), collection.score(from_pixels)
+    assert set(other.parts) - set(one.parts) == {"error"}
+    assert all(one.parts[name] == pytest.approx(other.parts[name], rel=1e-3) for name in one.parts)
+
+
+def test_cells_are_sampled_evenly(head):
+    with_many = facts_of(codec.compress(np.zeros((640, 700, 3), np.uint8), 20), head)
+    assert with_many.cells.shape == (10, 11, len(head.cell_bias) + 2)
+    assert 20 <= len(with_many.cell_sample()) <= SAMPLED_CELLS
+
+
+def test_the_heat_map_shows_where(collection, photos, head):
+    calm = photos[0].resize((256, 256))
+    pixels = np.asarray(calm).copy()
+    pixels[128:, 128:] = np.random.default_rng(0).integers(0, 256, (128, 128, 3))
+    data = codec.compress(pixels, 50)
+    heat = collection.heat(facts_of(data, head))
+    assert heat.shape == (4, 4)
+    assert heat[2:, 2:].min() > 1.5 * np.median(heat[:2, :2])
+    with codec.open(data) as file:
+        picture = np.asarray(heat_map(file, heat), float)
+    redness = picture[..., 0] - picture[..., 1:].mean(axis=2)
+    half = len(redness) // 2
+    assert redness[half:, half:].mean() > 5 + redness[:half, :half].mean()
+
+
+def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_path):
+    path = tmp_path / "normal"
+    collection.save(path)
+    again = Collection.load(path, head)
+    facts = facts_of(photos[41], head)
+    assert again.score(facts).score == pytest.approx(collection.score(facts).score, rel=1e-4)
+    np.testing.assert_allclose(again.heat(facts), collection.heat(facts), rtol=1e-5)
+    with pytest.raises(FileExistsError):
+        collection.save(path)
+    other = EmbeddingHead(**{**vars(head), "scale": 2 * head.scale})
+    with pytest.raises(ModelError, match="another model"):
+        Collection.load(path, other)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="no readable"):
+        Collection.load(path, head)
+
+
+def test_too_few_pictures_are_refused(photos, head):
+    with pytest.raises(CodecError, match=f"at least {LEAST}"):
+        Collection.fit([facts_of(photos[0], head)] * (LEAST - 1), head)
+
+
+def test_the_commands_work_on_files_alone(photos, tmp_path):
+    folder, model, maps = tmp_path / "photos", tmp_path / "normal", tmp_path / "maps"
+    folder.mkdir()
+    for i, photo in enumerate(photos[:LEAST]):
+        (folder / f"{i:02d}.lmc").write_bytes(codec.compress(photo, 50))
+    noise = np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
+    (tmp_path / "odd.lmc").write_bytes(codec.compress(noise, 50))
+
+    def run(*arguments):
+        return CliRunner().invoke(main, ["anomaly", *map(str, arguments)])
+
+    result = run("fit", folder, "--model", model, "-j", 2)
+    assert result.exit_code == 0, result.output
+    assert run("fit", folder, "--model", model).exit_code == 1
+    (folder / "broken.lmc").write_bytes(b"\x89LMC")
+    result = run("score", folder, tmp_path / "odd.lmc", "--model", model, "--heat-maps", maps)
+    assert result.exit_code == 1 and "broken.lmc" in result.output
+    lines = [line for line in result.output.splitlines() if not line.startswith("Error")]
+    assert len(lines) == LEAST + 1 and "odd.lmc" in lines[0] and "error" not in lines[0]
+    assert (maps / "odd.lmc.png").exists() and len(list(maps.iterdir())) == LEAST + 1
+    rows = json.loads(run("score", tmp_path / "odd.lmc", "--model", model, "--json").output)
+    assert rows[0]["score"] > 2 and set(rows[0]) == {"path", "score", "cost", "appearance", "neighbours"}
+    assert run("score", tmp_path / "odd.lmc", "--model", tmp_path / "nowhere").exit_code == 1

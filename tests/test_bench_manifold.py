@@ -1,0 +1,107 @@
+"""What is measured about the manifold, on a few pictures: figures are what they are said to be, commands run."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from benchmarks.__main__ import main
+from benchmarks.manifold.baselines import PixelPca, colour_histogram, small_pixels
+from benchmarks.manifold.continuity import CHANGES, SIDE, _centre
+from benchmarks.manifold.pictures import split, spread
+from benchmarks.manifold.retrieval import DISTORTIONS, precision, recall, tiles
+from benchmarks.manifold.shifts import SHIFTS
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory):
+    """Parts of photographs, enough that some are held out."""
+    from skimage import data
+
+    folder = tmp_path_factory.mktemp("crops")
+    pixels = np.asarray(data.astronaut())
+    for i in range(32):
+        top, left = 6 * i, 190 - 6 * i
+        Image.fromarray(pixels[top : top + 322, left : left + 322]).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def test_recall_and_precision_count_what_they_say():
+    collection = np.eye(4, dtype=np.float32)
+    assert recall(collection, collection[[0, 1, 3, 2]]) == 0.5
+    vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], np.float32)
+    assert precision(vectors, ["a", "a", "b", "b"], k=1) == 1
+    assert precision(vectors, ["a", "b", "a", "b"], k=1) == 0
+    assert precision(vectors, ["a", "a", "b", "b"], k=3) == pytest.approx(1 / 3)
+
+
+def test_baselines_see_colours_and_pixels():
+    red, blue = (Image.new("RGB", (40, 30), colour) for colour in ("red", "blue"))
+    assert colour_histogram(red) @ colour_histogram(red) == pytest.approx(1)
+    assert colour_histogram(red) @ colour_histogram(blue) == 0
+    rng = np.random.default_rng(0)
+    rows = [small_pixels(Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8))) for _ in range(6)]
+    places = PixelPca(rows, 5, scaled=False)(rows)
+    for i in range(6):
+        assert np.linalg.norm(places[0] - places[i]) == pytest.approx(np.linalg.norm(rows[0] - rows[i]), rel=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(PixelPca(rows, 3)(rows), axis=1), 1, rtol=1e-5)
+
+
+def test_distortions_shifts_and_changes_change_what_they_say(face):
+    picture, rng = Image.fromarray(face), np.random.default_rng(0)
+    sizes = {name: change(picture, rng).size for name, change in DISTORTIONS.items()}
+    assert sizes == {
+        "crop 70%": (140, 140), "scale 0.5": (100, 100), "JPEG 30": (200, 200), "colour jitter": (200, 200)
+    }  # fmt: skip
+    for name, shift in SHIFTS.items():
+        shifted = shift(picture, np.random.default_rng(1))
+        assert shifted.mode == "RGB" and shifted.size == picture.size, name
+        assert not np.array_equal(np.asarray(shifted), face), name
+    large = picture.resize((SIDE + 64, SIDE + 64))
+    plain = np.asarray(_centre(large), float)
+    for name, (change, amounts, _) in CHANGES.items():
+        moved = [np.abs(np.asarray(change(large, a), float) - plain).mean() for a in amounts]
+        assert moved[0] > 0 and moved == sorted(moved), name
+        assert np.array_equal(np.asarray(change(large, 0)), plain), name
+
+
+def test_materials_are_of_more_than_one_photograph():
+    names = [name for name, tile in tiles() if tile.size == (128, 128)]
+    assert len(set(names)) >= 10 and max(names.count(name) for name in names) == 12
+
+
+def test_held_out_pictures_are_not_those_of_training(crops):
+    seen, held_out = split(crops)
+    assert len(seen) + len(held_out) == 32 and len(held_out) >= 3 and not set(seen) & set(held_out)
+    assert spread(seen, 5)[0] == seen[0] and len(spread(seen, 5)) == 5
+
+
+def test_the_commands_measure_and_keep_their_figures(crops, tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.manifold.retrieval.MATERIALS", ("coffee", "brick"))
+    rng = np.random.default_rng(0)
+    patches = [Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)) for _ in range(8)]
+    monkeypatch.setattr("benchmarks.manifold.retrieval.faces", lambda: (["a", "b"] * 4, patches))
+
+    def run(command, *arguments):
+        result = CliRunner().invoke(main, [command, str(crops), *map(str, arguments)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "recall@1" in run("search", "--most", 3, "--out", tmp_path / "search.json")
+    search = json.loads((tmp_path / "search.json").read_text())
+    assert search["table"]["embedding"]["recall@1, mean"] > 1 / 3 and search["indexing_speed_ratio"] > 1
+    assert "ROC" in run("anomaly", "--fit", 20, "--most", 3, "--out", tmp_path / "anomaly.json")
+    assert json.loads((tmp_path / "anomaly.json").read_text())["auroc"]["noise"]["all"] > 0.8
+    assert "latent" in run("continuity", "--most", 3, "--out", tmp_path)
+    movement = json.loads((tmp_path / "continuity.json").read_text())["movement"]["noise"]
+    assert movement["latent"] == sorted(movement["latent"]) and (tmp_path / "continuity.png").exists()
+    output = run(
+        "geodesic", "--pairs", 1, "--steps", 4, "--iterations", 5, "--out", tmp_path / "g.json", "--pictures", tmp_path
+    )
+    assert "energy" in output and (tmp_path / "01.png").exists()
+    pair = json.loads((tmp_path / "g.json").read_text())[0]
+    assert pair["geodesic"]["energy"] < pair["linear"]["energy"]

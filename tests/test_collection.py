@@ -1,0 +1,49 @@
+"""Collections: which pictures they have, and working through them with errors in between."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from codec.manifold.collection import each, find_pictures
+
+
+def test_pictures_are_found_below_folders_in_order_and_once(tmp_path):
+    for name in ("b/2.PNG", "b/10.lmc", "a.jpg", ".hidden.png", "notes.txt", "b/.part-1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_pictures([tmp_path, tmp_path / "a.jpg", tmp_path / "notes.txt"])
+    # What is named is taken whatever it is called; in folders suffixes decide.
+    assert [p.relative_to(tmp_path).as_posix() for p in found] == ["a.jpg", "b/10.lmc", "b/2.PNG", "notes.txt"]
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        find_pictures([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_results_come_in_order_and_errors_take_their_place(tmp_path, jobs):
+    paths = [tmp_path / str(i) for i in range(20)]
+
+    def work(path):
+        if path.name == "7":
+            raise OSError("broken")
+        return int(path.name)
+
+    results = list(each(paths, work, jobs))
+    assert [path for path, _ in results] == paths
+    assert [value for _, value in results if not isinstance(value, Exception)] == [i for i in range(20) if i != 7]
+    assert str(results[7][1]) == "broken"
+
+
+def test_little_is_worked_on_ahead(tmp_path):
+    begun = []
+    lock = threading.Lock()
+
+    def work(path):
+        with lock:
+            begun.append(path)
+
+    results = each([tmp_path / str(i) for i in range(100)], work, jobs=2)
+    next(results)
+    results.close()
+    assert len(begun) <= 4

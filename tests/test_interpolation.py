@@ -1,0 +1,124 @@
+"""Paths between pictures: their ends are the pictures, the straight one is straight, the shortest one is shorter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import codec
+from bitstream.errors import ImageError
+from codec.cli import main
+from codec.manifold import interpolation
+from codec.manifold.embedding import EmbeddingHead, shipped
+from codec.manifold.geodesic import Geodesics
+from codec.manifold.interpolation import Ends
+from codec.runtime import SHIPPED
+from codec.runtime import shipped as shipped_runtime
+
+
+@pytest.fixture(scope="module")
+def pair(face):
+    from skimage import data
+
+    return codec.compress(face, 40), codec.compress(data.coffee()[100:300, 150:350], 40)
+
+
+def test_the_ends_of_a_path_are_the_pictures(pair):
+    ends = Ends(*pair)
+    pictures = list(ends.pictures(ends.linear(3)))
+    assert [p.size for p in pictures] == [(200, 200)] * 3
+    for picture, data in zip((pictures[0], pictures[-1]), pair, strict=True):
+        wanted = np.asarray(codec.decompress(data), float)
+        # Synthesised at the path's quality, which is that of the better coded end.
+        assert np.square(np.asarray(picture, float) - wanted).mean() < 15
+    middle = np.mean([np.asarray(codec.decompress(data), float) for data in pair], axis=0)
+    assert np.square(np.asarray(pictures[1], float) - middle).mean() < 60
+
+
+def test_the_straight_path_is_straight_and_equally_spaced(pair):
+    path = Ends(*pair).linear(5)
+    steps = np.diff(path, axis=0)
+    np.testing.assert_allclose(steps, np.broadcast_to(steps[:1], steps.shape), atol=1e-4)
+    with pytest.raises(ValueError, match="at least 2"):
+        Ends(*pair).linear(1)
+
+
+def test_pictures_of_other_sizes_and_kinds_are_made_to_fit(pair, face):
+    tall = Image.fromarray(face).convert("LA").resize((90, 400))
+    ends = Ends(pair[0], tall)
+    assert ends.size == (200, 200) and ends.y.shape[0] == 2
+    assert [p.size for p in Ends(tall, pair[0]).pictures(Ends(tall, pair[0]).linear(2))] == [(90, 400)] * 2
+    assert Ends(*pair, size=(65, 33)).size == (65, 33)
+
+
+def test_large_pictures_are_made_smaller_to_a_megapixel(monkeypatch):
+    assert interpolation._within((1000, 1000)) == (1000, 1000)
+    width, height = interpolation._within((6000, 4000))
+    assert width * height <= 1 << 20 and width / height == pytest.approx(1.5, rel=0.01)
+    with pytest.raises(ImageError, match="give a size"):
+        interpolation._within((1, 1 << 22))
+
+
+@pytest.fixture(scope="module")
+def geodesics():
+    runtime = shipped_runtime()
+    return Geodesics(SHIPPED, shipped(runtime.model_id), 0.4)
+
+
+def test_the_geodesic_keeps_its_ends_and_has_less_energy(pair, geodesics):
+    ends = Ends(*pair, size=(128, 128))
+    line = ends.linear(5)
+    told = []
+    way = geodesics.shorten(line, 60, told.append)
+    assert told == list(range(1, 61))
+    assert np.array_equal(way[[0, -1]], line[[0, -1]]) and not np.array_equal(way[2], line[2])
+    before, after = geodesics.report(line), geodesics.report(way)
+    assert after.energy < 0.97 * before.energy and after.length < before.length
+    # By Cauchy and Schwarz, with equality for a path of even speed.
+    for report in (before, after):
+        assert report.length**2 <= report.energy * 1.001
+    assert np.array_equal(geodesics.shorten(line[:2], 5), line[:2])
+
+
+def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):
+    head: EmbeddingHead = shipped(shipped_runtime().model_id)
+    line = Ends(*pair, size=(64, 64)).linear(2)
+    seen = []
+    for y in line:
+        at_position = head.features(y)[0].reshape(-1, 16, len(head.position_bias))
+        seen.append(np.concatenate([at_position.mean(axis=1), np.sqrt(at_position.var(axis=1) + 1e-4)], axis=1))
+    assert geodesics.report(line).energy == pytest.approx(np.square(seen[1] - seen[0]).mean(), rel=1e-3)
+
+
+def test_what_the_entropy_model_charges_is_what_files_take(pair, geodesics):
+    """Of coordinates as they come, not rounded, so it is near the size of the file and not the same."""
+    data = codec.compress(codec.decompress(pair[1]), 40)
+    with codec.open(data) as file:
+        y = np.concatenate(list(file.latents()), axis=1)
+        bits = 8 * sum(file.chunk_bytes) / (256 * y.shape[1] * y.shape[2])
+    assert geodesics.report(np.stack([y, y, y])).rate_bpp == pytest.approx(bits, rel=0.25)
+
+
+def test_the_command_makes_rows_animations_and_folders(pair, tmp_path):
+    for name, data in zip("ab", pair, strict=True):
+        (tmp_path / f"{name}.lmc").write_bytes(data)
+
+    def run(out, *arguments):
+        common = ["interpolate", tmp_path / "a.lmc", tmp_path / "b.lmc", "--size", "64x48", "--steps", 4, "--out", out]
+        return CliRunner().invoke(main, [str(a) for a in (*common, *arguments)])
+
+    assert run(tmp_path / "row.png").exit_code == 0
+    with Image.open(tmp_path / "row.png") as image:
+        assert image.size == (256, 48)
+    result = run(tmp_path / "way.gif", "--path", "geodesic", "--iterations", 3)
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "way.gif") as image:
+        assert image.n_frames == 6 and image.size == (64, 48)
+    assert "geodesic" in result.output and "energy" in result.output
+    assert run(tmp_path / "frames").exit_code == 0
+    assert [p.name for p in sorted((tmp_path / "frames").iterdir())] == [f"{i:03d}.png" for i in range(4)]
+    assert run(tmp_path / "frames").exit_code == 1 and run(tmp_path / "frames", "-f").exit_code == 0
+    assert run(tmp_path / "row.png").exit_code == 1
+    assert run(tmp_path / "way.txt").exit_code == 2

@@ -1,0 +1,90 @@
+"""Samples follow the tables they are drawn from, are files like any other, and leave alone what they should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import codec
+from bitstream.errors import LimitError
+from bitstream.tables import TOTAL
+from codec.cli import main
+from codec.manifold.codelength import CodeLength
+from codec.manifold.sampling import _draw, draw_y, draw_z, sample, sample_near
+from codec.runtime import shipped
+
+
+def test_values_are_drawn_by_their_counts_and_escapes_never():
+    counts = np.array([1, 2, 4, 2, 1, 6], np.int64) * (TOTAL // 16)
+    drawn = _draw(counts, 40_000, np.random.default_rng(0))
+    values, found = np.unique(drawn, return_counts=True)
+    assert values.tolist() == [-2, -1, 0, 1, 2]
+    np.testing.assert_allclose(found / len(drawn), np.array([1, 2, 4, 2, 1]) / 10, atol=0.01)
+
+
+def test_what_is_drawn_costs_what_the_model_expects():
+    """A picture from the model's own prior has about the entropy of its tables, z and y alike."""
+    tables, level, rng = shipped().tables, 200, np.random.default_rng(0)
+    z = draw_z(tables, level, 8, 8, rng)
+    y = draw_y(tables, level, z, rng)
+    assert z.shape == (tables.hyper_latents, 8, 8) and y.shape == (tables.latents, 32, 32)
+    length = CodeLength(tables, level)
+    for actual, expected in (length.z(z), length.y(z, y)):
+        assert actual.sum() == pytest.approx(expected.sum(), rel=0.03)
+
+
+def test_a_sample_is_a_file_and_depends_on_its_seed_alone():
+    data = sample(200, 90, 30, seed=5)
+    assert data == sample(200, 90, 30, seed=5) != sample(200, 90, 30, seed=6)
+    info = codec.inspect(data)
+    assert (info.width, info.height, info.quality) == (200, 90, 30)
+    assert np.asarray(codec.decompress(data)).std() > 5
+    with pytest.raises(ValueError, match="quality"):
+        sample(10, 10, 101)
+    with pytest.raises(LimitError):
+        sample(1000, 1000, max_pixels=999_999)
+
+
+def test_around_a_picture_strength_says_how_much_changes(face):
+    data = codec.compress(Image.fromarray(face), 50)
+    z, y = codec.open(data).symbols()
+    assert np.asarray(codec.decompress(sample_near(data, 0))).tolist() == np.asarray(codec.decompress(data)).tolist()
+    distances = []
+    for strength in (0.1, 0.5, 1):
+        near = sample_near(data, strength, seed=1)
+        near_z, near_y = codec.open(near).symbols()
+        assert np.array_equal(near_z, z)
+        # Symbols that are drawn again as what they were do not show.
+        assert 0 < (near_y != y).mean() < strength
+        pixels = np.asarray(codec.decompress(near), float)
+        distances.append(np.square(pixels - np.asarray(codec.decompress(data), float)).mean())
+    assert distances == sorted(distances)
+    with pytest.raises(ValueError, match="strength"):
+        sample_near(data, 1.5)
+
+
+def test_around_gray_stays_gray_and_transparency_is_dropped(face):
+    gray = sample_near(codec.compress(face[:, :, 0], 50), 0.2)
+    assert codec.decompress(gray).mode == "L"
+    alpha = np.dstack([face, face[:, :, 0]])
+    assert codec.decompress(sample_near(codec.compress(alpha, 50), 0.2)).mode == "RGB"
+
+
+def test_the_command_writes_files_and_pictures_and_keeps_what_is_there(tmp_path, face):
+    def run(*arguments):
+        return CliRunner().invoke(main, ["sample", *map(str, arguments)])
+
+    assert run(tmp_path / "a.lmc", "--size", "130x70", "-q", 20).exit_code == 0
+    assert codec.inspect(tmp_path / "a.lmc").width == 130
+    assert run(tmp_path / "a.png", "--near", tmp_path / "a.lmc", "--strength", 0.5).exit_code == 0
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.size == (130, 70)
+    before = (tmp_path / "a.png").read_bytes()
+    assert run(tmp_path / "a.png").exit_code == 1 and (tmp_path / "a.png").read_bytes() == before
+    assert run(tmp_path / "b.xyz").exit_code == 2
+    assert run(tmp_path / "b.png", "--size", "0x9").exit_code == 2
+    assert run(tmp_path / "b.png", "--near", tmp_path / "a.lmc", "--size", "9x9").exit_code == 2
+    assert run(tmp_path / "b.png", "--near", tmp_path / "a.png").exit_code == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.lmc", "a.png"]
