@@ -100,7 +100,7 @@ def test_the_commands_measure_and_keep_their_figures(crops, tmp_path, monkeypatc
     movement = json.loads((tmp_path / "continuity.json").read_text())["movement"]["noise"]
     assert movement["latent"] == sorted(movement["latent"]) and (tmp_path / "continuity.png").exists()
     output = run(
-        "geodesic", "--pairs", 1, "--steps", 4, "--iterations", 5, "--out", tmp_path / "g.json", "--pictures", tmp_path
+        "geodesic", "--pairs", 1, "--steps", 4, "--iterations", 60, "--out", tmp_path / "g.json", "--pictures", tmp_path
     )
     assert "energy" in output and (tmp_path / "01.png").exists()
     pair = json.loads((tmp_path / "g.json").read_text())[0]

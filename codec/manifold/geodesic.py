@@ -13,6 +13,7 @@ Reference:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ class Geodesics:
     def shorten(
         self, path: NDArray[np.float32], iterations: int = 200, progress: Callable[[int], None] | None = None
     ) -> NDArray[np.float32]:
-        """A path of less energy between the same ends.
+        """A path between the same ends that costs less, or the same one if none was found.
 
         Args:
             path: float32 (points, channels, rows, columns), where to begin.
@@ -97,6 +98,7 @@ class Geodesics:
         u = (y[1:-1] * self.gain).clone().requires_grad_()
         optimizer = torch.optim.Adam([u], lr=RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations)
+        least, best = math.inf, u.detach().clone()
         with torch.enable_grad():
             for iteration in range(iterations):
                 optimizer.zero_grad()
@@ -105,12 +107,14 @@ class Geodesics:
                 objective = energy / max(start.energy, 1e-12)
                 if self.weight:
                     objective = objective + self.weight * self._rate(inner) / max(start.rate_bpp, 1e-3)
+                if objective.item() < least:
+                    least, best = objective.item(), u.detach().clone()
                 objective.backward()
                 optimizer.step()
                 schedule.step()
                 if progress:
                     progress(iteration + 1)
-        shortened: NDArray[np.float32] = torch.cat([y[:1], (u / self.gain).detach(), y[-1:]]).numpy()
+        shortened: NDArray[np.float32] = torch.cat([y[:1], best / self.gain, y[-1:]]).numpy()
         return shortened
 
     def _squares(self, y: Tensor) -> Tensor:
