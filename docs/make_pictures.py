@@ -1,0 +1,115 @@
+"""Draw the pictures of these pages from photographs that scikit-image ships: ``python docs/make_pictures.py``.
+
+Pages are photographed by a headless Chromium, if there is one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+import codec
+
+HERE = Path(__file__).parent / "pictures"
+NAMES = (
+    "astronaut", "brick", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field",
+    "immunohistochemistry", "moon", "retina", "rocket",
+)  # fmt: skip
+SIDE = 160
+
+
+def photo(name: str) -> Image.Image:
+    """A photograph that scikit-image ships."""
+    return Image.fromarray(np.ascontiguousarray(getattr(data, name)())).convert("RGB")
+
+
+def crops() -> Iterator[tuple[str, Image.Image]]:
+    """Nine parts of each photograph, and their names."""
+    for name in NAMES:
+        picture = photo(name)
+        for i in range(9):
+            left, top = (picture.width - SIDE) * (i % 3) // 2, (picture.height - SIDE) * (i // 3) // 2
+            yield f"{name}-{i}", picture.crop((left, top, left + SIDE, top + SIDE))
+
+
+def run(*arguments: object) -> None:
+    """One of our commands."""
+    subprocess.run(["codec", *map(str, arguments)], check=True)
+
+
+def photograph(page: Path, name: str, size: str) -> None:
+    """A page as a browser shows it."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        print(f"no Chromium here: {name} is left as it is")
+        return
+    shot = page.with_suffix(".png")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={size}", f"--screenshot={shot}"]
+    subprocess.run([browser, *options, page.as_uri()], check=True, capture_output=True)
+    with Image.open(shot) as image:
+        image.convert("RGB").save(HERE / name, quality=85)
+
+
+def main() -> None:
+    """Draw all of them."""
+    HERE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(work)
+        coded = folder / "coded"
+        coded.mkdir()
+        for name, picture in crops():
+            (coded / f"{name}.lmc").write_bytes(codec.compress(picture))
+        run("search", "index", coded, "--index", folder / "pictures.index")
+        query = folder / "query.jpg"
+        photo("coffee").crop((60, 40, 360, 300)).save(query, quality=50)
+        run("search", "query", query, "--index", folder / "pictures.index", "-k", 10, "--html", folder / "search.html")
+        photograph(folder / "search.html", "search.jpg", "1100,760")
+        run("map", coded, "--out", folder / "map.html", "--method", "tsne")
+        photograph(folder / "map.html", "map.jpg", "1100,760")
+
+        photo("chelsea").save(folder / "cat.png")
+        photo("coffee").save(folder / "coffee.png")
+        run("interpolate", folder / "coffee.png", folder / "cat.png", "--size", "288x192", "--steps", 7, "--path",
+            "geodesic", "--out", folder / "geodesic.png")  # fmt: skip
+        run("interpolate", folder / "coffee.png", folder / "cat.png", "--size", "288x192", "--steps", 7, "--out",
+            folder / "linear.png")  # fmt: skip
+        with Image.open(folder / "linear.png") as one, Image.open(folder / "geodesic.png") as other:
+            both = np.vstack([np.asarray(one), np.asarray(other)])
+        Image.fromarray(both).resize((both.shape[1] // 2, both.shape[0] // 2)).save(
+            HERE / "interpolate.jpg", quality=88
+        )
+
+        run("compress", folder / "cat.png", folder / "cat.lmc")
+        run("sample", folder / "sample.png", "--size", "320x213", "--seed", 3)
+        shown = [Image.open(folder / "sample.png")]
+        for strength in (0.02, 0.2, 1):
+            out = folder / f"near-{strength}.png"
+            run("sample", out, "--near", folder / "cat.lmc", "--strength", strength)
+            shown.append(Image.open(out).resize((320, 213)))
+        Image.fromarray(np.hstack([np.asarray(p) for p in shown])).save(HERE / "sample.jpg", quality=88)
+
+        run("anomaly", "fit", coded, "--model", folder / "normal")
+        pixels = np.asarray(photo("astronaut").resize((384, 384))).copy()
+        pixels[256:, :128] = np.random.default_rng(0).integers(0, 256, (128, 128, 3))
+        Image.fromarray(pixels).save(folder / "patched.png")
+        text = photo("page").resize((384, 191))
+        text.save(folder / "page.png")
+        run("anomaly", "score", folder / "patched.png", folder / "page.png", "--model", folder / "normal",
+            "--heat-maps", folder / "maps")  # fmt: skip
+        shown = [Image.fromarray(pixels), Image.open(folder / "maps" / "patched.png.png").resize((384, 384))]
+        shown += [text, Image.open(folder / "maps" / "page.png.png").resize(text.size)]
+        canvas = Image.new("RGB", (1152, 384), "white")
+        for picture, at in zip(shown, ((0, 0), (384, 0), (768, 0), (768, 193)), strict=True):
+            canvas.paste(picture, at)
+        canvas.save(HERE / "anomaly.jpg", quality=88)
+
+
+if __name__ == "__main__":
+    main()
