@@ -39,6 +39,17 @@ def open_image(file: Path | BinaryIO, formats: tuple[str, ...] | None = None) ->
             Image.MAX_IMAGE_PIXELS = limit
 
 
+def as_rgb(image: Image.Image) -> Image.Image:
+    """A picture for people to look at: 8 bits, RGB, on white where it is transparent."""
+    if image.mode == "I;16":
+        image = image.point(lambda value: value / 257).convert("L")
+    if "A" in image.getbands():
+        ground = Image.new("RGBA", image.size, "white")
+        ground.alpha_composite(image.convert("RGBA"))
+        image = ground
+    return image.convert("RGB")
+
+
 def readable_suffixes() -> set[str]:
     """Suffixes of pictures, lower-case, for finding them in folders."""
     known = Image.registered_extensions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import codec
-from bitstream import CodecError, ModelError
+from bitstream import CodecError, CorruptError, ModelError
 from bitstream.entropy import encode_chunk
 from codec.cli import main
 from codec.manifold.anomaly import LEAST, Collection, Gaussian, Line, _rarity
@@ -62,12 +63,14 @@ def test_escapes_cost_what_they_take():
     runtime, rng = shipped_runtime(), np.random.default_rng(0)
     tables, level = runtime.tables, 100
     z = np.zeros((tables.hyper_latents, 4, 4), np.int32)
-    y = (rng.choice([-1, 1], (tables.latents, 16, 16)) * rng.integers(0, 100_000, (tables.latents, 16, 16))).astype(
-        np.int32
-    )
-    length = CodeLength(tables, level)
-    written = 8 * len(encode_chunk(tables, level, z, y))
-    assert length.y(z, y)[0].sum() + length.z(z)[0].sum() == pytest.approx(written, rel=0.002)
+    shape = tables.latents, 16, 16
+    limits = tables.y_limits[tables.scale_index(z, level)]
+    # Just beyond what is coded without escape, where every bit counts, and far away.
+    for most in (4, 100_000):
+        y = (rng.choice([-1, 1], shape) * (limits + rng.integers(1, most, shape))).astype(np.int32)
+        length = CodeLength(tables, level)
+        written = 8 * len(encode_chunk(tables, level, z, y))
+        assert length.y(z, y)[0].sum() + length.z(z)[0].sum() == pytest.approx(written, rel=0.0005)
 
 
 def test_a_gaussian_measures_distance_by_spread():
@@ -116,10 +119,23 @@ def test_files_are_scored_without_pixels_and_pictures_with_them(collection, phot
     assert all(one.parts[name] == pytest.approx(other.parts[name], rel=1e-3) for name in one.parts)
 
 
-def test_cells_are_sampled_evenly(head):
-    with_many = facts_of(codec.compress(np.zeros((640, 700, 3), np.uint8), 20), head)
-    assert with_many.cells.shape == (10, 11, len(head.cell_bias) + 2)
-    assert 20 <= len(with_many.cell_sample()) <= SAMPLED_CELLS
+def test_cells_are_sampled_from_everywhere(photos, head):
+    facts = facts_of(codec.compress(np.zeros((640, 700, 3), np.uint8), 20), head)
+    assert facts.cells.shape == (10, 11, len(head.cell_bias) + 2)
+    numbered = replace(facts, cells=np.arange(32 * 32, dtype=np.float32).reshape(32, 32, 1))
+    sample = numbered.cell_sample()[:, 0]
+    assert (
+        len(sample) == SAMPLED_CELLS == len(set(sample)) and len(set(sample % 32)) > 12 and len(set(sample // 32)) > 12
+    )
+    assert np.array_equal(numbered.condensed().cells[0, :, 0], sample)
+    few = facts_of(photos[0], head)
+    assert sorted(few.cell_sample()[:, 0]) == sorted(few.cells[..., 0].ravel())
+
+
+def test_coordinates_that_are_no_numbers_are_refused(head):
+    y = np.full((len(head.scale), 4, 4), np.nan, np.float32)
+    with pytest.raises(CorruptError):
+        head.statistics([y])
 
 
 def test_the_heat_map_shows_where(collection, photos, head):
@@ -178,7 +194,9 @@ def test_the_commands_work_on_files_alone(photos, tmp_path):
     assert result.exit_code == 1 and "broken.lmc" in result.output
     lines = [line for line in result.output.splitlines() if not line.startswith("Error")]
     assert len(lines) == LEAST + 1 and "odd.lmc" in lines[0] and "error" not in lines[0]
-    assert (maps / "odd.lmc.png").exists() and len(list(maps.iterdir())) == LEAST + 1
+    assert (maps / "odd.lmc.png").exists() and len(list(maps.rglob("*.png"))) == LEAST + 1
+    again = run("score", tmp_path / "odd.lmc", "--model", model, "--heat-maps", maps)
+    assert again.exit_code == 1 and "use -f" in again.output
     rows = json.loads(run("score", tmp_path / "odd.lmc", "--model", model, "--json").output)
     assert rows[0]["score"] > 2 and set(rows[0]) == {"path", "score", "cost", "appearance", "neighbours"}
     assert run("score", tmp_path / "odd.lmc", "--model", tmp_path / "nowhere").exit_code == 1

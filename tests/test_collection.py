@@ -10,7 +10,7 @@ from codec.manifold.collection import each, find_pictures
 
 
 def test_pictures_are_found_below_folders_in_order_and_once(tmp_path):
-    for name in ("b/2.PNG", "b/10.lmc", "a.jpg", ".hidden.png", "notes.txt", "b/.part-1.png"):
+    for name in ("b/2.PNG", "b/10.lmc", "a.jpg", ".hidden.png", "notes.txt", "b/.part-1.png", ".trash/c.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     found = find_pictures([tmp_path, tmp_path / "a.jpg", tmp_path / "notes.txt"])

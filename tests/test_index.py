@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import sqlite3
+import sys
 
 import numpy as np
 import pytest
@@ -88,6 +90,18 @@ def test_names_with_markup_are_escaped(folder, tmp_path):
     assert "<b>&.lmc" not in text and "&lt;b&gt;&amp;.lmc" in text
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only here can names be any bytes")
+def test_names_that_are_no_text_are_indexed_and_shown(folder, tmp_path):
+    odd = folder / os.fsdecode(b"caf\xe9.lmc")
+    (folder / "coffee.lmc").rename(odd)
+    assert "3 added" in search("index", folder, "--index", tmp_path / "i").output
+    assert "3 unchanged" in search("index", folder, "--index", tmp_path / "i").output
+    result = search("query", odd, "--index", tmp_path / "i", "-k", 1, "--html", tmp_path / "p.html")
+    assert result.exit_code == 0 and "caf" in result.output
+    assert "caf%E9.lmc" in (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert search("query", odd, "--index", tmp_path / "i", "--html", tmp_path / "p.html").exit_code == 1
+
+
 def test_one_broken_file_does_not_stop_the_rest(folder, tmp_path):
     (folder / "broken.lmc").write_bytes((folder / "coffee.lmc").read_bytes()[:200])
     (folder / "empty.png").touch()
@@ -137,6 +151,9 @@ def test_what_is_no_index_is_refused_and_left_alone(folder, tmp_path):
     database.close()
     with pytest.raises(CodecError, match="not an index"):
         Index(other, create=True)
+    (tmp_path / "empty").touch()
+    assert search("query", folder / "coffee.lmc", "--index", tmp_path / "empty").exit_code == 1
+    assert not (tmp_path / "empty").stat().st_size
     missing = search("query", folder / "coffee.lmc", "--index", tmp_path / "nowhere")
     assert missing.exit_code == 1 and "codec search index" in missing.output
     assert not (tmp_path / "nowhere").exists()
@@ -151,7 +168,7 @@ def test_an_index_of_another_head_is_refused(folder, tmp_path):
         Index(tmp_path / "i", head=changed)
 
 
-def test_nearest_is_by_cosine_and_exact(tmp_path, face):
+def test_nearest_is_by_cosine_and_exact(tmp_path):
     rng = np.random.default_rng(0)
     with Index(tmp_path / "i", create=True) as database:
         vectors = rng.normal(size=(50, database.head.dimensions)).astype(np.float32)

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import codec
-from bitstream.errors import ImageError
+from bitstream.errors import LimitError
 from codec.cli import main
 from codec.manifold import interpolation
 from codec.manifold.embedding import EmbeddingHead, shipped
@@ -38,7 +38,7 @@ def test_the_ends_of_a_path_are_the_pictures(pair):
 
 
 def test_the_straight_path_is_straight_and_equally_spaced(pair):
-    path = Ends(*pair).linear(5)
+    path = np.stack(list(Ends(*pair).linear(5)))
     steps = np.diff(path, axis=0)
     np.testing.assert_allclose(steps, np.broadcast_to(steps[:1], steps.shape), atol=1e-4)
     with pytest.raises(ValueError, match="at least 2"):
@@ -53,12 +53,20 @@ def test_pictures_of_other_sizes_and_kinds_are_made_to_fit(pair, face):
     assert Ends(*pair, size=(65, 33)).size == (65, 33)
 
 
-def test_large_pictures_are_made_smaller_to_a_megapixel(monkeypatch):
+def test_large_pictures_are_made_smaller_to_a_megapixel(face):
     assert interpolation._within((1000, 1000)) == (1000, 1000)
     width, height = interpolation._within((6000, 4000))
     assert width * height <= 1 << 20 and width / height == pytest.approx(1.5, rel=0.01)
-    with pytest.raises(ImageError, match="give a size"):
-        interpolation._within((1, 1 << 22))
+    assert min(interpolation._within((65_535, 17))) >= 1
+    with pytest.raises(LimitError):
+        Ends(Image.fromarray(face), Image.fromarray(face), size=(5000, 5000))
+
+
+def test_16_bits_are_seen_as_8(face):
+    gray = face[:, :, 0].astype(np.uint16) * 257
+    ends = Ends(codec.compress(gray, 60), codec.compress(face, 60), size=(100, 100))
+    pixels = np.asarray(next(ends.pictures(ends.linear(2))), float)
+    assert abs(pixels.mean() - face[:, :, 0].mean()) < 4
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +77,7 @@ def geodesics():
 
 def test_the_geodesic_keeps_its_ends_and_has_less_energy(pair, geodesics):
     ends = Ends(*pair, size=(128, 128))
-    line = ends.linear(5)
+    line = np.stack(list(ends.linear(5)))
     told = []
     way = geodesics.shorten(line, 60, told.append)
     assert told == list(range(1, 61))
@@ -80,13 +88,13 @@ def test_the_geodesic_keeps_its_ends_and_has_less_energy(pair, geodesics):
     for report in (before, after):
         assert report.length**2 <= report.energy * 1.001
     assert np.array_equal(geodesics.shorten(line[:2], 5), line[:2])
-    # So few steps only make it longer, and then it stays as it was.
-    np.testing.assert_allclose(geodesics.shorten(line, 2), line, atol=1e-5)
+    # The first steps only make it longer, and then it stays as it was.
+    np.testing.assert_allclose(geodesics.shorten(line, 1), line, atol=1e-5)
 
 
 def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):
     head: EmbeddingHead = shipped(shipped_runtime().model_id)
-    line = Ends(*pair, size=(64, 64)).linear(2)
+    line = np.stack(list(Ends(*pair, size=(64, 64)).linear(2)))
     seen = []
     for y in line:
         at_position = head.features(y)[0].reshape(-1, 16, len(head.position_bias))
@@ -121,6 +129,11 @@ def test_the_command_makes_rows_animations_and_folders(pair, tmp_path):
     assert "geodesic" in result.output and "energy" in result.output
     assert run(tmp_path / "frames").exit_code == 0
     assert [p.name for p in sorted((tmp_path / "frames").iterdir())] == [f"{i:03d}.png" for i in range(4)]
-    assert run(tmp_path / "frames").exit_code == 1 and run(tmp_path / "frames", "-f").exit_code == 0
+    assert run(tmp_path / "frames").exit_code == 1
+    (tmp_path / "frames" / "004.png").touch()
+    (tmp_path / "frames" / "mine.png").touch()
+    assert run(tmp_path / "frames", "-f").exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == [*(f"{i:03d}.png" for i in range(4)), "mine.png"]
+    assert run(tmp_path / "other.png", "--iterations", 3).exit_code == 2
     assert run(tmp_path / "row.png").exit_code == 1
     assert run(tmp_path / "way.txt").exit_code == 2

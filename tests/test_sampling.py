@@ -18,7 +18,7 @@ from codec.runtime import shipped
 
 def test_values_are_drawn_by_their_counts_and_escapes_never():
     counts = np.array([1, 2, 4, 2, 1, 6], np.int64) * (TOTAL // 16)
-    drawn = _draw(counts, 40_000, np.random.default_rng(0))
+    drawn = _draw(counts, 40_000, np.random.RandomState(0))
     values, found = np.unique(drawn, return_counts=True)
     assert values.tolist() == [-2, -1, 0, 1, 2]
     np.testing.assert_allclose(found / len(drawn), np.array([1, 2, 4, 2, 1]) / 10, atol=0.01)
@@ -26,7 +26,7 @@ def test_values_are_drawn_by_their_counts_and_escapes_never():
 
 def test_what_is_drawn_costs_what_the_model_expects():
     """A picture from the model's own prior has about the entropy of its tables, z and y alike."""
-    tables, level, rng = shipped().tables, 200, np.random.default_rng(0)
+    tables, level, rng = shipped().tables, 200, np.random.RandomState(0)
     z = draw_z(tables, level, 8, 8, rng)
     y = draw_y(tables, level, z, rng)
     assert z.shape == (tables.hyper_latents, 8, 8) and y.shape == (tables.latents, 32, 32)
@@ -87,4 +87,5 @@ def test_the_command_writes_files_and_pictures_and_keeps_what_is_there(tmp_path,
     assert run(tmp_path / "b.png", "--size", "0x9").exit_code == 2
     assert run(tmp_path / "b.png", "--near", tmp_path / "a.lmc", "--size", "9x9").exit_code == 2
     assert run(tmp_path / "b.png", "--near", tmp_path / "a.png").exit_code == 1
+    assert run(tmp_path / "b.png", "--strength", 0.5).exit_code == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.lmc", "a.png"]

@@ -41,7 +41,7 @@ def main(folder: Path, pairs: int, steps: int, iterations: int, threads: int, ou
         ends = Ends(read(one), read(other), size=SIZE, threads=threads)
         t = ends.quality_index / (ends.runtime.tables.levels - 1)
         geodesics = Geodesics(ends.runtime.folder, shipped(ends.runtime.model_id), t)
-        line = ends.linear(steps)
+        line = np.stack(list(ends.linear(steps)))
         way = geodesics.shorten(line, iterations)
         rows.append(
             {

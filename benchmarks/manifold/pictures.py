@@ -19,7 +19,8 @@ def split(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def spread(paths: list[Path], most: int) -> list[Path]:
     """So many of them at most, evenly spread."""
-    return paths[:: max(1, len(paths) // most)][:most]
+    count = min(most, len(paths))
+    return [paths[i * len(paths) // count] for i in range(count)]
 
 
 def read(path: Path, side: int | None = None) -> Image.Image:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import click
 
-from codec.cli.common import FILE, complain, needing, reporting, threads_option
+from codec.cli.common import (
+    FILE,
+    complain,
+    force_option,
+    jobs_option,
+    needing,
+    prepare,
+    reporting,
+    threads_option,
+)
 
 _model_option = click.option("--model", type=FILE, required=True, help="File that says what is normal.")
-_jobs_option = click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Pictures at a time.")
 
 
 @click.group()
@@ -22,8 +31,8 @@ def anomaly() -> None:
 @anomaly.command()
 @click.argument("paths", metavar="PATH...", type=FILE, nargs=-1, required=True)
 @_model_option
-@_jobs_option
-@click.option("-f", "--force", is_flag=True, help="Overwrite the file if it exists.")
+@jobs_option
+@force_option
 @threads_option
 @reporting
 @needing("manifold")
@@ -38,13 +47,12 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     from codec.manifold.facts import Facts, facts_of
     from codec.runtime import shipped as shipped_runtime
 
-    if model.is_file() and not force:
-        raise FileExistsError(f"{model} exists; use -f to overwrite it")
+    prepare(model, force)
     head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
     known: list[Facts] = []
     failed = 0
     with click.progressbar(length=len(pictures), file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
-        for path, facts in each(pictures, lambda p: facts_of(p, head, threads=threads), jobs):
+        for path, facts in each(pictures, lambda p: facts_of(p, head, threads=threads).condensed(), jobs):
             if isinstance(facts, Exception):
                 complain(path, facts)
                 failed += 1
@@ -52,7 +60,7 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
                 known.append(facts)
             bar.update(1)
     Collection.fit(known, head).save(model, force)
-    click.echo(f"{model}: learned from {len(known)} pictures", err=True)
+    click.echo(f"{click.format_filename(model)}: learned from {len(known)} pictures", err=True)
     if failed:
         sys.exit(1)
 
@@ -60,14 +68,21 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
 @anomaly.command()
 @click.argument("paths", metavar="PATH...", type=FILE, nargs=-1, required=True)
 @_model_option
-@_jobs_option
+@jobs_option
 @click.option("--heat-maps", type=FILE, help="Folder for pictures of where each is odd.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @threads_option
 @reporting
 @needing("manifold")
 def score(
-    paths: tuple[Path, ...], model: Path, jobs: int, heat_maps: Path | None, as_json: bool, threads: int | None
+    paths: tuple[Path, ...],
+    model: Path,
+    jobs: int,
+    heat_maps: Path | None,
+    force: bool,
+    as_json: bool,
+    threads: int | None,
 ) -> None:
     """Say how odd pictures are, the oddest first.
 
@@ -75,10 +90,10 @@ def score(
     """
     from codec.files import replacing
     from codec.manifold.anomaly import Collection, Score
-    from codec.manifold.collection import each, find_pictures
-    from codec.manifold.coordinates import open_coded
+    from codec.manifold.collection import absolute, each, find_pictures
+    from codec.manifold.coordinates import is_coded, open_coded
     from codec.manifold.embedding import shipped
-    from codec.manifold.facts import facts_of
+    from codec.manifold.facts import facts_of_file
     from codec.manifold.heat import heat_map
     from codec.runtime import shipped as shipped_runtime
 
@@ -86,15 +101,20 @@ def score(
     collection, pictures = Collection.load(model, head), find_pictures(paths)
     if not pictures:
         raise click.ClickException("no pictures found")
+    # Maps lie in their folder as the pictures lie in the one they have in common.
+    common = os.path.commonpath([absolute(path).parent for path in pictures])
 
     def look(path: Path) -> Score:
-        facts = facts_of(path, head, threads=threads)
+        target = None
         if heat_maps is not None:
-            heat_maps.mkdir(parents=True, exist_ok=True)
-            with open_coded(path, threads=threads) as file:
+            target = heat_maps / f"{absolute(path).relative_to(common)}.png"
+            prepare(target, force)
+        with open_coded(path, threads=threads) as file:
+            facts = facts_of_file(file, head, None if is_coded(path) else path)
+            if target is not None:
                 picture = heat_map(file, collection.heat(facts))
-            with replacing(heat_maps / f"{path.name}.png", overwrite=True) as temporary:
-                picture.save(temporary, "PNG")
+                with replacing(target, force) as temporary:
+                    picture.save(temporary, "PNG")
         return collection.score(facts)
 
     found: dict[Path, Score] = {}
@@ -117,6 +137,6 @@ def score(
     else:
         for path, one in ranked:
             parts = "  ".join(f"{name} {value:.2f}" for name, value in one.parts.items())
-            click.echo(f"{one.score:6.2f}  {path}  ({parts})")
+            click.echo(f"{one.score:6.2f}  {click.format_filename(path)}  ({parts})")
     if failed:
         sys.exit(1)

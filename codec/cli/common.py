@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -55,21 +56,48 @@ def reporting(command: Callable[_P, None]) -> Callable[_P, None]:
     return run
 
 
+_EXTRAS = {"manifold": ("jinja2", "sklearn", "umap", "usearch"), "train": ("compressai", "torch")}
+
+
+def require(extra: str) -> None:
+    """Find out before the work begins whether the packages of an extra are there.
+
+    Raises:
+        CodecError: one is missing.
+    """
+    missing = [name for name in _EXTRAS[extra] if find_spec(name) is None]
+    if missing:
+        raise CodecError(f"this needs more packages: pip install 'manifold-codec[{extra}]' (no {', '.join(missing)})")
+
+
 def needing(extra: str) -> Callable[[Callable[_P, None]], Callable[_P, None]]:
-    """Turn a package that is not installed into a message that says which extra brings it."""
+    """Have a command look for the packages of an extra before anything else, see :func:`require`."""
 
     def decorate(command: Callable[_P, None]) -> Callable[_P, None]:
         @wraps(command)
         def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            require(extra)
             try:
                 command(*args, **kwargs)
-            except ImportError as error:
-                message = f"this needs more packages: pip install 'manifold-codec[{extra}]' ({error})"
-                raise CodecError(message) from error
+            except ImportError as error:  # it is there, and broken
+                raise CodecError(f"a package of the extra [{extra}] does not work: {error}") from error
 
         return run
 
     return decorate
+
+
+def prepare(output: Path, force: bool) -> None:
+    """Find out before the work begins whether an output may be written, and make its folder.
+
+    Raises:
+        FileExistsError: it is there, and may not be replaced.
+    """
+    if output.is_dir():
+        raise IsADirectoryError(f"{output} is a directory")
+    if output.is_file() and not force:
+        raise FileExistsError(f"{output} exists; use -f to overwrite it")
+    output.parent.mkdir(parents=True, exist_ok=True)
 
 
 def describe(error: BaseException) -> str:
@@ -83,10 +111,12 @@ def describe(error: BaseException) -> str:
 
 def complain(path: Path, error: BaseException) -> None:
     """One line on stderr on what happened to one of many files."""
-    text = describe(error)
-    click.echo(f"Error: {text}" if text.startswith(str(path)) else f"Error: {path}: {text}", err=True)
+    text, name = describe(error), click.format_filename(path)
+    click.echo(f"Error: {text}" if text.startswith(name) else f"Error: {name}: {text}", err=True)
 
 
+force_option = click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist.")
+jobs_option = click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Pictures at a time.")
 threads_option = click.option("--threads", type=click.IntRange(1, 256), help="For the networks.  [default: all cores]")
 max_pixels_option = click.option(
     "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, help="Refuse larger pictures."
@@ -97,7 +127,7 @@ def batch_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of a command that works on many files."""
     for option in reversed(
         [
-            click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist."),
+            force_option,
             click.option("-r", "--recursive", is_flag=True, help="Take the files in directories, and those below."),
             click.option("--out-dir", type=FILE, help="Folder for the outputs; made if it is not there."),
             click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Files at a time."),

@@ -18,7 +18,7 @@ from codec.cli.common import FILE, needing, reporting, threads_option
     "--hold-out", type=click.IntRange(2), default=4, show_default=True, help="Leave out one picture in so many."
 )
 @click.option("--steps", type=click.IntRange(1), default=1500, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @threads_option
 @reporting
 @needing("train")
@@ -35,6 +35,8 @@ def train_embedding(
     from codec.model.stored import load_exported
     from codec.training.split import find_images, split_validation
 
+    if model is not None and out is None:
+        raise click.UsageError("--model: also give --out, as the head that ships belongs to the model that ships")
     folder, target = model or runtime.SHIPPED, out or embedding.SHIPPED
     if threads:
         torch.set_num_threads(threads)

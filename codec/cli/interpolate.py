@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from codec.cli.common import FILE, Size, needing, reporting, threads_option
+from bitstream.errors import ImageError, LimitError
+from codec.cli.common import FILE, Size, force_option, prepare, reporting, require, threads_option
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from codec.manifold.interpolation import Ends
 
 ANIMATED = {".gif": "GIF", ".webp": "WEBP"}
+WEBP_SIDE = 16_383
 
 
 @click.command()
@@ -29,11 +32,10 @@ ANIMATED = {".gif": "GIF", ".webp": "WEBP"}
 )
 @click.option("--path", type=click.Choice(["linear", "geodesic"]), default="linear", show_default=True)
 @click.option("--size", type=Size(), help="Width and height of all pictures.  [default: of A, at most a megapixel]")
-@click.option("--iterations", type=click.IntRange(1), default=200, show_default=True, help="To find a geodesic.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist.")
+@click.option("--iterations", type=click.IntRange(1), help="To find a geodesic.  [default: 200]")
+@force_option
 @threads_option
 @reporting
-@needing("train")
 def interpolate(
     one: Path,
     other: Path,
@@ -41,7 +43,7 @@ def interpolate(
     steps: int,
     path: str,
     size: tuple[int, int] | None,
-    iterations: int,
+    iterations: int | None,
     force: bool,
     threads: int | None,
 ) -> None:
@@ -55,28 +57,48 @@ def interpolate(
     suffix = out.suffix.lower()
     if suffix and suffix not in ANIMATED and suffix != ".png":
         raise click.UsageError(f"--out {out}: expected .gif, .webp, .png or a folder")
-    if out.is_file() and not force:
-        raise FileExistsError(f"{out} exists; use -f to overwrite it")
-    ends = Ends(one, other, size=size, threads=threads)
-    points = ends.linear(steps)
+    if path == "linear" and iterations is not None:
+        raise click.UsageError("--iterations are for --path geodesic")
     if path == "geodesic":
-        points = _shorten(ends, points, iterations, threads)
+        require("train")
+    if suffix:
+        prepare(out, force)
+    elif out.is_dir() and frames_in(out) and not force:
+        raise FileExistsError(f"{out} has pictures of another path; use -f to replace them")
+    ends = Ends(one, other, size=size, threads=threads)
+    if suffix == ".webp" and max(ends.size) > WEBP_SIDE:
+        raise ImageError(f"{out}: {ends.size[0]} x {ends.size[1]} pixels, WebP holds {WEBP_SIDE} a side")
+    points: Iterable[Floats] = ends.linear(steps)
+    if path == "geodesic":
+        points = _shorten(ends, steps, iterations or 200, threads)
     pictures = ends.pictures(points)
     if not suffix:
-        _write_folder(out, pictures, force)
+        _write_folder(out, pictures, steps)
     else:
         _write_file(out, list(pictures), force)
 
 
-def _shorten(ends: Ends, points: Floats, iterations: int, threads: int | None) -> Floats:
+def frames_in(folder: Path) -> list[Path]:
+    """The pictures of a path that a folder holds, by their names."""
+    return [path for path in folder.iterdir() if re.fullmatch(r"\d{3}\.png", path.name)]
+
+
+def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Floats:
     """The geodesic, with figures of both ways on stderr."""
+    import numpy as np
     import torch
 
     from codec.manifold.embedding import shipped
     from codec.manifold.geodesic import Geodesics
+    from codec.manifold.interpolation import MAX_PIXELS
 
+    if steps * ends.size[0] * ends.size[1] > MAX_PIXELS:
+        raise LimitError(
+            f"geodesic: more than {MAX_PIXELS} pixels in {steps} pictures; take fewer, or a smaller --size"
+        )
     if threads:
         torch.set_num_threads(threads)
+    points = np.stack(list(ends.linear(steps)))
     runtime = ends.runtime
     t = ends.quality_index / (runtime.tables.levels - 1)
     geodesics = Geodesics(runtime.folder, shipped(runtime.model_id), t)
@@ -89,13 +111,16 @@ def _shorten(ends: Ends, points: Floats, iterations: int, threads: int | None) -
     return shortened
 
 
-def _write_folder(folder: Path, pictures: Iterator[Image.Image], force: bool) -> None:
+def _write_folder(folder: Path, pictures: Iterator[Image.Image], steps: int) -> None:
     from codec.files import replacing
 
     folder.mkdir(parents=True, exist_ok=True)
     for number, picture in enumerate(pictures):
-        with replacing(folder / f"{number:03d}.png", force) as temporary:
+        with replacing(folder / f"{number:03d}.png", overwrite=True) as temporary:
             picture.save(temporary, "PNG")
+    for left_over in frames_in(folder):
+        if int(left_over.stem) >= steps:
+            left_over.unlink()
 
 
 def _write_file(out: Path, pictures: list[Image.Image], force: bool) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from codec.cli.common import FILE, complain, needing, reporting, threads_option
+from codec.cli.common import (
+    FILE,
+    complain,
+    force_option,
+    jobs_option,
+    needing,
+    prepare,
+    reporting,
+    threads_option,
+)
 
 
 @click.command("map")
@@ -15,8 +24,8 @@ from codec.cli.common import FILE, complain, needing, reporting, threads_option
 @click.option("--out", type=FILE, default="map.html", show_default=True, help="The page.")
 @click.option("--method", type=click.Choice(["pca", "tsne", "umap"]), default="umap", show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Pictures at a time.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite the page if it exists.")
+@jobs_option
+@force_option
 @threads_option
 @reporting
 @needing("manifold")
@@ -33,8 +42,7 @@ def draw_map(
     from codec.manifold.collection import each, find_pictures
     from codec.manifold.record import Record, record_of
 
-    if out.is_file() and not force:
-        raise FileExistsError(f"{out} exists; use -f to overwrite it")
+    prepare(out, force)
     pictures = find_pictures(paths)
     records: dict[Path, Record] = {}
     failed = 0
@@ -51,7 +59,7 @@ def draw_map(
         {"path": path, "thumbnail": record.thumbnail, "x": x, "y": y}
         for (path, record), (x, y) in zip(records.items(), places, strict=True)
     ]
-    pages.write(out, "map", overwrite=force, pictures=shown, method=method)
+    pages.write(out, "map", force, pictures=shown, method=method)
     click.echo(f"{out}: {len(shown)} pictures", err=True)
     if failed:
         sys.exit(1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codec.cli.common import FILE, SUFFIX, FiniteRange, Size, max_pixels_option, reporting
+from codec.cli.common import FILE, SUFFIX, FiniteRange, Size, force_option, max_pixels_option, prepare, reporting
 
 
 @click.command()
@@ -14,9 +14,9 @@ from codec.cli.common import FILE, SUFFIX, FiniteRange, Size, max_pixels_option,
 @click.option("--size", type=Size(), help="Width and height.  [default: 768x512]")
 @click.option("-q", "--quality", type=FiniteRange(0, 100), help="Of which quality's distributions.  [default: 50]")
 @click.option("--near", type=FILE, help="Draw around the picture of this .lmc file.")
-@click.option("--strength", type=FiniteRange(0, 1), default=0.3, show_default=True, help="How far from it.")
+@click.option("--strength", type=FiniteRange(0, 1), help="How far from it.  [default: 0.3]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("-f", "--force", is_flag=True, help="Overwrite OUT if it exists.")
+@force_option
 @max_pixels_option
 @reporting
 def sample(
@@ -24,7 +24,7 @@ def sample(
     size: tuple[int, int] | None,
     quality: float | None,
     near: Path | None,
-    strength: float,
+    strength: float | None,
     seed: int,
     force: bool,
     max_pixels: int,
@@ -41,15 +41,16 @@ def sample(
 
     if near is not None and (size or quality is not None):
         raise click.UsageError("--near brings its own size and quality")
+    if near is None and strength is not None:
+        raise click.UsageError("--strength says how far from --near FILE")
     suffix, formats = out.suffix.lower(), sinks.writable_suffixes()
     if suffix != SUFFIX and suffix not in formats:
         raise click.UsageError(
             f"cannot write pictures of type {suffix!r}; known are {SUFFIX} {' '.join(sorted(formats))}"
         )
-    if out.is_file() and not force:
-        raise FileExistsError(f"{out} exists; use -f to overwrite it")
+    prepare(out, force)
     if near is not None:
-        data = sampling.sample_near(near, strength, seed=seed, max_pixels=max_pixels)
+        data = sampling.sample_near(near, 0.3 if strength is None else strength, seed=seed, max_pixels=max_pixels)
     else:
         width, height = size or (768, 512)
         data = sampling.sample(width, height, QUALITY if quality is None else quality, seed=seed, max_pixels=max_pixels)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from codec.cli.common import FILE, complain, needing, reporting, threads_option
+from codec.cli.common import FILE, complain, force_option, jobs_option, needing, prepare, reporting, threads_option
 
 _index_option = click.option(
     "--index", "index_path", type=FILE, default="pictures.index", show_default=True, help="Database of the collection."
@@ -23,7 +23,7 @@ def search() -> None:
 @search.command("index")
 @click.argument("paths", metavar="PATH...", type=FILE, nargs=-1, required=True)
 @_index_option
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Pictures at a time.")
+@jobs_option
 @click.option("--quiet", is_flag=True, help="Nothing but errors.")
 @threads_option
 @reporting
@@ -72,23 +72,30 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
 @_index_option
 @click.option("-k", "count", type=click.IntRange(1), default=10, show_default=True, help="How many to find.")
 @click.option("--html", "page", type=FILE, help="Also write a page with thumbnails.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @threads_option
 @reporting
 @needing("manifold")
-def query(picture: Path, index_path: Path, count: int, page: Path | None, as_json: bool, threads: int | None) -> None:
+def query(
+    picture: Path, index_path: Path, count: int, page: Path | None, force: bool, as_json: bool, threads: int | None
+) -> None:
     """Find the pictures of an index that are most like PICTURE; - for stdin."""
     from codec.manifold import pages
     from codec.manifold.index import Index
     from codec.manifold.record import record_of
 
+    if page is not None:
+        prepare(page, force)
     with Index(index_path) as index:
         source = sys.stdin.buffer.read() if str(picture) == "-" else picture
         record = record_of(source, head=index.head, threads=threads)
         matches, total = index.nearest(record.embedding, count), len(index)
     if page is not None:
         name = "stdin" if str(picture) == "-" else picture.name
-        pages.write(page, "search", query_name=name, query_thumbnail=record.thumbnail, matches=matches, total=total)
+        pages.write(
+            page, "search", force, query_name=name, query_thumbnail=record.thumbnail, matches=matches, total=total
+        )
     if as_json:
         found = [
             {"path": str(m.path), "likeness": round(m.likeness, 6), "width": m.width, "height": m.height}
@@ -97,4 +104,4 @@ def query(picture: Path, index_path: Path, count: int, page: Path | None, as_jso
         click.echo(json.dumps(found, indent=1))
         return
     for match in matches:
-        click.echo(f"{match.likeness:6.3f}  {match.path}")
+        click.echo(f"{match.likeness:6.3f}  {click.format_filename(match.path)}")

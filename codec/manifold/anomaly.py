@@ -273,7 +273,8 @@ def _rarity(reference: Floats, values: Floats) -> Floats:
     n = len(reference)
     share = (n - np.searchsorted(reference, values, side="left") + 0.5) / (n + 1)
     knee = reference[int(np.ceil((1 - TAIL) * n)) - 1]
-    slope = max(float((reference[reference >= knee] - knee).mean()), 1e-9)
+    tail = reference[reference > knee] - knee
+    slope = max(float(tail.mean()), 1e-9) if len(tail) else 1e-9
     beyond = TAIL * np.exp(-np.maximum(values - knee, 0) / slope)
     rare: Floats = -np.log10(np.where(values > knee, np.maximum(beyond, 1e-300), share))
     return rare

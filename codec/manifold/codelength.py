@@ -37,7 +37,7 @@ class _Costs:
         costs: Floats = self.bits[self.zeros[table] + slots]
         escaped = beyond > 0
         # A class of five bits, and within it as many as it says; see FORMAT.md section 6.
-        costs[escaped] += 5 + np.floor(np.log2(2 * beyond[escaped] - 1))
+        costs[escaped] += 5 + np.floor(np.log2(2 * beyond[escaped] - 1 + (values[escaped] < 0)))
         return costs
 
 

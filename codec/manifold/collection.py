@@ -16,17 +16,17 @@ CODED_SUFFIX = ".lmc"
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:
-    """Files named, and the pictures in folders and those below, coded or not, sorted by name within a folder.
+    """Files named, and the pictures in folders and those below, coded or not, sorted; hidden ones are left out.
 
     Raises:
         FileNotFoundError: one is not there.
+        OSError: a folder cannot be read.
     """
     known = readable_suffixes() | {CODED_SUFFIX}
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = (Path(top) / name for top, _, names in os.walk(path) for name in names)
-            found |= dict.fromkeys(sorted(p for p in inside if p.suffix.lower() in known and not _hidden(p)))
+            found |= dict.fromkeys(sorted(p for p in _files_below(path) if p.suffix.lower() in known))
         elif path.exists():
             found[path] = None
         else:
@@ -34,8 +34,21 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".")
+def absolute(path: Path) -> Path:
+    """From the root and without detours; links are not followed, so that what is found by them stays where it is."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files that are not hidden, nor lie in a folder that is."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for top, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files = (Path(top) / name for name in names if not name.startswith("."))
+        yield from (path for path in files if path.is_file())
 
 
 def each(paths: Iterable[Path], function: Callable[[Path], T], jobs: int = 1) -> Iterator[tuple[Path, T | Exception]]:

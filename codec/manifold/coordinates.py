@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bitstream.container import MAGIC, MAX_PIXELS
+from bitstream.container import MAGIC
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
 
@@ -25,19 +25,20 @@ def is_coded(picture: Pictured) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def open_coded(picture: Pictured, *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> LmcFile:
+def open_coded(picture: Pictured, *, threads: int | None = None) -> LmcFile:
     """Open a picture as an ``.lmc`` file; any other picture is coded in memory first, at the default quality.
 
     Args:
         picture: a path, the bytes of a file, or a Pillow image.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
-        max_pixels: larger pictures are refused.
 
     Raises:
         CodecError: it is damaged, or no picture.
     """
+    if isinstance(picture, str | os.PathLike) and Path(picture).exists() and not Path(picture).is_file():
+        picture = Path(picture).read_bytes()  # a pipe can be read but once
     if not is_coded(picture):
         source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-        picture = compress(source, QUALITY, strip=True, threads=threads, max_pixels=max_pixels)
+        picture = compress(source, QUALITY, strip=True, threads=threads)
     assert not isinstance(picture, Image.Image)
-    return LmcFile(picture, threads=threads, max_pixels=max_pixels)
+    return LmcFile(picture, threads=threads)

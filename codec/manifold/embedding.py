@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.errors import ModelError
+from bitstream.errors import CorruptError, ModelError
 from bitstream.tables import HYPER
 from codec.decoder import LmcFile
 from codec.manifold.coordinates import Pictured, open_coded
@@ -94,7 +94,11 @@ class EmbeddingHead:
 
 
 def pooled(features: Iterable[tuple[Floats, Floats]]) -> Floats:
-    """Means and spreads over a picture, float32 (4 F,), of its parts' features, see :meth:`EmbeddingHead.features`."""
+    """Means and spreads over a picture, float32 (4 F,), of its parts' features, see :meth:`EmbeddingHead.features`.
+
+    Raises:
+        CorruptError: they are not finite, as a hostile file can make them.
+    """
     sums: list[NDArray[np.float64]] = []
     cells = 0
     for part in features:
@@ -109,6 +113,8 @@ def pooled(features: Iterable[tuple[Floats, Floats]]) -> Floats:
         mean = sums[k] / count
         together += [mean, np.sqrt(np.maximum(sums[k + 1] / count - mean**2, 0) + SPREAD_FLOOR)]
     result: Floats = np.concatenate(together).astype(np.float32)
+    if not np.isfinite(result).all():
+        raise CorruptError("coordinates: beyond the range of numbers")
     return result
 
 
@@ -122,7 +128,8 @@ def _silu(x: Floats) -> Floats:
 def save(path: Path, head: EmbeddingHead, model_id: bytes) -> None:
     """Write a head and the model it belongs to."""
     arrays = {field.name: getattr(head, field.name).astype(np.float16) for field in fields(head)}
-    np.savez_compressed(path, about=np.array(json.dumps({"model_id": model_id.hex()})), **arrays)
+    with path.open("wb") as file:  # by its name NumPy would add a suffix
+        np.savez_compressed(file, about=np.array(json.dumps({"model_id": model_id.hex()})), **arrays)
 
 
 def load(path: Path, model_id: bytes | None = None) -> EmbeddingHead:

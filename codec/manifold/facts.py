@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +44,13 @@ class Facts:
     error: float | None
 
     def cell_sample(self) -> Floats:
-        """Some of the cells, evenly spread, float32 (SAMPLED_CELLS at most, F + 2)."""
+        """Some of the cells, drawn at random but always the same, float32 (SAMPLED_CELLS at most, F + 2)."""
         flat = self.cells.reshape(-1, self.cells.shape[-1])
-        return flat[:: -(-len(flat) // SAMPLED_CELLS)]
+        return flat[np.sort(np.random.default_rng(0).permutation(len(flat))[:SAMPLED_CELLS])]
+
+    def condensed(self) -> Facts:
+        """The same, of the cells only the sample: what a collection is learned from."""
+        return replace(self, cells=self.cell_sample()[None])
 
 
 def facts_of(picture: Pictured, head: EmbeddingHead, *, threads: int | None = None) -> Facts:
@@ -62,10 +66,21 @@ def facts_of(picture: Pictured, head: EmbeddingHead, *, threads: int | None = No
         CodecError: it is damaged, or no picture.
     """
     with open_coded(picture, threads=threads) as file:
-        error = None if is_coded(picture) else _error(picture, file)
-        seen: list[Floats] = []
-        statistics = pooled(_kept(map(head.features, file.latents()), seen))
-        (expected, actual), z_bits = _bits(file)
+        return facts_of_file(file, head, None if is_coded(picture) else picture)
+
+
+def facts_of_file(file: LmcFile, head: EmbeddingHead, original: Pictured | None = None) -> Facts:
+    """Find out about the picture of an open file, see :func:`facts_of`.
+
+    Args:
+        file: an ``.lmc`` file.
+        head: of the model.
+        original: the picture it was made from, if it is to be decoded to know the error.
+    """
+    error = None if original is None else _error(original, file)
+    seen: list[Floats] = []
+    statistics = pooled(_kept(map(head.features, file.latents()), seen))
+    (expected, actual), z_bits = _bits(file)
     ratio = np.log((actual + LEAST_BITS) / (expected + LEAST_BITS))
     cells = np.concatenate([np.concatenate(seen), np.log(expected + LEAST_BITS)[..., None], ratio[..., None]], axis=-1)
     costs = [

@@ -100,7 +100,7 @@ class Geodesics:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations)
         least, best = math.inf, u.detach().clone()
         with torch.enable_grad():
-            for iteration in range(iterations):
+            for iteration in range(iterations + 1):
                 optimizer.zero_grad()
                 inner = u / self.gain
                 energy = (len(y) - 1) * self._squares(torch.cat([y[:1], inner, y[-1:]])).sum()
@@ -109,6 +109,8 @@ class Geodesics:
                     objective = objective + self.weight * self._rate(inner) / max(start.rate_bpp, 1e-3)
                 if objective.item() < least:
                     least, best = objective.item(), u.detach().clone()
+                if iteration == iterations:  # only looked at
+                    break
                 objective.backward()
                 optimizer.step()
                 schedule.step()

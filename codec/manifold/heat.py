@@ -8,6 +8,7 @@ from PIL import Image
 
 from bitstream.container import CELL
 from codec.decoder import PREVIEW, LmcFile
+from codec.images import as_rgb
 
 USUAL, ODD = 1.2, 3.0
 """Oddness at which red begins to show, and at which it covers all."""
@@ -21,7 +22,7 @@ def heat_map(file: LmcFile, heat: NDArray[np.float32]) -> Image.Image:
         file: of the picture.
         heat: float32 (rows, columns), oddness of cells, see :meth:`codec.manifold.anomaly.Collection.heat`.
     """
-    gray = np.asarray(file.preview().convert("RGB").convert("L"), np.float32)
+    gray = np.asarray(as_rgb(file.preview()).convert("L"), np.float32)
     side = CELL // PREVIEW
     rows, columns = heat.shape
     grown = Image.fromarray(heat).resize((side * columns, side * rows), Image.Resampling.BICUBIC)

@@ -1,7 +1,7 @@
 """A searchable collection of pictures in one file: a database of embeddings and thumbnails.
 
 The database is SQLite, so what has been added survives an interruption, and the nearest are found by comparing the
-query with every embedding, by usearch: exact, and a tenth of a second for a hundred thousand pictures.
+query with every embedding, by usearch: exact, without a graph that would have to be built and kept in step.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from types import TracebackType
 import numpy as np
 
 from bitstream.errors import CodecError, ModelError
-from codec.manifold.collection import each
+from codec.manifold.collection import absolute, each
 from codec.manifold.embedding import EmbeddingHead, Floats, shipped
 from codec.manifold.record import Record, record_of
 from codec.runtime import shipped as shipped_runtime
@@ -25,13 +25,14 @@ from codec.runtime import shipped as shipped_runtime
 APPLICATION = 0x4C4D4349
 """Marks our databases."""
 VERSION = 1
-_SCHEMA = """
-CREATE TABLE head (digest BLOB NOT NULL);
-CREATE TABLE picture (
-    path TEXT PRIMARY KEY, bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
-    width INTEGER NOT NULL, height INTEGER NOT NULL, embedding BLOB NOT NULL, thumbnail BLOB NOT NULL
-);
-"""
+_SCHEMA = (
+    f"PRAGMA application_id = {APPLICATION}",
+    f"PRAGMA user_version = {VERSION}",
+    "CREATE TABLE head (digest BLOB NOT NULL)",
+    "CREATE TABLE picture (path BLOB PRIMARY KEY, bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL, "
+    "width INTEGER NOT NULL, height INTEGER NOT NULL, embedding BLOB NOT NULL, thumbnail BLOB NOT NULL)",
+)
+"""Paths are bytes, as the system has them, because not all of them are text."""
 
 
 @dataclass(frozen=True)
@@ -79,24 +80,25 @@ class Index:
     def __init__(self, path: Path, *, create: bool = False, head: EmbeddingHead | None = None) -> None:
         self.path = path
         self.head = head or shipped(shipped_runtime().model_id)
-        if not create and not path.is_file():
+        if not create and not (path.is_file() and path.stat().st_size):
             raise CodecError(f"{path}: no index there; make one with: codec search index FOLDER --index {path}")
         with self._errors():
             self._database = sqlite3.connect(path, timeout=30)
             try:
-                self._begin()
+                self._begin(create)
             except BaseException:
                 self._database.close()
                 raise
 
-    def _begin(self) -> None:
+    def _begin(self, create: bool) -> None:
         database = self._database
-        if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            database.executescript(
-                f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; {_SCHEMA}"
-            )
-            database.execute("INSERT INTO head VALUES (?)", (self.head.digest,))
-            database.commit()
+        if create:
+            with database:
+                database.execute("BEGIN IMMEDIATE")  # another process may be about to do the same
+                if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    for statement in _SCHEMA:
+                        database.execute(statement)
+                    database.execute("INSERT INTO head VALUES (?)", (self.head.digest,))
         found = (
             database.execute("PRAGMA application_id").fetchone()[0],
             database.execute("PRAGMA user_version").fetchone()[0],
@@ -129,16 +131,15 @@ class Index:
         with self._errors():
             return int(self._database.execute("SELECT count(*) FROM picture").fetchone()[0])
 
-    def _name(self, path: Path) -> str:
+    def _name(self, path: Path) -> bytes:
         """How a picture is named in the database: from the database's folder, so that both can move together."""
-        path = _absolute(path)
-        try:
-            return Path(os.path.relpath(path, _absolute(self.path.parent))).as_posix()
-        except ValueError:  # another drive
-            return path.as_posix()
+        path = absolute(path)
+        with suppress(ValueError):  # another drive
+            path = Path(os.path.relpath(path, absolute(self.path.parent)))
+        return os.fsencode(path.as_posix())
 
-    def _path(self, name: str) -> Path:
-        return Path(os.path.normpath(self.path.parent / name))
+    def _path(self, name: bytes) -> Path:
+        return Path(os.path.normpath(self.path.parent / os.fsdecode(name)))
 
     def update(
         self,
@@ -195,19 +196,19 @@ class Index:
         with self._errors(), self._database:
             self._database.execute("INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
-    def _forget(self, names: Iterable[str], folders: Iterable[Path]) -> int:
+    def _forget(self, names: Iterable[bytes], folders: Iterable[Path]) -> int:
         """Remove pictures that are gone."""
-        roots = [_absolute(folder) for folder in folders]
+        roots = [absolute(folder) for folder in folders]
         gone = []
         for name in names:
-            path = _absolute(self._path(name))
-            if any(path.is_relative_to(root) for root in roots) and not path.exists():
+            path = absolute(self._path(name))
+            if any(path.is_relative_to(root) for root in roots) and _gone(path):
                 gone.append((name,))
         with self._errors(), self._database:
             self._database.executemany("DELETE FROM picture WHERE path = ?", gone)
         return len(gone)
 
-    def embeddings(self) -> tuple[list[str], Floats]:
+    def embeddings(self) -> tuple[list[bytes], Floats]:
         """Names of all pictures and their embeddings, float32 (pictures, D)."""
         with self._errors():
             rows = self._database.execute("SELECT path, embedding FROM picture ORDER BY path").fetchall()
@@ -237,13 +238,20 @@ class Index:
                 row = self._database.execute(
                     "SELECT width, height, thumbnail FROM picture WHERE path = ?", (name,)
                 ).fetchone()
-            matches.append(Match(self._path(name), 1 - float(distance), *row))
+            if row is not None:  # else another process removed it just now
+                matches.append(Match(self._path(name), 1 - float(distance), *row))
         return matches
 
 
-def _absolute(path: Path) -> Path:
-    """From the root and without detours; links are not followed, so that what is found by them stays where it is."""
-    return Path(os.path.normpath(path.absolute()))
+def _gone(path: Path) -> bool:
+    """Whether a file is not there any more, rather than out of reach."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

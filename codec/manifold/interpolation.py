@@ -1,29 +1,29 @@
 """Ways between two pictures: points of a path on the manifold, straight in its coordinates or the shortest there is.
 
-A straight line in the coordinates is all numpy and ONNX. The shortest way, a geodesic under the metric that pixels
-induce, is found by gradient descent on the energy of the path, see :mod:`codec.manifold.geodesic`, and needs torch.
+A straight line in the coordinates is all numpy and ONNX. The shortest way, see :mod:`codec.manifold.geodesic`, needs
+torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from bitstream.errors import ImageError
-from bitstream.tables import HYPER
+from bitstream.errors import LimitError
 from codec.api import QUALITY, compress_pixels, level_of
 from codec.decoder import LmcFile
+from codec.images import as_rgb
 from codec.manifold.coordinates import Pictured, open_coded
 from codec.runtime import Runtime
-from codec.tiling import BLOCK
 
 Floats = NDArray[np.float32]
-MAX_PIXELS = 1 << 20
-"""A path is computed whole, so larger pictures are made smaller unless a size is given."""
-CELL = BLOCK * HYPER
+USUAL_PIXELS = 1 << 20
+"""Larger pictures are made smaller unless a size is given: a path is for looking at."""
+MAX_PIXELS = 1 << 24
+"""Points are synthesised whole, and those of a geodesic are all in memory at once."""
 
 
 class Ends:
@@ -42,6 +42,7 @@ class Ends:
 
     Raises:
         CodecError: one is damaged, or no picture.
+        LimitError: the size is too large.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Ends:
         size: tuple[int, int] | None = None,
         threads: int | None = None,
     ) -> None:
+        if size is not None and size[0] * size[1] > MAX_PIXELS:
+            raise LimitError(f"size: {size[0]} x {size[1]} pixels, limit is {MAX_PIXELS}")
         with open_coded(one, threads=threads) as first, open_coded(other, threads=threads) as second:
             self.runtime: Runtime = first.runtime
             self.size = size or _within(first.size)
@@ -65,25 +68,23 @@ class Ends:
         """Coordinates of a file at our size: its own if the size is its, else those of its pixels made to fit."""
         if file.size == self.size:
             return np.concatenate(list(file.latents()), axis=1)
-        image = ImageOps.fit(file.load().convert("RGB"), self.size, Image.Resampling.LANCZOS)
+        image = ImageOps.fit(as_rgb(file.load()), self.size, Image.Resampling.LANCZOS)
         data = compress_pixels(self.runtime, np.asarray(image), self.quality_index)
         with LmcFile(data, runtime=self.runtime) as fitted:
             return np.concatenate(list(fitted.latents()), axis=1)
 
-    def linear(self, steps: int) -> Floats:
-        """Coordinates of equally spaced points on the straight line, float32 (steps, channels, rows, columns)."""
-        if steps < 2:
-            raise ValueError(f"steps: found {steps}, expected at least 2")
-        t = np.linspace(0, 1, steps, dtype=np.float32)[:, None, None, None]
-        path: Floats = (1 - t) * self.y[0] + t * self.y[1]
-        return path
-
-    def pictures(self, path: Floats) -> Iterator[Image.Image]:
-        """The pictures of points.
+    def linear(self, steps: int) -> Iterator[Floats]:
+        """Coordinates of equally spaced points on the straight line, float32 (channels, rows, columns) each.
 
         Args:
-            path: float32 (steps, channels, rows, columns).
+            steps: points, both ends included.
         """
+        if steps < 2:
+            raise ValueError(f"steps: found {steps}, expected at least 2")
+        return ((1 - t) * self.y[0] + t * self.y[1] for t in np.linspace(0, 1, steps, dtype=np.float32))
+
+    def pictures(self, path: Iterable[Floats]) -> Iterator[Image.Image]:
+        """The pictures of points, float32 (channels, rows, columns) each."""
         width, height = self.size
         for y in path:
             x = self.runtime.synthesise(y[None], self.quality_index)[0, :, :height, :width]
@@ -93,9 +94,7 @@ class Ends:
 def _within(size: tuple[int, int]) -> tuple[int, int]:
     """A size of the same shape, and a megapixel at most."""
     width, height = size
-    if width * height <= MAX_PIXELS:
+    if width * height <= USUAL_PIXELS:
         return size
-    factor = (MAX_PIXELS / (width * height)) ** 0.5
-    if min(width, height) * factor < 1:
-        raise ImageError(f"size: {width} x {height} pixels cannot be made smaller to a megapixel; give a size")
-    return int(width * factor), int(height * factor)
+    factor = (USUAL_PIXELS / (width * height)) ** 0.5
+    return max(1, int(width * factor)), max(1, int(height * factor))

@@ -34,8 +34,9 @@ def render(template: str, **content: Any) -> str:
     return environment.get_template(f"{template}.html.j2").render(**content)
 
 
-def write(path: Path, template: str, *, overwrite: bool = True, **content: Any) -> None:
+def write(path: Path, template: str, overwrite: bool, **content: Any) -> None:
     """Write a page, see :func:`render`."""
     page = render(template, **content)
     with replacing(path, overwrite) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        # Names that are no text are shown as well as they can be.
+        temporary.write_text(page, encoding="utf-8", errors="replace")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from PIL import Image
-
 from codec.decoder import LmcFile
+from codec.images import as_rgb
 from codec.manifold.coordinates import Pictured, open_coded
 from codec.manifold.embedding import EmbeddingHead, Floats, embed_file
 
@@ -49,14 +48,7 @@ def record_of(picture: Pictured, *, head: EmbeddingHead | None = None, threads: 
 
 def thumbnail_of(file: LmcFile) -> bytes:
     """A small view of an open file, as a JPEG."""
-    view = file.preview(16 if max(file.size) >= 16 * THUMBNAIL else 8)
-    if view.mode == "I;16":
-        view = view.point(lambda v: v / 256).convert("L")
-    if "A" in view.getbands():
-        ground = Image.new("RGBA", view.size, "white")
-        ground.alpha_composite(view.convert("RGBA"))
-        view = ground
-    view = view.convert("RGB")
+    view = as_rgb(file.preview(16 if max(file.size) >= 16 * THUMBNAIL else 8))
     view.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     view.save(buffer, "JPEG", quality=85)

@@ -1,7 +1,8 @@
 """Points drawn from the model's own distributions: what it takes for likely, as a file like any other.
 
 z is drawn from its prior, then y given z, from the very integer tables that code them. Around a picture, its z stays
-and some symbols of y are drawn anew. No network runs until somebody looks at the file.
+and some symbols of y are drawn anew. No network runs until somebody looks at the file. Draws are NumPy's legacy ones,
+whose stream is frozen: the same seed gives the same file with every version of NumPy.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from codec.tiling import Area
 Ints = NDArray[np.int32]
 
 
-def _draw(counts: NDArray[np.int64], size: int, rng: np.random.Generator) -> Ints:
+def _draw(counts: NDArray[np.int64], size: int, rng: np.random.RandomState) -> Ints:
     """Values of a table, -limit .. limit, by their counts; escapes, which stand for anything else, are not drawn."""
     ends = np.cumsum(counts[:-1])
-    slots = np.searchsorted(ends, rng.integers(0, ends[-1], size), side="right")
+    slots = np.searchsorted(ends, rng.randint(0, ends[-1], size, np.int64), side="right")
     return slots.astype(np.int32) - np.int32(len(counts) // 2 - 1)
 
 
-def draw_z(tables: Tables, quality_index: int, rows: int, columns: int, rng: np.random.Generator) -> Ints:
+def draw_z(tables: Tables, quality_index: int, rows: int, columns: int, rng: np.random.RandomState) -> Ints:
     """z of cells, int32 (channels of z, rows, columns), from its prior at a level of quality."""
     counts = tables.z_counts[tables.bank(quality_index)].astype(np.int64)
     return np.stack([_draw(c, rows * columns, rng) for c in counts]).reshape(-1, rows, columns)
 
 
-def draw_y(tables: Tables, quality_index: int, z: Ints, rng: np.random.Generator) -> Ints:
+def draw_y(tables: Tables, quality_index: int, z: Ints, rng: np.random.RandomState) -> Ints:
     """Symbols of y given z, int32 (channels of y, 4 rows, 4 columns)."""
     index = tables.scale_index(z, quality_index)
     y = np.empty(index.shape, np.int32)
@@ -72,7 +73,7 @@ def sample(width: int, height: int, quality: float = QUALITY, *, seed: int = 0, 
     header = Header(width, height, runtime.model_id, level)
     if width * height > max_pixels:
         raise LimitError(f"size: {width} x {height} pixels, limit is {max_pixels}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.RandomState(seed)
 
     def symbols() -> Iterator[tuple[Ints, Ints]]:
         for _, _, rows, columns in header.chunk_cells():
@@ -101,7 +102,7 @@ def sample_near(file: File, strength: float = 0.3, *, seed: int = 0, max_pixels:
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength: found {strength}, expected 0 to 1")
-    rng = np.random.default_rng(seed)
+    rng = np.random.RandomState(seed)
     with LmcFile(file, max_pixels=max_pixels) as source:
         source.verify()
         tables, header = source.runtime.tables, source.header
@@ -109,7 +110,7 @@ def sample_near(file: File, strength: float = 0.3, *, seed: int = 0, max_pixels:
         def symbols() -> Iterator[tuple[Ints, Ints]]:
             for top, left, rows, columns in header.chunk_cells():
                 z, y = source.symbols(Area(top, top + rows, left, left + columns), keep=1)
-                anew = rng.random(y.shape) < strength
+                anew = rng.random_sample(y.shape) < strength
                 yield z, np.where(anew, draw_y(tables, header.quality_index, z, rng), y)
 
         return _file(tables, header, symbols(), form_boxes(source.form))
