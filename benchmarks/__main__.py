@@ -9,6 +9,7 @@ from benchmarks.cost import main as cost
 from benchmarks.effort import main as effort
 from benchmarks.manifold.anomalies import main as anomaly
 from benchmarks.manifold.continuity import main as continuity
+from benchmarks.manifold.pages import main as docs
 from benchmarks.manifold.paths import main as geodesic
 from benchmarks.manifold.retrieval import main as search
 from benchmarks.quick import main as quick
@@ -31,6 +32,7 @@ main.add_command(speed, "speed")
 main.add_command(targets, "targets")
 main.add_command(training, "training")
 main.add_command(cost, "cost")
+main.add_command(docs, "docs")
 main.add_command(search, "search")
 main.add_command(continuity, "continuity")
 main.add_command(geodesic, "geodesic")

@@ -175,6 +175,12 @@ def test_too_few_pictures_are_refused(photos, head):
         Collection.fit([facts_of(photos[0], head)] * (LEAST - 1), head)
 
 
+def test_a_collection_of_one_picture_many_times_is_no_division_by_zero(photos, head):
+    facts = facts_of(photos[0], head)
+    score = Collection.fit([facts] * LEAST, head).score(facts)
+    assert 0 <= score.score < 2
+
+
 def test_the_commands_work_on_files_alone(photos, tmp_path):
     folder, model, maps = tmp_path / "photos", tmp_path / "normal", tmp_path / "maps"
     folder.mkdir()
@@ -195,8 +201,8 @@ def test_the_commands_work_on_files_alone(photos, tmp_path):
     lines = [line for line in result.output.splitlines() if not line.startswith("Error")]
     assert len(lines) == LEAST + 1 and "odd.lmc" in lines[0] and "error" not in lines[0]
     assert (maps / "odd.lmc.png").exists() and len(list(maps.rglob("*.png"))) == LEAST + 1
-    again = run("score", tmp_path / "odd.lmc", "--model", model, "--heat-maps", maps)
-    assert again.exit_code == 1 and "use -f" in again.output
+    again = run("score", tmp_path / "photos" / "00.lmc", tmp_path / "odd.lmc", "--model", model, "--heat-maps", maps)
+    assert again.exit_code == 1 and again.output.count("use -f") == 1
     rows = json.loads(run("score", tmp_path / "odd.lmc", "--model", model, "--json").output)
     assert rows[0]["score"] > 2 and set(rows[0]) == {"path", "score", "cost", "appearance", "neighbours"}
     assert run("score", tmp_path / "odd.lmc", "--model", tmp_path / "nowhere").exit_code == 1

@@ -12,9 +12,11 @@ from PIL import Image
 from benchmarks.__main__ import main
 from benchmarks.manifold.baselines import PixelPca, colour_histogram, small_pixels
 from benchmarks.manifold.continuity import CHANGES, SIDE, _centre
+from benchmarks.manifold.pages import DOCS, RESULTS, TABLES, with_table
 from benchmarks.manifold.pictures import split, spread
 from benchmarks.manifold.retrieval import DISTORTIONS, precision, recall, tiles
 from benchmarks.manifold.shifts import SHIFTS
+from codec.runtime import shipped
 
 
 @pytest.fixture(scope="module")
@@ -103,5 +105,14 @@ def test_the_commands_measure_and_keep_their_figures(crops, tmp_path, monkeypatc
         "geodesic", "--pairs", 1, "--steps", 4, "--iterations", 60, "--out", tmp_path / "g.json", "--pictures", tmp_path
     )
     assert "energy" in output and (tmp_path / "01.png").exists()
-    pair = json.loads((tmp_path / "g.json").read_text())[0]
+    pair = json.loads((tmp_path / "g.json").read_text())["pairs"][0]
     assert pair["geodesic"]["energy"] < pair["linear"]["energy"]
+
+
+@pytest.mark.parametrize("page", sorted(TABLES))
+def test_the_pages_show_the_committed_results_of_the_shipped_model(page):
+    source, table = TABLES[page]
+    results = json.loads((RESULTS / source).read_text(encoding="utf-8"))
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert with_table(text, source.split(".")[0], table(results)) == text, "run: python -m benchmarks docs"
+    assert results["model"] == shipped().model_id.hex()

@@ -57,6 +57,26 @@ def test_a_folder_of_coded_files_is_indexed_once_and_kept_up_to_date(folder, tmp
         assert [match.likeness for match in matches] == pytest.approx([1, 1], abs=1e-5)
 
 
+def test_what_is_gone_altogether_is_forgotten_too(folder, tmp_path):
+    database = tmp_path / "all.index"
+    search("index", folder, "--index", database)
+    (folder / "coffee.lmc").unlink()
+    result = search("index", folder / "coffee.lmc", "--index", database)
+    assert result.exit_code == 0 and "2 pictures; 0 added, 0 unchanged, 1 removed" in result.output
+    shutil.rmtree(folder)
+    assert "0 pictures; 0 added, 0 unchanged, 2 removed" in search("index", folder, "--index", database).output
+    assert search("index", folder, "--index", database).exit_code == 1
+    assert search("index", folder, "--index", tmp_path / "new").exit_code == 1 and not (tmp_path / "new").exists()
+
+
+def test_a_picture_that_was_spoilt_is_not_found_as_what_it_was(folder, tmp_path):
+    database = tmp_path / "all.index"
+    search("index", folder, "--index", database)
+    (folder / "coffee.lmc").write_bytes(b"spoilt")
+    result = search("index", folder, "--index", database)
+    assert result.exit_code == 1 and "2 pictures; 0 added, 2 unchanged, 1 removed, 1 failed" in result.output
+
+
 def test_what_lies_outside_the_folders_is_not_forgotten(folder, tmp_path):
     inner = folder / "inner"
     inner.mkdir()
@@ -79,7 +99,8 @@ def test_a_query_finds_the_picture_it_is_a_version_of(folder, photo_folder, tmp_
     assert found[0]["likeness"] > found[1]["likeness"]
     text = page.read_text(encoding="utf-8")
     assert text.count("data:image/jpeg;base64,") == 3 and "coffee.lmc" in text
-    assert "http://" not in text and "https://" not in text
+    assert 'href="pictures/coffee.lmc"' in text and "http" not in text.replace("http-equiv", "")
+    assert search("query", folder / "coffee.lmc", "--index", database, "--html", database, "-f").exit_code == 2
 
 
 def test_names_with_markup_are_escaped(folder, tmp_path):
@@ -180,6 +201,13 @@ def test_nearest_is_by_cosine_and_exact(tmp_path):
     likeness = vectors @ vectors[7]
     assert [int(m.path.name) for m in matches] == np.argsort(-likeness).tolist()
     np.testing.assert_allclose([m.likeness for m in matches], np.sort(likeness)[::-1], atol=1e-5)
+
+
+def test_thumbnails_of_small_pictures_are_not_smaller_still(face):
+    for side in (1, 40, 100, 200):
+        record = record_of(Image.fromarray(face).resize((side, side)))
+        with Image.open(io.BytesIO(record.thumbnail)) as small:
+            assert min(side, 50) <= small.width <= side
 
 
 def test_thumbnails_are_small_and_of_the_picture(face):

@@ -130,10 +130,13 @@ def test_the_command_makes_rows_animations_and_folders(pair, tmp_path):
     assert run(tmp_path / "frames").exit_code == 0
     assert [p.name for p in sorted((tmp_path / "frames").iterdir())] == [f"{i:03d}.png" for i in range(4)]
     assert run(tmp_path / "frames").exit_code == 1
-    (tmp_path / "frames" / "004.png").touch()
-    (tmp_path / "frames" / "mine.png").touch()
+    (tmp_path / "frames" / "007.png").write_bytes(b"somebody's own")
     assert run(tmp_path / "frames", "-f").exit_code == 0
-    assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == [*(f"{i:03d}.png" for i in range(4)), "mine.png"]
+    assert (tmp_path / "frames" / "007.png").read_bytes() == b"somebody's own"
+    (tmp_path / "cut.lmc").write_bytes(pair[0][:-9])
+    broken = ["interpolate", tmp_path / "a.lmc", tmp_path / "cut.lmc", "--out", tmp_path / "c.gif"]
+    result = CliRunner().invoke(main, [str(a) for a in broken])
+    assert result.exit_code == 1 and "cut.lmc" in result.output
     assert run(tmp_path / "other.png", "--iterations", 3).exit_code == 2
     assert run(tmp_path / "row.png").exit_code == 1
     assert run(tmp_path / "way.txt").exit_code == 2

@@ -66,3 +66,8 @@ def test_the_page_stands_alone(photo_folder, tmp_path):
     (folder / "broken.lmc").unlink()
     assert run().exit_code == 1 and page.read_bytes() == before
     assert run("-f").exit_code == 0
+    assert run("--seed", "4294967296").exit_code == 2
+    wrong = CliRunner().invoke(main, ["map", str(folder), "--out", str(tmp_path / "map.png")])
+    assert wrong.exit_code == 2
+    few = CliRunner().invoke(main, ["map", str(folder / "coffee.lmc"), "--out", str(tmp_path / "few.html")])
+    assert few.exit_code == 1 and "at least 3" in few.output

@@ -86,6 +86,13 @@ def test_the_command_writes_files_and_pictures_and_keeps_what_is_there(tmp_path,
     assert run(tmp_path / "b.xyz").exit_code == 2
     assert run(tmp_path / "b.png", "--size", "0x9").exit_code == 2
     assert run(tmp_path / "b.png", "--near", tmp_path / "a.lmc", "--size", "9x9").exit_code == 2
-    assert run(tmp_path / "b.png", "--near", tmp_path / "a.png").exit_code == 1
+    assert run(tmp_path / "c.lmc", "--near", tmp_path / "a.png", "--strength", 0).exit_code == 0
+    assert (tmp_path / "c.lmc").read_bytes() == codec.compress(tmp_path / "a.png")
+    (tmp_path / "c.lmc").unlink()
+    (tmp_path / "text.png").write_text("no picture")
+    result = run(tmp_path / "b.png", "--near", tmp_path / "text.png")
+    assert result.exit_code == 1 and "text.png" in result.output
+    (tmp_path / "text.png").unlink()
+    assert run(tmp_path / "b.png", "--seed", 2**32).exit_code == 2
     assert run(tmp_path / "b.png", "--strength", 0.5).exit_code == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.lmc", "a.png"]

@@ -95,6 +95,8 @@ def test_validation_split_is_by_name(tmp_path):
     train, held_out = split_validation(paths, every=10)
     assert 20 < len(held_out) < 90 and not set(train) & set(held_out) and len(train) + len(held_out) == 500
     assert set(split_validation(paths[::2], every=10)[1]) == set(held_out) & set(paths[::2])
+    turns = [split_validation(paths, every=10, turn=turn)[1] for turn in range(10)]
+    assert turns[0] == held_out and sorted(path for turn in turns for path in turn) == sorted(paths)
 
 
 def test_resumed_training_equals_uninterrupted(config):

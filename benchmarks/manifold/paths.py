@@ -15,6 +15,7 @@ from tqdm import tqdm
 from benchmarks.manifold.pictures import read, split, spread
 from codec.manifold.embedding import shipped
 from codec.manifold.interpolation import Ends
+from codec.runtime import shipped as shipped_runtime
 
 RESULTS = Path(__file__).parent.parent / "results" / "geodesic.json"
 SIZE = (384, 256)
@@ -55,7 +56,8 @@ def main(folder: Path, pairs: int, steps: int, iterations: int, threads: int, ou
             both = [np.hstack([np.asarray(p) for p in ends.pictures(points)]) for points in (line, way)]
             Image.fromarray(np.vstack(both)).save(pictures / f"{len(rows):02d}.png")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    results = {"model": shipped_runtime().model_id.hex(), "pairs": rows}
+    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     click.echo("geodesic over linear: energy, length, bits a pixel between the ends")
     for row in rows:
         ratios = [row["geodesic"][key] / row["linear"][key] for key in ("energy", "length", "rate_bpp")]

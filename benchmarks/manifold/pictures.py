@@ -6,15 +6,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from codec.training.split import find_images, split_validation
-
-HOLD_OUT = 4
-"""One picture in so many is held out by ``codec train-embedding``."""
+from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_validation
 
 
 def split(folder: Path) -> tuple[list[Path], list[Path]]:
     """Pictures below a folder that the head was trained on, and those held out."""
-    return split_validation(find_images(folder), HOLD_OUT)
+    return split_validation(find_images(folder), HEAD_EVERY, HEAD_TURN)
 
 
 def spread(paths: list[Path], most: int) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bitstream.errors import CodecError
 from codec.cli.common import (
     FILE,
     complain,
@@ -41,7 +42,7 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
 
     From .lmc files it takes no pixels; from ordinary pictures it also learns what errors their coding makes.
     """
-    from codec.manifold.anomaly import Collection
+    from codec.manifold.anomaly import LEAST, Collection
     from codec.manifold.collection import each, find_pictures
     from codec.manifold.embedding import shipped
     from codec.manifold.facts import Facts, facts_of
@@ -59,7 +60,11 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
             else:
                 known.append(facts)
             bar.update(1)
+    if len(known) < LEAST:
+        raise CodecError(f"{len(known)} pictures to learn from; at least {LEAST} are needed")
     Collection.fit(known, head).save(model, force)
+    if 0 < sum(facts.error is None for facts in known) < len(known):
+        click.echo("Note: some of them are .lmc files, so what errors coding makes is not learned", err=True)
     click.echo(f"{click.format_filename(model)}: learned from {len(known)} pictures", err=True)
     if failed:
         sys.exit(1)
@@ -104,16 +109,18 @@ def score(
     # Maps lie in their folder as the pictures lie in the one they have in common.
     common = os.path.commonpath([absolute(path).parent for path in pictures])
 
-    def look(path: Path) -> Score:
-        target = None
-        if heat_maps is not None:
-            target = heat_maps / f"{absolute(path).relative_to(common)}.png"
+    targets: dict[Path, Path] = {}
+    if heat_maps is not None:
+        targets = {path: heat_maps / f"{absolute(path).relative_to(common)}.png" for path in pictures}
+        for target in targets.values():
             prepare(target, force)
+
+    def look(path: Path) -> Score:
         with open_coded(path, threads=threads) as file:
             facts = facts_of_file(file, head, None if is_coded(path) else path)
-            if target is not None:
+            if path in targets:
                 picture = heat_map(file, collection.heat(facts))
-                with replacing(target, force) as temporary:
+                with replacing(targets[path], force) as temporary:
                     picture.save(temporary, "PNG")
         return collection.score(facts)
 

@@ -17,6 +17,9 @@ from bitstream.errors import CodecError
 _P = ParamSpec("_P")
 FILE = click.Path(path_type=Path)
 SUFFIX = ".lmc"
+PAGE_SUFFIXES = (".html", ".htm")
+SEED = click.IntRange(0, 2**32 - 1)
+"""What random numbers are drawn from."""
 
 
 class FiniteRange(click.FloatRange):
@@ -116,7 +119,9 @@ def complain(path: Path, error: BaseException) -> None:
 
 
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist.")
-jobs_option = click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Pictures at a time.")
+jobs_option = click.option(
+    "-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Pictures at a time."
+)
 threads_option = click.option("--threads", type=click.IntRange(1, 256), help="For the networks.  [default: all cores]")
 max_pixels_option = click.option(
     "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, help="Refuse larger pictures."

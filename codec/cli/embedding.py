@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from bitstream.errors import CodecError
-from codec.cli.common import FILE, needing, reporting, threads_option
+from codec.cli.common import FILE, SEED, needing, reporting, threads_option
+from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_validation
 
 
 @click.command("train-embedding")
@@ -15,10 +16,14 @@ from codec.cli.common import FILE, needing, reporting, threads_option
 @click.option("--out", type=FILE, help="File for the head.  [default: in the place of the one that ships]")
 @click.option("--model", type=FILE, help="Folder of an exported model.  [default: the one that ships]")
 @click.option(
-    "--hold-out", type=click.IntRange(2), default=4, show_default=True, help="Leave out one picture in so many."
+    "--hold-out",
+    type=click.IntRange(2),
+    default=HEAD_EVERY,
+    show_default=True,
+    help="Leave one picture in so many out.",
 )
-@click.option("--steps", type=click.IntRange(1), default=1500, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=800, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @threads_option
 @reporting
 @needing("train")
@@ -33,7 +38,6 @@ def train_embedding(
     from codec.manifold import embedding
     from codec.manifold.training import EmbeddingConfig, build_bank, train_head
     from codec.model.stored import load_exported
-    from codec.training.split import find_images, split_validation
 
     if model is not None and out is None:
         raise click.UsageError("--model: also give --out, as the head that ships belongs to the model that ships")
@@ -42,7 +46,7 @@ def train_embedding(
         torch.set_num_threads(threads)
     networks = load_exported(folder)
     config = EmbeddingConfig(steps=steps, seed=seed)
-    pictures, _ = split_validation(find_images(data), hold_out)
+    pictures, _ = split_validation(find_images(data), hold_out, HEAD_TURN)
     if len(pictures) < 2:
         raise CodecError(f"{data}: {len(pictures)} pictures to train on, expected at least 2")
     head = train_head(build_bank(networks, pictures, config), networks.synthesis.scale, config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -50,7 +49,7 @@ def interpolate(
     """Make the pictures between A and B, .lmc files or any others.
 
     They lie on the straight line between the coordinates of the two, or on the shortest way under what the embedding
-    sees (geodesic, which needs the extra [train]). B is made to fit the size of A.
+    sees (geodesic, which needs the extra [train]). Both are scaled and cropped to the size of A, or that of --size.
     """
     from codec.manifold.interpolation import Ends
 
@@ -63,8 +62,10 @@ def interpolate(
         require("train")
     if suffix:
         prepare(out, force)
-    elif out.is_dir() and frames_in(out) and not force:
-        raise FileExistsError(f"{out} has pictures of another path; use -f to replace them")
+    elif out.is_file():
+        raise FileExistsError(f"{out} is a file; name a folder, or a file that ends in .gif, .webp or .png")
+    elif out.is_dir() and any(out.iterdir()) and not force:
+        raise FileExistsError(f"{out} is not empty; use -f to write 000.png and so on into it all the same")
     ends = Ends(one, other, size=size, threads=threads)
     if suffix == ".webp" and max(ends.size) > WEBP_SIDE:
         raise ImageError(f"{out}: {ends.size[0]} x {ends.size[1]} pixels, WebP holds {WEBP_SIDE} a side")
@@ -73,14 +74,9 @@ def interpolate(
         points = _shorten(ends, steps, iterations or 200, threads)
     pictures = ends.pictures(points)
     if not suffix:
-        _write_folder(out, pictures, steps)
+        _write_folder(out, pictures)
     else:
         _write_file(out, list(pictures), force)
-
-
-def frames_in(folder: Path) -> list[Path]:
-    """The pictures of a path that a folder holds, by their names."""
-    return [path for path in folder.iterdir() if re.fullmatch(r"\d{3}\.png", path.name)]
 
 
 def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Floats:
@@ -111,16 +107,13 @@ def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Fl
     return shortened
 
 
-def _write_folder(folder: Path, pictures: Iterator[Image.Image], steps: int) -> None:
+def _write_folder(folder: Path, pictures: Iterator[Image.Image]) -> None:
     from codec.files import replacing
 
     folder.mkdir(parents=True, exist_ok=True)
     for number, picture in enumerate(pictures):
         with replacing(folder / f"{number:03d}.png", overwrite=True) as temporary:
             picture.save(temporary, "PNG")
-    for left_over in frames_in(folder):
-        if int(left_over.stem) >= steps:
-            left_over.unlink()
 
 
 def _write_file(out: Path, pictures: list[Image.Image], force: bool) -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import click
 
+from bitstream.errors import CodecError
 from codec.cli.common import (
     FILE,
+    PAGE_SUFFIXES,
+    SEED,
     complain,
     force_option,
     jobs_option,
@@ -23,7 +26,7 @@ from codec.cli.common import (
 @click.argument("paths", metavar="PATH...", type=FILE, nargs=-1, required=True)
 @click.option("--out", type=FILE, default="map.html", show_default=True, help="The page.")
 @click.option("--method", type=click.Choice(["pca", "tsne", "umap"]), default="umap", show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @jobs_option
 @force_option
 @threads_option
@@ -38,16 +41,22 @@ def draw_map(
     their thumbnails and needs nothing but itself.
     """
     from codec.manifold import pages
-    from codec.manifold.atlas import flatten
+    from codec.manifold.atlas import LEAST, flatten
     from codec.manifold.collection import each, find_pictures
+    from codec.manifold.embedding import shipped
     from codec.manifold.record import Record, record_of
+    from codec.runtime import shipped as shipped_runtime
 
+    if out.suffix.lower() not in PAGE_SUFFIXES:
+        raise click.UsageError(f"--out {out}: expected a name that ends in .html")
     prepare(out, force)
-    pictures = find_pictures(paths)
+    head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
+    if len(pictures) < LEAST:
+        raise CodecError(f"{len(pictures)} pictures found; a map takes at least {LEAST}")
     records: dict[Path, Record] = {}
     failed = 0
     with click.progressbar(length=len(pictures), file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
-        for path, record in each(pictures, lambda p: record_of(p, threads=threads), jobs):
+        for path, record in each(pictures, lambda p: record_of(p, head=head, threads=threads), jobs):
             if isinstance(record, Exception):
                 complain(path, record)
                 failed += 1

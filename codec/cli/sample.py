@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from codec.cli.common import FILE, SUFFIX, FiniteRange, Size, force_option, max_pixels_option, prepare, reporting
+from codec.cli.common import FILE, SEED, SUFFIX, FiniteRange, Size, force_option, max_pixels_option, prepare, reporting
 
 
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
 @click.option("--size", type=Size(), help="Width and height.  [default: 768x512]")
 @click.option("-q", "--quality", type=FiniteRange(0, 100), help="Of which quality's distributions.  [default: 50]")
-@click.option("--near", type=FILE, help="Draw around the picture of this .lmc file.")
+@click.option("--near", type=FILE, help="Draw around this picture.")
 @click.option("--strength", type=FiniteRange(0, 1), help="How far from it.  [default: 0.3]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @force_option
 @max_pixels_option
 @reporting
@@ -50,7 +50,7 @@ def sample(
         )
     prepare(out, force)
     if near is not None:
-        data = sampling.sample_near(near, 0.3 if strength is None else strength, seed=seed, max_pixels=max_pixels)
+        data = sampling.sample_near(near, 0.3 if strength is None else strength, seed=seed)
     else:
         width, height = size or (768, 512)
         data = sampling.sample(width, height, QUALITY if quality is None else quality, seed=seed, max_pixels=max_pixels)

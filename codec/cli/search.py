@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 
 import click
 
-from codec.cli.common import FILE, complain, force_option, jobs_option, needing, prepare, reporting, threads_option
+from codec.cli.common import (
+    FILE,
+    PAGE_SUFFIXES,
+    complain,
+    force_option,
+    jobs_option,
+    needing,
+    prepare,
+    reporting,
+    threads_option,
+)
 
 _index_option = click.option(
     "--index", "index_path", type=FILE, default="pictures.index", show_default=True, help="Database of the collection."
@@ -37,8 +49,10 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
     from codec.manifold.collection import find_pictures
     from codec.manifold.index import Index
 
-    pictures = find_pictures(paths)
-    if not pictures:
+    # What is gone may still be in the index.
+    gone = [path for path in paths if not path.exists()] if index_path.is_file() else []
+    pictures = find_pictures([path for path in paths if path not in gone])
+    if not pictures and not index_path.is_file():
         raise click.ClickException("no pictures found")
     index_path.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -47,10 +61,9 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
             length=len(pictures), file=sys.stderr, show_pos=True, hidden=quiet or not sys.stderr.isatty()
         ) as bar,
     ):
-        folders = [path for path in paths if path.is_dir()]
         update = index.update(
             pictures,
-            forget_below=folders,
+            forget_below=paths,
             jobs=jobs,
             threads=threads,
             progress=lambda done, _: bar.update(done - bar.pos),
@@ -58,9 +71,12 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
         total = len(index)
     for path, error in update.failed.items():
         complain(path, error)
+    if gone and not update.removed:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(gone[0]))
     if not quiet:
         click.echo(
-            f"{index_path}: {total} pictures; {update.added} added, {update.kept} unchanged, {update.removed} removed",
+            f"{index_path}: {total} pictures; {update.added} added, {update.kept} unchanged, {update.removed} removed"
+            + (f", {len(update.failed)} failed" if update.failed else ""),
             err=True,
         )
     if update.failed:
@@ -86,6 +102,8 @@ def query(
     from codec.manifold.record import record_of
 
     if page is not None:
+        if page.suffix.lower() not in PAGE_SUFFIXES:
+            raise click.UsageError(f"--html {page}: expected a name that ends in .html")
         prepare(page, force)
     with Index(index_path) as index:
         source = sys.stdin.buffer.read() if str(picture) == "-" else picture

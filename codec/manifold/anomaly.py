@@ -63,11 +63,13 @@ class Gaussian:
         """Fit to rows."""
         from sklearn.decomposition import PCA
 
-        scale = values.std(axis=0) + 1e-6
+        mean, scale = values.mean(axis=0).astype(np.float64), values.std(axis=0) + 1e-6
+        if not np.ptp(values, axis=0).any():  # one picture many times
+            return cls(mean, np.zeros((values.shape[1], 1)))
         count = max(1, min(components, values.shape[1], len(values) // 4))
-        pca = PCA(count, random_state=0).fit((values - values.mean(axis=0)) / scale)
+        pca = PCA(count, random_state=0).fit((values - mean) / scale)
         axes = pca.components_.T / np.sqrt(pca.explained_variance_ + 1e-9)
-        return cls(values.mean(axis=0).astype(np.float64), axes / scale[:, None])
+        return cls(mean, axes / scale[:, None])
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,8 @@ def _rarity(reference: Floats, values: Floats) -> Floats:
     share = (n - np.searchsorted(reference, values, side="left") + 0.5) / (n + 1)
     knee = reference[int(np.ceil((1 - TAIL) * n)) - 1]
     tail = reference[reference > knee] - knee
-    slope = max(float(tail.mean()), 1e-9) if len(tail) else 1e-9
+    # A collection of much the same pictures has hardly a tail.
+    slope = max(float(tail.mean()) if len(tail) else 0.0, 0.01 * abs(float(knee)), 1e-3)
     beyond = TAIL * np.exp(-np.maximum(values - knee, 0) / slope)
     rare: Floats = -np.log10(np.where(values > knee, np.maximum(beyond, 1e-300), share))
     return rare

@@ -34,7 +34,7 @@ def flatten(embeddings: Sequence[Floats], method: str = "pca", seed: int = 0) ->
     """
     count = len(embeddings)
     if count < LEAST:
-        raise CodecError(f"map: {count} pictures, expected at least {LEAST}")
+        raise CodecError(f"{count} pictures; a map takes at least {LEAST}")
     vectors = np.stack(embeddings)
     if not np.ptp(vectors, axis=0).any():  # one picture many times: nothing to spread out
         return np.zeros((count, 2))
@@ -45,7 +45,7 @@ def flatten(embeddings: Sequence[Floats], method: str = "pca", seed: int = 0) ->
     elif method == "tsne":
         from sklearn.manifold import TSNE
 
-        perplexity = min(30.0, (count - 1) / 3)
+        perplexity = max(1.0, min(30.0, (count - 1) / 3))
         tsne = TSNE(2, metric="cosine", init="random", perplexity=perplexity, random_state=seed)
         places = tsne.fit_transform(vectors)
     elif method == "umap":

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 
 from bitstream.container import MAGIC
+from bitstream.errors import CodecError
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
 
 Pictured = str | os.PathLike[str] | bytes | Image.Image
+
+
+@contextmanager
+def named(picture: Pictured) -> Iterator[None]:
+    """Have errors on a picture say which it is, if it has a name."""
+    try:
+        yield
+    except CodecError as error:
+        name = os.fspath(picture) if isinstance(picture, str | os.PathLike) else ""
+        if str(error).startswith(name):
+            raise
+        raise type(error)(f"{name}: {error}") from error
 
 
 def is_coded(picture: Pictured) -> bool:

@@ -150,7 +150,10 @@ def load(path: Path, model_id: bytes | None = None) -> EmbeddingHead:
     except Exception as error:  # what a damaged archive raises is not documented
         raise ModelError(f"{path}: no readable embedding: {error}") from error
     if model_id is not None and belongs != model_id:
-        raise ModelError(f"{path}: belongs to model {belongs.hex()}, files here are of {model_id.hex()}")
+        raise ModelError(
+            f"{path}: belongs to model {belongs.hex()}, files here are of {model_id.hex()}; "
+            "codec train-embedding makes one that does"
+        )
     return head
 
 

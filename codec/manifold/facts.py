@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bitstream.tables import HYPER
 from codec.decoder import LmcFile
 from codec.manifold.codelength import CodeLength
-from codec.manifold.coordinates import Pictured, is_coded, open_coded
+from codec.manifold.coordinates import Pictured, is_coded, named, open_coded
 from codec.manifold.embedding import EmbeddingHead, pooled
 from codec.sources import open_source
 from codec.tiling import Area
@@ -65,7 +65,7 @@ def facts_of(picture: Pictured, head: EmbeddingHead, *, threads: int | None = No
     Raises:
         CodecError: it is damaged, or no picture.
     """
-    with open_coded(picture, threads=threads) as file:
+    with named(picture), open_coded(picture, threads=threads) as file:
         return facts_of_file(file, head, None if is_coded(picture) else picture)
 
 

@@ -154,7 +154,7 @@ class Index:
 
         Args:
             pictures: files, coded or not.
-            forget_below: folders; pictures of the index that lie in them, or below, and are gone are removed.
+            forget_below: folders and files; what the index has of them, or below, and is gone is removed.
             jobs: pictures at a time.
             threads: for the networks, each of the jobs.
             progress: told of pictures done and in all.
@@ -181,6 +181,7 @@ class Index:
         for path, result in each(todo, look, jobs):
             if isinstance(result, Exception):
                 failed[path] = result
+                removed += self._remove([self._name(path)])  # what it was before it was spoilt
             elif result[0] is not None:
                 self._put(path, result[0], result[1])
             done += 1
@@ -203,10 +204,13 @@ class Index:
         for name in names:
             path = absolute(self._path(name))
             if any(path.is_relative_to(root) for root in roots) and _gone(path):
-                gone.append((name,))
+                gone.append(name)
+        return self._remove(gone)
+
+    def _remove(self, names: list[bytes]) -> int:
         with self._errors(), self._database:
-            self._database.executemany("DELETE FROM picture WHERE path = ?", gone)
-        return len(gone)
+            rows = [(name,) for name in names]
+            return self._database.executemany("DELETE FROM picture WHERE path = ?", rows).rowcount
 
     def embeddings(self) -> tuple[list[bytes], Floats]:
         """Names of all pictures and their embeddings, float32 (pictures, D)."""

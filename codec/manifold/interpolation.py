@@ -16,7 +16,7 @@ from bitstream.errors import LimitError
 from codec.api import QUALITY, compress_pixels, level_of
 from codec.decoder import LmcFile
 from codec.images import as_rgb
-from codec.manifold.coordinates import Pictured, open_coded
+from codec.manifold.coordinates import Pictured, named, open_coded
 from codec.runtime import Runtime
 
 Floats = NDArray[np.float32]
@@ -55,14 +55,18 @@ class Ends:
     ) -> None:
         if size is not None and size[0] * size[1] > MAX_PIXELS:
             raise LimitError(f"size: {size[0]} x {size[1]} pixels, limit is {MAX_PIXELS}")
-        with open_coded(one, threads=threads) as first, open_coded(other, threads=threads) as second:
+        with named(one):
+            first = open_coded(one, threads=threads)
+        with first, named(other), open_coded(other, threads=threads) as second:
             self.runtime: Runtime = first.runtime
             self.size = size or _within(first.size)
             # Of an ordinary picture it is that at which it was coded in passing.
             self.quality_index = max(
                 first.header.quality_index, second.header.quality_index, level_of(QUALITY, self.runtime.tables.levels)
             )
-            self.y = np.stack([self._coordinates(file) for file in (first, second)])
+            with named(one):
+                y = self._coordinates(first)
+            self.y = np.stack([y, self._coordinates(second)])
 
     def _coordinates(self, file: LmcFile) -> Floats:
         """Coordinates of a file at our size: its own if the size is its, else those of its pixels made to fit."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from codec.decoder import LmcFile
 from codec.images import as_rgb
-from codec.manifold.coordinates import Pictured, open_coded
+from codec.manifold.coordinates import Pictured, named, open_coded
 from codec.manifold.embedding import EmbeddingHead, Floats, embed_file
 
 THUMBNAIL = 160
-"""Pixels of a thumbnail's longer side, at most."""
+"""Pixels of a thumbnail's longer side, at most ..."""
+LEAST = 64
+"""... and at least, if the picture has them."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Record:
         width: pixels.
         height: pixels.
         embedding: float32 (D,), of length 1.
-        thumbnail: a JPEG, made from the preview; no synthesis.
+        thumbnail: a JPEG, made from the preview.
     """
 
     width: int
@@ -42,13 +44,16 @@ def record_of(picture: Pictured, *, head: EmbeddingHead | None = None, threads: 
     Raises:
         CodecError: it is damaged, or no picture.
     """
-    with open_coded(picture, threads=threads) as file:
+    with named(picture), open_coded(picture, threads=threads) as file:
         return Record(*file.size, embed_file(file, head), thumbnail_of(file))
 
 
 def thumbnail_of(file: LmcFile) -> bytes:
     """A small view of an open file, as a JPEG."""
-    view = as_rgb(file.preview(16 if max(file.size) >= 16 * THUMBNAIL else 8))
+    # By the preview network where that shows enough; small pictures are cheap to synthesise.
+    side = max(file.size)
+    scale = 16 if side >= 16 * THUMBNAIL else next((s for s in (8, 4, 2) if side >= LEAST * s), 1)
+    view = as_rgb(file.preview(scale))
     view.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     view.save(buffer, "JPEG", quality=85)

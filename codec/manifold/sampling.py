@@ -18,8 +18,7 @@ from bitstream.container import MAX_PIXELS
 from bitstream.errors import LimitError
 from bitstream.tables import Tables
 from codec.api import QUALITY, level_of
-from codec.decoder import LmcFile
-from codec.reader import File
+from codec.manifold.coordinates import Pictured, named, open_coded
 from codec.runtime import shipped
 from codec.tiling import Area
 
@@ -83,15 +82,14 @@ def sample(width: int, height: int, quality: float = QUALITY, *, seed: int = 0, 
     return _file(runtime.tables, header, symbols(), [])
 
 
-def sample_near(file: File, strength: float = 0.3, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> bytes:
-    """Draw a picture around that of a file.
+def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0) -> bytes:
+    """Draw a picture around another.
 
     Args:
-        file: an ``.lmc`` file; a path, bytes, or a binary file.
+        picture: a path, the bytes of a file, or a Pillow image; coded first if it is no ``.lmc`` file.
         strength: share of the symbols of y that are drawn anew, given the file's z; 0 is the picture itself, at 1
             nothing but z is left of it.
         seed: the same seed gives the same file on every machine.
-        max_pixels: larger pictures are refused.
 
     Returns:
         bytes: an ``.lmc`` file, without metadata and transparency.
@@ -103,7 +101,7 @@ def sample_near(file: File, strength: float = 0.3, *, seed: int = 0, max_pixels:
     if not 0 <= strength <= 1:
         raise ValueError(f"strength: found {strength}, expected 0 to 1")
     rng = np.random.RandomState(seed)
-    with LmcFile(file, max_pixels=max_pixels) as source:
+    with named(picture), open_coded(picture) as source:
         source.verify()
         tables, header = source.runtime.tables, source.header
 

@@ -1,6 +1,6 @@
 """Training of the embedding by contrast: views of one picture come close, views of different pictures are pushed apart.
 
-Views are crops, scalings, colour shifts, grain, JPEG artefacts and blur of one region, coded at random qualities. They
+Views are parts of a picture, scaled, recoloured, with grain, blur or the marks of JPEG, coded at random qualities. They
 pass the frozen codec once; what its receiver would see of them, y_hat, is kept in memory, and only the head learns.
 
 Reference:
@@ -29,9 +29,11 @@ from codec.model.network import ALIGNMENT, ManifoldCodec
 from codec.model.precision import has_native_bf16
 from codec.training.data import read_rgb, to_tensor
 
-SIDES = (192, 256, 320, 384, 448, 512)
-"""Sides of views, multiples of 64."""
+SIDES = 128, 768
+"""Least and most pixels of a view's longer side, unless the picture has fewer."""
 TEMPERATURE = 0.07
+LEAST_SEEN = 0.4
+"""Share of a view's cells that a step sees, at least."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class EmbeddingConfig:
     """How to train.
 
     Attributes:
-        regions: of each picture, each with two views.
+        views: of each picture.
         steps: of the optimiser.
-        batch: pairs of views in a step, each of another picture.
+        batch: pictures in a step, with two views each.
         learning_rate: highest, reached after a tenth of the steps and then lowered along a cosine.
         width: of what is seen at a position or in a cell.
         hidden: width of the hidden layer.
@@ -49,8 +51,8 @@ class EmbeddingConfig:
         seed: of views, weights and batches.
     """
 
-    regions: int = 4
-    steps: int = 1500
+    views: int = 8
+    steps: int = 800
     batch: int = 192
     learning_rate: float = 2e-3
     width: int = 192
@@ -136,23 +138,26 @@ def distort(view: Image.Image, rng: np.random.Generator) -> Image.Image:
     return view
 
 
-def views_of(pixels: NDArray[np.uint8], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Two views of one region of a picture, uint8 (side, side, 3) each, of any of :data:`SIDES`."""
-    picture = Image.fromarray(pixels)
-    short = min(picture.size)
-    region = short * rng.uniform(0.6, 1.0)
-    left, top = rng.uniform(0, picture.width - region), rng.uniform(0, picture.height - region)
-    pair = []
-    for _ in range(2):
-        part = region * np.sqrt(rng.uniform(0.45, 1.0))
-        x, y = left + rng.uniform(0, region - part), top + rng.uniform(0, region - part)
-        # Not enlarged where that can be helped.
-        side = int(rng.choice([s for s in SIDES if s <= part] or SIDES[:1]))
-        view = picture.resize((side, side), Image.Resampling.BICUBIC, (x, y, x + part, y + part))
-        if rng.random() < 0.5:
-            view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        pair.append(np.asarray(distort(view, rng)))
-    return pair[0], pair[1]
+def view_of(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """A view of a picture: two fifths of it or more, smaller by up to any factor that :data:`SIDES` allow."""
+    share, stretch = rng.uniform(0.4, 1.0), np.exp(rng.uniform(-0.25, 0.25))
+    width = picture.width * min(1.0, np.sqrt(share * stretch))
+    height = picture.height * min(1.0, np.sqrt(share / stretch))
+    left, top = rng.uniform(0, picture.width - width), rng.uniform(0, picture.height - height)
+    longer = max(width, height)
+    least, most = min(SIDES[0], longer), min(SIDES[1], longer)
+    factor = np.exp(rng.uniform(np.log(least), np.log(most))) / longer
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    view = picture.resize(size, Image.Resampling.BICUBIC, (left, top, left + width, top + height))
+    if rng.random() < 0.5:
+        view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return distort(view, rng)
+
+
+def aligned(view: Image.Image) -> NDArray[np.uint8]:
+    """Pixels, the last rows and columns repeated up to multiples of 64, as the codec does it."""
+    pad = [(0, -side % ALIGNMENT) for side in (view.height, view.width)]
+    return np.pad(np.asarray(view), [*pad, (0, 0)], mode="edge")
 
 
 @dataclass(frozen=True)
@@ -161,13 +166,13 @@ class Bank:
 
     Attributes:
         blocks: bfloat16 (cells, 16, channels of y), arcsinh of y_hat in units of each channel's scale.
-        starts: int64 (views + 1,), where the cells of each view begin; views 2 i and 2 i + 1 are a pair.
-        regions: of each picture; pairs of one picture follow each other.
+        starts: int64 (views of all pictures + 1,), where the cells of each view begin.
+        views: of each picture; they follow each other.
     """
 
     blocks: Tensor
     starts: Tensor
-    regions: int
+    views: int
 
 
 def y_hat_of(model: ManifoldCodec, x: Tensor, t: Tensor) -> Tensor:
@@ -188,18 +193,17 @@ def cells_of(y_hat: Tensor, scale: Tensor) -> Tensor:
 def build_bank(model: ManifoldCodec, paths: list[Path], config: EmbeddingConfig) -> Bank:
     """Draw views of all pictures and pass them through the frozen codec."""
     rng = np.random.default_rng(config.seed)
-    assert all(side % ALIGNMENT == 0 for side in SIDES)
     blocks, counts = [], []
     for path in tqdm(paths, unit="picture", desc="views"):
-        pixels = read_rgb(path)
-        for _ in range(config.regions):
-            for view in views_of(pixels, rng):
-                t = torch.tensor([rng.uniform(0.1, 0.95)], dtype=torch.float32)
-                cells = cells_of(y_hat_of(model, to_tensor([view]), t), model.synthesis.scale)
-                blocks.append(cells.bfloat16())
-                counts.append(len(cells))
+        picture = Image.fromarray(read_rgb(path))
+        for _ in range(config.views):
+            view = aligned(view_of(picture, rng))
+            t = torch.tensor([rng.uniform(0.1, 0.95)], dtype=torch.float32)
+            cells = cells_of(y_hat_of(model, to_tensor([view]), t), model.synthesis.scale)
+            blocks.append(cells.bfloat16())
+            counts.append(len(cells))
     starts = torch.tensor([0, *np.cumsum(counts)])
-    return Bank(torch.cat(blocks), starts, config.regions)
+    return Bank(torch.cat(blocks), starts, config.views)
 
 
 def contrastive_loss(one: Tensor, other: Tensor) -> Tensor:
@@ -220,13 +224,20 @@ def contrastive_loss(one: Tensor, other: Tensor) -> Tensor:
 def _batches(bank: Bank, config: EmbeddingConfig) -> Iterator[tuple[Tensor, Tensor]]:
     """Cells of pairs of views and the view each belongs to; every pair of a batch is of another picture."""
     generator = torch.Generator().manual_seed(config.seed)
-    pictures = (len(bank.starts) - 1) // (2 * bank.regions)
+    pictures = (len(bank.starts) - 1) // bank.views
     size = min(config.batch, pictures)
     for _ in range(config.steps):
-        chosen = torch.randperm(pictures, generator=generator)[:size] * bank.regions
-        chosen = 2 * (chosen + torch.randint(bank.regions, (size,), generator=generator))
-        views = torch.cat([chosen, chosen + 1])
-        spans = [torch.arange(int(bank.starts[v]), int(bank.starts[v + 1])) for v in views]
+        chosen = torch.randperm(pictures, generator=generator)[:size] * bank.views
+        one = torch.randint(bank.views, (size,), generator=generator)
+        other = (one + torch.randint(1, bank.views, (size,), generator=generator)) % bank.views
+        views = torch.cat([chosen + one, chosen + other])
+        spans = []
+        for view in views.tolist():
+            cells = torch.arange(int(bank.starts[view]), int(bank.starts[view + 1]))
+            # Never quite the same view again, or a thousand pictures would soon be known by heart.
+            share = LEAST_SEEN + (1 - LEAST_SEEN) * float(torch.rand((), generator=generator))
+            seen = torch.rand(len(cells), generator=generator) < share
+            spans.append(cells[seen] if seen.any() else cells)
         owner = torch.repeat_interleave(torch.arange(len(views)), torch.tensor([len(s) for s in spans]))
         yield bank.blocks[torch.cat(spans)], owner
 

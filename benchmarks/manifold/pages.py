@@ -1,0 +1,112 @@
+"""The tables of the pages in ``docs/``, written from results so that no figure in them is typed by hand.
+
+``python -m benchmarks docs`` writes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+RESULTS = Path(__file__).parent.parent / "results"
+DOCS = Path(__file__).parent.parent.parent / "docs"
+END = "<!-- end -->"
+
+
+def search(results: Any) -> str:
+    """Recall and precision, ours and the baselines'."""
+    table = results["table"]
+    recalls = [c for c in table["embedding"] if c not in ("materials", "faces", "recall@1, mean")]
+    lines = [
+        f"{results['pictures']} pictures that the head was not trained on, found again from distorted versions of "
+        f"themselves (crop 70%: of each side); model {results['model']}.",
+        "",
+        "| recall@1 | " + " | ".join([*recalls, "mean"]) + " |",
+        "|---|" + "---|" * (len(recalls) + 1),
+    ]
+    for name, row in table.items():
+        lines.append(f"| {name} | " + " | ".join(f"{100 * row[c]:.1f}%" for c in [*recalls, "recall@1, mean"]) + " |")
+    lines += ["", "| precision@5 | faces | materials |", "|---|---|---|"]
+    for name, row in table.items():
+        lines.append(f"| {name} | {100 * row['faces']:.1f}% | {100 * row['materials']:.1f}% |")
+    ratio = results["indexing_speed_ratio"]
+    return "\n".join(lines) + f"\n\nA file is embedded {ratio:.1f} times as fast as decoded and its pixels embedded."
+
+
+def anomaly(results: Any) -> str:
+    """Areas under ROC."""
+    table = results["auroc"]
+    columns = list(next(iter(table.values())))
+    lines = [
+        f"Fitted to {results['fitted']} pictures; area under ROC of telling {results['held_out']} held-out pictures "
+        f"from as many that were changed; model {results['model']}. Of the held-out pictures themselves "
+        f"{100 * results['held_out_at_2_or_more']:.1f}% score 2 or more, where 1% is meant to.",
+        "",
+        "| shift | " + " | ".join(columns) + " |",
+        "|---|" + "---|" * len(columns),
+    ]
+    for name, row in table.items():
+        lines.append(f"| {name} | " + " | ".join(f"{row[c]:.3f}" for c in columns) + " |")
+    return "\n".join(lines)
+
+
+def geodesic(results: Any) -> str:
+    """What geodesics save."""
+    lines = [
+        f"{len(results['pairs'])} pairs of held-out photographs at 384 x 256 pixels, model {results['model']}: the "
+        "geodesic's figures over those of the straight line.",
+        "",
+        "| pair | energy | length | bits a pixel between the ends |",
+        "|---|---|---|---|",
+    ]
+    for row in results["pairs"]:
+        ratios = [row["geodesic"][key] / row["linear"][key] for key in ("energy", "length", "rate_bpp")]
+        lines.append(f"| {' – '.join(row['pair'])} | " + " | ".join(f"{ratio:.3f}" for ratio in ratios) + " |")
+    return "\n".join(lines)
+
+
+def continuity(results: Any) -> str:
+    """Movement, and movement per level of input."""
+    names = ["latent", "embedding", "PCA of pixels"]
+    lines = [
+        f"{results['pictures']} pictures, medians; in brackets thousandths for each level (of 255, root mean square) "
+        f"by which the pixels changed; model {results['model']}.",
+        "",
+        "| change | pixels changed by | " + " | ".join(names) + " |",
+        "|---|---|" + "---|" * len(names),
+    ]
+    for change, row in results["movement"].items():
+        for i, size in enumerate(row["sizes"]):
+            level = row["rms_levels"][i]
+            cells = [f"{row[name][i]:.3f} ({1000 * row[name][i] / level:.1f})" for name in names]
+            lines.append(f"| {change}, {size:g} {row['unit']} | {level:.1f} levels | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "search.md": ("search.json", search),
+    "anomaly.md": ("anomaly.json", anomaly),
+    "interpolate.md": ("geodesic.json", geodesic),
+    "continuity.md": ("continuity.json", continuity),
+}
+
+
+def with_table(text: str, command: str, table: str) -> str:
+    """A page with the table between its marks replaced."""
+    begin = f"<!-- table: python -m benchmarks {command}, then python -m benchmarks docs -->"
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n{table}\n{END}{rest.split(END, 1)[1]}"
+
+
+@click.command()
+def main() -> None:
+    """Write the tables of the pages in docs/ from the committed results."""
+    for page, (source, table) in TABLES.items():
+        path = DOCS / page
+        results = json.loads((RESULTS / source).read_text(encoding="utf-8"))
+        text = with_table(path.read_text(encoding="utf-8"), source.split(".")[0], table(results))
+        path.write_text(text, encoding="utf-8")
