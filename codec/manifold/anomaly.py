@@ -140,7 +140,8 @@ class Tests:
         if self.error is not None:
             found = np.array([np.nan if f.error is None else f.error for f in facts])
             scores["error"] = np.abs(found - self.error(_predictors(self.appearance, facts)))
-        return scores
+        # So that what is equal but for the order of summation is equal.
+        return {name: values.round(5) for name, values in scores.items()}
 
 
 def _predictors(appearance: Gaussian, facts: Sequence[Facts]) -> Floats:
