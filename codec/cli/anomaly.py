@@ -10,16 +10,8 @@ from pathlib import Path
 import click
 
 from bitstream.errors import CodecError
-from codec.cli.common import (
-    FILE,
-    complain,
-    force_option,
-    jobs_option,
-    needing,
-    prepare,
-    reporting,
-    threads_option,
-)
+from codec.cli.common import FILE, force_option, jobs_option, needing, prepare, reporting, threads_option
+from codec.cli.survey import survey
 
 _model_option = click.option("--model", type=FILE, required=True, help="File that says what is normal.")
 
@@ -43,23 +35,15 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     From .lmc files it takes no pixels; from ordinary pictures it also learns what errors their coding makes.
     """
     from codec.manifold.anomaly import LEAST, Collection
-    from codec.manifold.collection import each, find_pictures
+    from codec.manifold.collection import find_pictures
     from codec.manifold.embedding import shipped
-    from codec.manifold.facts import Facts, facts_of
+    from codec.manifold.facts import facts_of
     from codec.runtime import shipped as shipped_runtime
 
     prepare(model, force)
     head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
-    known: list[Facts] = []
-    failed = 0
-    with click.progressbar(length=len(pictures), file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
-        for path, facts in each(pictures, lambda p: facts_of(p, head, threads=threads).condensed(), jobs):
-            if isinstance(facts, Exception):
-                complain(path, facts)
-                failed += 1
-            else:
-                known.append(facts)
-            bar.update(1)
+    found, failed = survey(pictures, lambda p: facts_of(p, head, threads=threads).condensed(), jobs)
+    known = list(found.values())
     if len(known) < LEAST:
         raise CodecError(f"{len(known)} pictures to learn from; at least {LEAST} are needed")
     Collection.fit(known, head).save(model, force)
@@ -95,7 +79,7 @@ def score(
     """
     from codec.files import replacing
     from codec.manifold.anomaly import Collection, Score
-    from codec.manifold.collection import absolute, each, find_pictures
+    from codec.manifold.collection import absolute, find_pictures
     from codec.manifold.coordinates import is_coded, open_coded
     from codec.manifold.embedding import shipped
     from codec.manifold.facts import facts_of_file
@@ -124,16 +108,7 @@ def score(
                     picture.save(temporary, "PNG")
         return collection.score(facts)
 
-    found: dict[Path, Score] = {}
-    failed = 0
-    with click.progressbar(length=len(pictures), file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
-        for path, result in each(pictures, look, jobs):
-            if isinstance(result, Exception):
-                complain(path, result)
-                failed += 1
-            else:
-                found[path] = result
-            bar.update(1)
+    found, failed = survey(pictures, look, jobs)
     ranked = sorted(found.items(), key=lambda item: -item[1].score)
     if as_json:
         rows = [

@@ -12,7 +12,6 @@ from codec.cli.common import (
     FILE,
     PAGE_SUFFIXES,
     SEED,
-    complain,
     force_option,
     jobs_option,
     needing,
@@ -20,6 +19,7 @@ from codec.cli.common import (
     reporting,
     threads_option,
 )
+from codec.cli.survey import survey
 
 
 @click.command("map")
@@ -42,9 +42,9 @@ def draw_map(
     """
     from codec.manifold import pages
     from codec.manifold.atlas import LEAST, flatten
-    from codec.manifold.collection import each, find_pictures
+    from codec.manifold.collection import find_pictures
     from codec.manifold.embedding import shipped
-    from codec.manifold.record import Record, record_of
+    from codec.manifold.record import record_of
     from codec.runtime import shipped as shipped_runtime
 
     if out.suffix.lower() not in PAGE_SUFFIXES:
@@ -53,16 +53,7 @@ def draw_map(
     head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
     if len(pictures) < LEAST:
         raise CodecError(f"{len(pictures)} pictures found; a map takes at least {LEAST}")
-    records: dict[Path, Record] = {}
-    failed = 0
-    with click.progressbar(length=len(pictures), file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
-        for path, record in each(pictures, lambda p: record_of(p, head=head, threads=threads), jobs):
-            if isinstance(record, Exception):
-                complain(path, record)
-                failed += 1
-            else:
-                records[path] = record
-            bar.update(1)
+    records, failed = survey(pictures, lambda p: record_of(p, head=head, threads=threads), jobs)
     places = flatten([record.embedding for record in records.values()], method, seed)
     shown = [
         {"path": path, "thumbnail": record.thumbnail, "x": x, "y": y}

@@ -99,7 +99,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Tests:
+class Oddities:
     """The tests of a collection, not calibrated.
 
     Attributes:
@@ -115,7 +115,7 @@ class Tests:
     error: Line | None
 
     @classmethod
-    def fit(cls, facts: Sequence[Facts]) -> Tests:
+    def fit(cls, facts: Sequence[Facts]) -> Oddities:
         """Fit to what is known of pictures."""
         costs, statistics = np.stack([f.costs for f in facts]), np.stack([f.statistics for f in facts])
         appearance = Gaussian.fit(statistics, COMPONENTS)
@@ -175,7 +175,7 @@ class Collection:
         cells: distribution of what is known of single cells.
     """
 
-    def __init__(self, digest: bytes, tests: Tests, references: dict[str, Floats], cells: Gaussian) -> None:
+    def __init__(self, digest: bytes, tests: Oddities, references: dict[str, Floats], cells: Gaussian) -> None:
         self.digest, self.tests, self.references, self.cells = digest, tests, references, cells
 
     @classmethod
@@ -192,7 +192,7 @@ class Collection:
         held: dict[str, list[Floats]] = {name: [] for name in TESTS}
         for part in np.array_split(order, FOLDS):
             inside = set(part.tolist())
-            tests = Tests.fit([f for i, f in enumerate(facts) if i not in inside])
+            tests = Oddities.fit([f for i, f in enumerate(facts) if i not in inside])
             for name, values in tests.run([facts[i] for i in part]).items():
                 held[name].append(values)
         scores = {name: np.concatenate(values) for name, values in held.items()}
@@ -200,7 +200,7 @@ class Collection:
         parts = np.stack([_rarity(references[name], scores[name]) for name in references])
         references["all"] = np.sort(parts.max(axis=0))
         cells = Gaussian.fit(np.concatenate([f.cell_sample() for f in facts]), CELL_COMPONENTS)
-        return cls(head.digest, Tests.fit(facts), references, cells)
+        return cls(head.digest, Oddities.fit(facts), references, cells)
 
     def score(self, facts: Facts) -> Score:
         """Score a picture."""
@@ -248,7 +248,9 @@ class Collection:
                 error = None
                 if "error_weights" in stored:
                     error = Line(stored["error_weights"], float(stored["error_offset"]))
-                tests = Tests(gaussian("cost"), gaussian("appearance"), stored["embeddings"].astype(np.float64), error)
+                tests = Oddities(
+                    gaussian("cost"), gaussian("appearance"), stored["embeddings"].astype(np.float64), error
+                )
                 references = {
                     name: stored[f"reference_{name}"] for name in (*TESTS, "all") if f"reference_{name}" in stored
                 }

@@ -1,0 +1,30 @@
+"""What commands share: extras that are missing are named before any work is done."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from codec.cli import common, main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra", "package"),
+    [
+        (["search", "index", "."], "manifold", "usearch"),
+        (["search", "query", "a.png"], "manifold", "jinja2"),
+        (["map", "."], "manifold", "umap"),
+        (["anomaly", "fit", ".", "--model", "made/m"], "manifold", "sklearn"),
+        (["anomaly", "score", ".", "--model", "made/m"], "manifold", "sklearn"),
+        (["interpolate", "a.png", "b.png", "--out", "made/c.gif", "--path", "geodesic"], "train", "torch"),
+        (["train", "--data", ".", "--out", "made"], "train", "compressai"),
+        (["export", "a.pt", "made"], "train", "torch"),
+        (["train-embedding", "--data", ".", "--out", "made/head"], "train", "torch"),
+    ],
+)
+def test_a_missing_package_is_named_before_any_work(arguments, extra, package, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(common, "find_spec", lambda name: None if name == package else object())
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1 and f"manifold-codec[{extra}]" in result.output and package in result.output
+    assert not list(tmp_path.iterdir())
