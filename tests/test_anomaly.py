@@ -14,7 +14,7 @@ import codec
 from bitstream import CodecError, CorruptError, ModelError
 from bitstream.entropy import encode_chunk
 from codec.cli import main
-from codec.manifold.anomaly import LEAST, Collection, Gaussian, Line, _rarity
+from codec.manifold.anomaly import LEAST, Collection, Gaussian, Line, Oddities, _rarity
 from codec.manifold.codelength import CodeLength
 from codec.manifold.embedding import EmbeddingHead, shipped
 from codec.manifold.facts import SAMPLED_CELLS, facts_of
@@ -168,6 +168,12 @@ def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_p
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelError, match="no readable"):
         Collection.load(path, head)
+
+
+def test_a_collection_is_calibrated_on_pictures_that_were_left_out(photos, head):
+    facts = [facts_of(photo, head) for photo in photos[:40]]
+    own = Oddities.fit(facts).run(facts)["neighbours"]  # each has itself as its nearest
+    assert Collection.fit(facts, head).references["neighbours"].mean() > 1.3 * own.mean()
 
 
 def test_too_few_pictures_are_refused(photos, head):

@@ -19,8 +19,10 @@ from codec.manifold.coordinates import is_coded, open_coded
 from codec.manifold.training import (
     SIDES,
     TEMPERATURE,
+    Bank,
     EmbeddingConfig,
     Head,
+    _batches,
     aligned,
     build_bank,
     cells_of,
@@ -135,6 +137,20 @@ def test_views_are_padded_as_the_codec_does_it(face):
     assert np.array_equal(pixels[:70, :65], face[:70, :65])
     assert (pixels[70:, :65] == face[69, :65]).all() and (pixels[:, 65:] == pixels[:, 64:65]).all()
     assert aligned(Image.fromarray(face[:64, :64])).shape == (64, 64, 3)
+
+
+def test_steps_see_two_views_of_each_picture_and_never_all_of_them():
+    """Three pictures of four views of 50 cells, each cell numbered."""
+    bank = Bank(torch.arange(600), torch.arange(0, 601, 50), views=4)
+    counts = []
+    for cells, owner in _batches(bank, EmbeddingConfig(steps=40, batch=2)):
+        views = [set((cells[owner == i] // 50).tolist()) for i in range(4)]
+        assert all(len(view) == 1 for view in views)
+        one, other = ([view.pop() for view in views[at : at + 2]] for at in (0, 2))
+        assert all(a // 4 == b // 4 and a != b for a, b in zip(one, other, strict=True))
+        assert one[0] // 4 != one[1] // 4
+        counts += [int((owner == i).sum()) for i in range(4)]
+    assert 10 <= min(counts) < 25 and 40 < max(counts) <= 50
 
 
 def test_training_brings_views_of_one_picture_together(photo_folder, tmp_path):

@@ -9,6 +9,7 @@ from PIL import Image
 
 import codec
 from bitstream.errors import LimitError
+from codec.api import level_of
 from codec.cli import main
 from codec.manifold import interpolation
 from codec.manifold.embedding import EmbeddingHead, shipped
@@ -16,6 +17,10 @@ from codec.manifold.geodesic import Geodesics
 from codec.manifold.interpolation import Ends
 from codec.runtime import SHIPPED
 from codec.runtime import shipped as shipped_runtime
+
+
+def codec_level(quality):
+    return level_of(quality, shipped_runtime().tables.levels)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +46,8 @@ def test_the_straight_path_is_straight_and_equally_spaced(pair):
     path = np.stack(list(Ends(*pair).linear(5)))
     steps = np.diff(path, axis=0)
     np.testing.assert_allclose(steps, np.broadcast_to(steps[:1], steps.shape), atol=1e-4)
+    better = codec.compress(codec.decompress(pair[0]), 90)
+    assert Ends(pair[1], better).quality_index == Ends(better, pair[1]).quality_index == codec_level(90)
     with pytest.raises(ValueError, match="at least 2"):
         Ends(*pair).linear(1)
 
@@ -90,6 +97,15 @@ def test_the_geodesic_keeps_its_ends_and_has_less_energy(pair, geodesics):
     assert np.array_equal(geodesics.shorten(line[:2], 5), line[:2])
     # The first steps only make it longer, and then it stays as it was.
     np.testing.assert_allclose(geodesics.shorten(line, 1), line, atol=1e-5)
+
+
+def test_the_charge_of_the_entropy_model_counts_as_much_as_it_is_told_to(pair):
+    line = np.stack(list(Ends(*pair, size=(128, 128)).linear(4)))
+    rates = []
+    for weight in (0.0, 2.0):
+        geodesics = Geodesics(SHIPPED, shipped(shipped_runtime().model_id), 0.4, weight)
+        rates.append(geodesics.report(geodesics.shorten(line, 40)).rate_bpp)
+    assert rates[1] < 0.8 * rates[0]
 
 
 def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):

@@ -51,16 +51,18 @@ def test_around_a_picture_strength_says_how_much_changes(face):
     data = codec.compress(Image.fromarray(face), 50)
     z, y = codec.open(data).symbols()
     assert np.asarray(codec.decompress(sample_near(data, 0))).tolist() == np.asarray(codec.decompress(data)).tolist()
-    distances = []
+    distances, changed = [], []
     for strength in (0.1, 0.5, 1):
         near = sample_near(data, strength, seed=1)
         near_z, near_y = codec.open(near).symbols()
         assert np.array_equal(near_z, z)
         # Symbols that are drawn again as what they were do not show.
-        assert 0 < (near_y != y).mean() < strength
+        changed.append((near_y != y).mean())
+        assert 0 < changed[-1] < strength
         pixels = np.asarray(codec.decompress(near), float)
         distances.append(np.square(pixels - np.asarray(codec.decompress(data), float)).mean())
     assert distances == sorted(distances)
+    np.testing.assert_allclose(np.array(changed[:2]) / changed[2], [0.1, 0.5], rtol=0.1)
     with pytest.raises(ValueError, match="strength"):
         sample_near(data, 1.5)
 
