@@ -14,7 +14,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["codec", "codec.*", "bitstream", "benchmarks", "benchmarks.*"]),
     package_data={
-        "codec": ["py.typed", "weights/*", "manifold/weights/*", "manifold/templates/*.j2"],
+        "codec": ["py.typed", "weights/*/*", "manifold/weights/*", "manifold/templates/*.j2"],
         "bitstream": ["py.typed", "FORMAT.md"],
         "benchmarks": ["templates/*.j2"],
     },

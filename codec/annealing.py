@@ -20,10 +20,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from codec.model.distortion import distortion
 from codec.model.hyperprior import HYPER
 from codec.model.network import round_straight_through
 from codec.model.precision import has_native_bf16
 from codec.model.stored import load_exported
+from codec.quality import SMALLEST_SIDE
 
 RATE = 0.01
 """Learning rate, in units of a symbol."""
@@ -45,14 +47,14 @@ class View:
 
     Attributes:
         x: float (1, 3, 64 h, 64 w), in [0, 1], pixels.
-        weight: float (1, 1, 64 h, 64 w), how much the error of each pixel counts.
+        counted: rows and columns of the pixels whose error counts.
         y: float (1, latents, 4 h, 4 w), of the analysis.
         z_hat: float (1, hyper_latents, h, w), integers of the hyper-latent.
         free: bool (1, 1, h, w), cells to be fitted.
     """
 
     x: Tensor
-    weight: Tensor
+    counted: tuple[slice, slice]
     y: Tensor
     z_hat: Tensor
     free: Tensor
@@ -122,7 +124,7 @@ class Annealer:
         self.use_bf16 = has_native_bf16()
 
     def fit(self, view: View, shares: Iterator[float]) -> Tensor:
-        """The symbols of a tile and its surroundings.
+        """The symbols of a tile and its surroundings; of one pass, where it is too small for the model's metric.
 
         Args:
             view: the tile.
@@ -137,13 +139,18 @@ class Annealer:
         with torch.enable_grad():
             u = (view.y * self.gain).clone().requires_grad_()
             optimizer = torch.optim.Adam([u], lr=RATE)
-            for share in shares:
+            for share in shares if self._is_measurable(view) else ():
                 optimizer.param_groups[0]["lr"] = RATE * (SETTLED if share > SETTLE else 1.0)
                 optimizer.zero_grad()
                 self._objective(view, u, features, sigma, temperature(share)).backward()
                 optimizer.step()
         with torch.no_grad():
             return self._receive(u, features, torch.round)[0]
+
+    def _is_measurable(self, view: View) -> bool:
+        rows, columns = view.counted
+        smallest = SMALLEST_SIDE if self.model.config.metric == "ms-ssim" else 1
+        return bool(min(rows.stop - rows.start, columns.stop - columns.start) >= smallest)
 
     def _objective(self, view: View, u: Tensor, features: Tensor, sigma: Tensor, temperature: float) -> Tensor:
         """Bits of a relaxed coding of ``u``, the latent in units of a symbol, plus lmbda times its error."""
@@ -156,7 +163,9 @@ class Annealer:
                 lambda r: torch.where(free, anneal_round(r, temperature, noise), round_straight_through(r)),
             )
             x_hat = self.model.synthesise(y_hat, self.gains)
-        error = (view.weight * (x_hat.float().clamp(0, 1) - view.x).square()).sum() * (255**2 / 3)
+        x, x_hat = (part[:, :, view.counted[0], view.counted[1]] for part in (view.x, x_hat.float().clamp(0, 1)))
+        pixels = x.shape[2] * x.shape[3]
+        error = pixels * distortion(x, x_hat, self.model.config.metric).sum()
         return self.model.symbol_bits(symbols, sigma).sum() + self.lmbda * error
 
     def _receive(self, u: Tensor, features: Tensor, round_: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from codec.encoder import boxes_of, encode
 from codec.progress import Progress
 from codec.rate import Target
 from codec.reader import File
-from codec.runtime import Runtime, shipped
+from codec.runtime import Runtime, shipped, tune_of
 from codec.sources import ArraySource, Picture, Source, open_source
 from codec.targets import encode_to_target
 
@@ -34,7 +34,8 @@ class Info:
         depth: bits of a component.
         quality: 0 to 100.
         model_id: which model the file needs, hexadecimal.
-        model_available: whether it is the one that ships with this version.
+        model_available: whether it is one that ships with this version.
+        tune: what that model is good at, ``"psnr"`` or ``"ms-ssim"``; None if it is not available.
         file_bytes: size of the whole file.
         rate_bpp: bits of the whole file per pixel.
         chunk_bytes: payload of each chunk.
@@ -49,6 +50,7 @@ class Info:
     quality: float
     model_id: str
     model_available: bool
+    tune: str | None
     file_bytes: int
     rate_bpp: float
     chunk_bytes: list[int]
@@ -71,6 +73,7 @@ def compress(
     image: Picture,
     quality: float = QUALITY,
     *,
+    tune: str = "psnr",
     target: Target | None = None,
     effort: int | None = None,
     budget: float | None = None,
@@ -85,6 +88,7 @@ def compress(
         image: a path, a binary file, a Pillow image, or an array of uint8 or uint16: (H, W), or (H, W, C) with gray,
             gray and alpha, RGB, or RGB and alpha.
         quality: 0 (smallest) to 100 (best), in steps of a quarter.
+        tune: ``"psnr"`` for the exact value of each pixel, ``"ms-ssim"`` for the structures that people see.
         target: a size or distortion to meet instead of a quality.
         effort: 0 (one pass of the networks) to 9 (thousands of passes, for a smaller file); from 1 on it needs the
             extra ``[train]``. None is 0, or 9 if there is a budget.
@@ -100,9 +104,9 @@ def compress(
     Raises:
         ImageError: the picture cannot be read or coded, or no quality meets the target.
         CodecError: effort needs packages that are not installed.
-        ValueError: quality, effort or budget is out of range.
+        ValueError: quality, tune, effort or budget is out of range.
     """
-    runtime = shipped(threads)
+    runtime = shipped(threads, tune)
     level, chosen = level_of(quality, runtime.tables.levels), effort_of(effort, budget)
     source = open_source(image, max_pixels)
     return compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=progress)
@@ -200,16 +204,18 @@ def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
     """
     with LmcFile(data, max_pixels=max_pixels) as file:
         file.verify()
-        header, runtime = file.header, shipped()
+        header, tune = file.header, tune_of(file.header.model_id)
+        levels = shipped().tables.levels
         payloads = sum(file.chunk_bytes) + sum(file.box_bytes.values())
         return Info(
             width=header.width,
             height=header.height,
             mode=("L" if file.form.components == 1 else "RGB") + "A" * file.has_alpha,
             depth=file.form.depth,
-            quality=round(100 * header.quality_index / (runtime.tables.levels - 1), 2),
+            quality=round(100 * header.quality_index / (levels - 1), 2),
             model_id=header.model_id.hex(),
-            model_available=header.model_id == runtime.model_id,
+            model_available=tune is not None,
+            tune=tune,
             file_bytes=file.file_bytes,
             rate_bpp=8 * file.file_bytes / (header.width * header.height),
             chunk_bytes=file.chunk_bytes,

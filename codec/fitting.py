@@ -56,7 +56,7 @@ def fitted_symbols(latents: Latents, side: int, effort: Effort) -> Iterator[Symb
             z_hat = columns(z_rows, h.seen(1))
             view = View(
                 x=torch.from_numpy(pixels(latents.source, _in_positions(v), _in_positions(h))),
-                weight=torch.from_numpy(_weight(latents, v, h)),
+                counted=_counted(latents, v, h),
                 y=torch.from_numpy(columns(y_rows, h.seen(HYPER))),
                 z_hat=torch.from_numpy(z_hat),
                 free=torch.from_numpy(_free(v, h)),
@@ -95,12 +95,11 @@ def _free(v: Tile, h: Tile) -> NDArray[np.bool_]:
     return free
 
 
-def _weight(latents: Latents, v: Tile, h: Tile) -> NDArray[np.float32]:
-    """One for the picture's own pixels in a tile and its margin, zero elsewhere."""
-    weight = np.zeros((1, 1, CELL * (v.high - v.low), CELL * (h.high - h.low)), np.float32)
+def _counted(latents: Latents, v: Tile, h: Tile) -> tuple[slice, slice]:
+    """Rows and columns, within a view, of the picture's own pixels in a tile and its margin."""
     sides = []
     for tile, length in ((v, latents.source.height), (h, latents.source.width)):
         begin, end = CELL * tile.begin - BLOCK * MARGIN, CELL * tile.end + BLOCK * MARGIN
-        sides.append(slice(max(begin, 0) - CELL * tile.low, min(end, length) - CELL * tile.low))
-    weight[:, :, sides[0], sides[1]] = 1
-    return weight
+        low, high = max(begin, CELL * tile.low, 0), min(end, CELL * tile.high, length)
+        sides.append(slice(low - CELL * tile.low, high - CELL * tile.low))
+    return sides[0], sides[1]

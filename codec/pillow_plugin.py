@@ -14,6 +14,7 @@ from bitstream.errors import CodecError
 from codec import metadata
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
+from codec.runtime import TUNES
 from codec.sources import ORIENTATIONS
 
 FORMAT = "LMC"
@@ -84,7 +85,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         for name in [k for k, v in given.items() if not v]:
             image.info.pop(name, None)
     quality = options.get("quality")
-    file.write(compress(image, QUALITY if quality is None else quality))
+    file.write(compress(image, QUALITY if quality is None else quality, tune=options.get("tune") or TUNES[0]))
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:

@@ -31,7 +31,7 @@ from bitstream.container import CELL, MAX_PIXELS, Box, checked, header_bytes, pa
 from bitstream.tables import HYPER
 from codec import alpha as alpha_planes
 from codec.damage import Damage
-from codec.runtime import Runtime, shipped
+from codec.runtime import Runtime, shipped_of
 from codec.tiling import Area
 
 _Symbols = tuple[NDArray[np.int32], NDArray[Any]]
@@ -46,7 +46,7 @@ class LmcReader:
         file: a path, the bytes of a file, or a binary file; one that cannot seek is read whole.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
-        runtime: the model; None takes the one that ships.
+        runtime: the model; None takes the one that ships and is the file's.
         on_damage: ``"raise"`` an error, or ``"fill"``: chunks that are damaged are taken as empty, boxes are left out.
 
     Attributes:
@@ -146,7 +146,7 @@ class LmcReader:
         Raises:
             ModelError: it is not here.
         """
-        runtime = self._given or shipped(self._threads)
+        runtime = self._given or shipped_of(self.header.model_id, self._threads)
         if self.header.model_id != runtime.model_id:
             raise ModelError(f"model: file needs {self.header.model_id.hex()}, here is {runtime.model_id.hex()}")
         if self.header.quality_index >= runtime.tables.levels:

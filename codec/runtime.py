@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import weakref
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ TABLES = "tables.npz"
 FILES = (WEIGHTS, TABLES, *GRAPHS)
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 16
-SHIPPED = Path(__file__).parent / "weights"
+TUNES = ("psnr", "ms-ssim")
+"""What the models that ship are good at, each in a folder of that name; the first is the one used unless asked."""
+MODELS = Path(__file__).parent / "weights"
+SHIPPED = MODELS / TUNES[0]
 
 _Floats = NDArray[np.float32]
 
@@ -43,6 +47,16 @@ def model_id(digests: dict[str, str]) -> bytes:
         digests: SHA-256 of each file, hexadecimal.
     """
     return hashlib.sha256((digests[WEIGHTS] + digests[TABLES]).encode()).digest()[:4]
+
+
+def _read_manifest(folder: Path) -> tuple[bytes, dict[str, str]]:
+    """The id of an exported model, and what its files should be."""
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
+        return bytes.fromhex(manifest["model_id"]), {name: manifest["sha256"][name] for name in FILES}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder}: no readable model manifest: {error}") from error
 
 
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
@@ -65,13 +79,7 @@ class Runtime:
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
         _runtimes.add(self)
-        try:
-            with (folder / MANIFEST).open("rb") as file:
-                manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
-            self.model_id = bytes.fromhex(manifest["model_id"])
-            self._digests: dict[str, str] = {name: manifest["sha256"][name] for name in FILES}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{folder}: no readable model manifest: {error}") from error
+        self.model_id, self._digests = _read_manifest(folder)
         identity = model_id(self._digests)
         if identity != self.model_id:
             raise ModelError(f"{folder}: model id {self.model_id.hex()}, expected {identity.hex()}")
@@ -211,13 +219,46 @@ def _after_fork() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
-_shipped: dict[int | None, Runtime] = {}
+_shipped: dict[tuple[str, int | None], Runtime] = {}
 _shipped_lock = threading.Lock()
 
 
-def shipped(threads: int | None = None) -> Runtime:
-    """The model that ships inside the package, loaded once for each number of threads."""
+def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
+    """A model that ships inside the package, loaded once for each number of threads.
+
+    Args:
+        threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
+        tune: which, see :data:`TUNES`.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    if tune not in TUNES:
+        raise ValueError(f"tune: found {tune!r}, expected {' or '.join(TUNES)}")
     with _shipped_lock:
-        if threads not in _shipped:
-            _shipped[threads] = Runtime(SHIPPED, threads)
-        return _shipped[threads]
+        if (tune, threads) not in _shipped:
+            _shipped[tune, threads] = Runtime(MODELS / tune, threads)
+        return _shipped[tune, threads]
+
+
+@cache
+def _shipped_ids() -> dict[bytes, str]:
+    return {_read_manifest(MODELS / tune)[0]: tune for tune in TUNES}
+
+
+def tune_of(model_id: bytes) -> str | None:
+    """What the shipped model of this id is good at; None if no such model ships."""
+    return _shipped_ids().get(model_id)
+
+
+def shipped_of(model_id: bytes, threads: int | None = None) -> Runtime:
+    """The shipped model of this id.
+
+    Raises:
+        ModelError: it is none of them.
+    """
+    tune = tune_of(model_id)
+    if tune is None:
+        here = ", ".join(f"{known.hex()} ({name})" for known, name in _shipped_ids().items())
+        raise ModelError(f"model: file needs {model_id.hex()}, here are {here}")
+    return shipped(threads, tune)

@@ -17,6 +17,9 @@ from codec.api import read_symbols
 from codec.cli import main
 from codec.effort import ITERATIONS, ONE_PASS, Effort, effort_of
 from codec.encoder import encode
+from codec.model.distortion import MS_SSIM_WEIGHT
+from codec.model.stored import load_exported
+from codec.quality import ms_ssim_db
 from codec.runtime import SHIPPED, shipped
 from codec.sources import ArraySource
 
@@ -33,8 +36,6 @@ def photo():
 
 def cost(pixels, data):
     """What annealing lowers: bits, plus the multiplier times the squared error."""
-    from codec.model.stored import load_exported
-
     lmbda = float(load_exported(SHIPPED).config.lmbdas.lmbda(torch.tensor(LEVEL / 400)))
     decoded = np.asarray(codec.decompress(data), np.float64)
     return 8 * len(data) + lmbda * np.square(decoded - pixels).sum() / 3
@@ -113,7 +114,7 @@ def test_tiles_are_fitted_with_their_neighbours_in_view(photo, one_pass):
 def test_the_view_is_as_wide_as_it_must_be(photo, monkeypatch):
     """With a cell less around each tile the test above would fail."""
     monkeypatch.setattr("codec.fitting.FIT_HALO", 1)
-    monkeypatch.setattr("codec.fitting.MARGIN", -2)
+    monkeypatch.setattr("codec.fitting.MARGIN", -1)
     whole = cost(photo, coded(photo, SHORT, chunk_log2=0))
     assert cost(photo, coded(photo, SHORT, max_tile=1, chunk_log2=0)) > 1.03 * whole
 
@@ -127,13 +128,31 @@ def test_surroundings_are_not_fitted(photo):
         one_pass = annealer.model.quantise(y, z_hat, annealer.gains)
     free = torch.zeros(1, 1, 3, 3, dtype=torch.bool)
     free[..., 1, 1] = True
-    view = View(x, torch.ones(1, 1, 192, 192), y, z_hat, free)
+    view = View(x, (slice(0, 192), slice(0, 192)), y, z_hat, free)
     assert torch.equal(annealer.fit(view, iter(())), one_pass)
     fitted = annealer.fit(view, shares(10, None, lambda _: None))
     changed = (fitted != one_pass).any(dim=1)[0]
     assert torch.equal(fitted, fitted.round()) and changed[4:8, 4:8].any()
     # Around it only symbols whose means it moves may change, two positions away.
     assert not changed[:2].any() and not changed[10:].any() and not changed[:, :2].any() and not changed[:, 10:].any()
+
+
+def test_the_model_for_ms_ssim_is_fitted_to_it(photo):
+    """Rate and MS-SSIM improve together where the squared error would have been let go."""
+    runtime = shipped(2, "ms-ssim")
+    lmbda = float(load_exported(runtime.folder).config.lmbdas.lmbda(torch.tensor(LEVEL / 400)))
+
+    def cost(data):
+        decoded = np.asarray(codec.decompress(data))
+        return 8 * len(data) + lmbda * MS_SSIM_WEIGHT * photo[..., 0].size * 10 ** (-ms_ssim_db(photo, decoded, 8) / 10)
+
+    plain = encode(runtime, ArraySource(photo), LEVEL, [])
+    assert cost(encode(runtime, ArraySource(photo), LEVEL, [], None, Effort(100))) < 0.985 * cost(plain)
+
+
+def test_what_is_too_small_for_ms_ssim_is_left_as_it_is(photo):
+    part = np.ascontiguousarray(photo[:160, :200])
+    assert codec.compress(part, effort=1, tune="ms-ssim") == codec.compress(part, tune="ms-ssim")
 
 
 def test_pixels_beyond_the_picture_cost_nothing(photo):

@@ -79,7 +79,7 @@ def test_every_codec_gives_whole_files_that_better_quality_makes_larger(name, pi
         errors.append(float(np.abs(decoded.astype(int) - pixels).mean()))
         sizes.append(len(data))
     assert sizes[0] < sizes[1] and errors[0] > errors[1]
-    if name not in ("lmc", "heic", "heic-420"):  # what Pillow and its plugins open is a whole file, headers and all
+    if not name.startswith(("lmc", "heic")):  # what Pillow and its plugins open is a whole file, headers and all
         assert Image.open(io.BytesIO(data)).size == (200, 171)
     assert codec.version and codec.settings and codec.name == name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import os
 import shutil
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from bitstream.errors import CodecError
 from codec.model.network import Coded, ManifoldCodec
 from codec.model.pca import initialise
 from codec.model.stored import load_exported
@@ -295,6 +297,23 @@ def test_fine_tuning_starts_from_exported_weights(exported, config, tmp_path):
     Trainer(tuned).run()
     after = weights(tuned.out / "stable.pt")
     assert torch.allclose(after["analysis.stem.weight"], model.analysis.stem.weight, atol=1e-6)
+
+
+def test_what_a_model_is_for_is_kept_with_it(exported, config, tmp_path):
+    """A run goes on with the metric it began with unless told otherwise, and so does what starts from its model."""
+    config = replace(config, steps=1, size=192, batch=1, metric="ms-ssim")
+    Trainer(config).run()
+    with pytest.raises(CodecError, match="161"):
+        Trainer(replace(config, size=128, metric=None))
+    Trainer(replace(config, steps=2, metric=None)).run()
+    assert checkpoint.load(config.out / "stable.pt")["config"]["metric"] == "ms-ssim"
+    model = copy.deepcopy(exported[0])
+    model.config = replace(model.config, metric="ms-ssim")
+    folder = export(model, tmp_path / "model")
+    assert load_exported(folder).config.metric == "ms-ssim"
+    trainer = Trainer(replace(config, out=tmp_path / "tuned", start_from=folder, metric=None))
+    assert trainer.model.config.metric == "ms-ssim"
+    assert Trainer(replace(config, metric="psnr")).model.config.metric == "psnr"
 
 
 def test_a_failed_export_leaves_the_old_model(exported, monkeypatch):

@@ -14,7 +14,8 @@ from benchmarks.codecs.webp import WebP
 CODECS: dict[str, Codec] = {
     codec.name: codec
     for codec in (
-        Lmc(),
+        Lmc("lmc", tune="psnr"),
+        Lmc("lmc-ms-ssim", tune="ms-ssim"),
         Jpeg("jpeg", progressive=True, optimize=True),
         Jpeg("jpeg-baseline", progressive=False, optimize=False),
         WebP("webp", method=6),

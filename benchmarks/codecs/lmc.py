@@ -25,19 +25,30 @@ def _code_digest() -> str:
 
 
 class Lmc(Codec):
-    """The shipped model at default settings."""
+    """A shipped model at default settings.
 
-    name = "lmc"
+    Args:
+        name: of the codec.
+        tune: which model.
+    """
+
     qualities = (0, 12, 24, 36, 48, 60, 72, 84)
     quality_range = (0, 100)
-    settings = "default"
+
+    def __init__(self, name: str, tune: str) -> None:
+        self.name, self.tune = name, tune
+
+    @property
+    def settings(self) -> str:
+        return f"tune {self.tune}, effort 0"
 
     @property
     def version(self) -> str:
-        return f"manifold-codec {codec.__version__}, model {shipped().model_id.hex()}, code {_code_digest()}"
+        model = shipped(tune=self.tune).model_id.hex()
+        return f"manifold-codec {codec.__version__}, model {model}, code {_code_digest()}"
 
     def encode(self, pixels: Pixels, quality: float, threads: int) -> bytes:
-        return codec.compress(pixels, quality, threads=threads)
+        return codec.compress(pixels, quality, tune=self.tune, threads=threads)
 
     def decode(self, data: bytes, threads: int) -> Pixels:
         return np.asarray(codec.decompress(data, threads=threads))

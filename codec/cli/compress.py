@@ -13,6 +13,7 @@ from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_o
 from codec.cli.common import FILE, SUFFIX, FiniteRange, batch_options, reporting
 from codec.effort import effort_of
 from codec.rate import Target
+from codec.runtime import TUNES, shipped
 
 _UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024, "M": 10**6, "MB": 10**6, "MIB": 1 << 20}
 
@@ -44,6 +45,13 @@ def _is_output(path: Path) -> bool:
 @click.command()
 @click.argument("paths", metavar="IN... [OUT]", type=FILE, nargs=-1, required=True)
 @click.option("-q", "--quality", type=FiniteRange(0, 100), help=f"0 to 100.  [default: {api.QUALITY:g}]")
+@click.option(
+    "--tune",
+    type=click.Choice(TUNES),
+    default=TUNES[0],
+    show_default=True,
+    help="What to be good at: each pixel's exact value, or the structures that people see.",
+)
 @click.option("--target-size", type=_Size(), help="Best quality in at most so many bytes; 100K, 0.5M.")
 @click.option("--target-bpp", type=_positive, help="Best quality in at most so many bits a pixel.")
 @click.option("--target-psnr", type=_positive, help="Smallest file of at least this PSNR, dB.")
@@ -61,6 +69,7 @@ def _is_output(path: Path) -> bool:
 def compress(
     paths: tuple[Path, ...],
     quality: float | None,
+    tune: str,
     target_size: float | None,
     target_bpp: float | None,
     target_psnr: float | None,
@@ -89,7 +98,6 @@ def compress(
     chosen = effort_of(effort, budget)
 
     def work(job: Job, watch: Watch) -> Result:
-        from codec.runtime import shipped
         from codec.sources import open_source
 
         check_output(job, force)
@@ -106,7 +114,7 @@ def compress(
             target = Target("psnr", target_psnr)
         elif target_ms_ssim is not None:
             target = Target("ms-ssim", target_ms_ssim)
-        runtime = shipped(threads)
+        runtime = shipped(threads, tune)
         level = api.level_of(api.QUALITY if quality is None else quality, runtime.tables.levels)
         data = api.compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=watch)
         with open_output(job, force, watch) as output:

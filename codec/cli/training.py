@@ -10,6 +10,7 @@ import click
 
 from bitstream.errors import CodecError
 from codec.cli.common import FILE, needing, reporting, threads_option
+from codec.runtime import SHIPPED, TUNES
 
 
 @click.command()
@@ -27,7 +28,8 @@ from codec.cli.common import FILE, needing, reporting, threads_option
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step and process.")
 @click.option("--size", type=click.IntRange(64), default=256, show_default=True, help="Side of a crop.")
-@click.option("--metric", type=click.Choice(["psnr", "ms-ssim"]), default="psnr", show_default=True)
+@click.option("--metric", type=click.Choice(TUNES), help="What distortion is measured by.  [default: as before, or "
+              "psnr]")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=1.6e-3, show_default=True)
 @click.option("--compile", is_flag=True, help="Fuse operations first: a minute and a C++ compiler for faster steps.")
 @threads_option
@@ -41,8 +43,6 @@ def train(**options: object) -> None:
     if options["compile"] and not any(map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))):
         raise CodecError("--compile: no C++ compiler found; install g++, or name one as CXX")
     if str(options["start_from"]) == "shipped":
-        from codec.runtime import SHIPPED
-
         options["start_from"] = SHIPPED
     Trainer(TrainingConfig(**options)).run()  # type: ignore[arg-type]
 

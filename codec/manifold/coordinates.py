@@ -14,6 +14,7 @@ from bitstream.container import MAGIC
 from bitstream.errors import CodecError
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
+from codec.runtime import TUNES, tune_of
 
 Pictured = str | os.PathLike[str] | bytes | Image.Image
 
@@ -41,7 +42,9 @@ def is_coded(picture: Pictured) -> bool:
 
 
 def open_coded(picture: Pictured, *, threads: int | None = None) -> LmcFile:
-    """Open a picture as an ``.lmc`` file; any other picture is coded in memory first, at the default quality.
+    """Open a picture as an ``.lmc`` file of the first model that ships, whose coordinates all pictures share.
+
+    Any other picture, and a file of another model, is coded in memory first, at the default quality.
 
     Args:
         picture: a path, the bytes of a file, or a Pillow image.
@@ -56,4 +59,9 @@ def open_coded(picture: Pictured, *, threads: int | None = None) -> LmcFile:
         source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
         picture = compress(source, QUALITY, strip=True, threads=threads)
     assert not isinstance(picture, Image.Image)
-    return LmcFile(picture, threads=threads)
+    file = LmcFile(picture, threads=threads)
+    if tune_of(file.header.model_id) in (TUNES[0], None):
+        return file  # in need of a model that is not here, it says so when it is read
+    with file:
+        file.verify()
+        return LmcFile(compress(file.array(), QUALITY, strip=True, threads=threads), threads=threads)

@@ -35,7 +35,8 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of model v1, widths in channels and depths in residual blocks, and the range of its qualities."""
+    """Sizes of model v1, widths in channels and depths in residual blocks; the range of its qualities, and the metric
+    of distortion, ``"psnr"`` or ``"ms-ssim"``, that they are of."""
 
     latents: int = 320
     hyper_latents: int = 96
@@ -51,6 +52,7 @@ class ModelConfig:
     fine_depth: int = 2
     lmbda_min: float = 0.00027
     lmbda_max: float = 0.28
+    metric: str = "psnr"
 
     @property
     def lmbdas(self) -> LmbdaRange:

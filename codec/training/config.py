@@ -24,7 +24,8 @@ class TrainingConfig:
         seed: of data, noise and initial weights.
         batch: crops a step and process.
         size: side of a crop in pixels, a multiple of 64.
-        metric: ``"psnr"`` or ``"ms-ssim"``, what distortion is measured by.
+        metric: ``"psnr"`` or ``"ms-ssim"``, what distortion is measured by; None is that of the weights the run starts
+            from, or PSNR.
         learning_rate: the constant rate.
         linear_rate: factor on it for the linear path, which starts near its goal.
         warmup: steps of linear rise.
@@ -48,7 +49,7 @@ class TrainingConfig:
     seed: int = 0
     batch: int = 4
     size: int = 256
-    metric: str = "psnr"
+    metric: str | None = None
     learning_rate: float = 1.6e-3
     linear_rate: float = 0.1
     warmup: int = 200

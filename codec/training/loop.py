@@ -11,6 +11,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -21,10 +22,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from bitstream.errors import CodecError
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
 from codec.model.precision import has_native_bf16
 from codec.model.stored import load_exported
+from codec.quality import SMALLEST_SIDE
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
 from codec.training.csvlog import CsvLog
@@ -60,16 +63,16 @@ def warm_average(decay: float) -> Callable[[Weights, Weights, Tensor | int], Non
 class Objective(nn.Module):
     """The model together with its loss, so that one forward pass can be spread over processes."""
 
-    def __init__(self, model: ManifoldCodec, metric: str) -> None:
+    def __init__(self, model: ManifoldCodec) -> None:
         super().__init__()
-        self.model, self.metric = model, metric
+        self.model = model
         self.use_bf16 = has_native_bf16()
 
     def forward(self, x: Tensor, t: Tensor) -> RateDistortion:
         """Code a batch and measure it; see :func:`rate_distortion`."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.use_bf16):
             coded = self.model(x, t)
-        return rate_distortion(x, t, coded, self.model.config.lmbdas, self.metric)
+        return rate_distortion(x, t, coded, self.model.config.lmbdas, self.model.config.metric)
 
 
 def parameter_groups(model: ManifoldCodec, linear_rate: float) -> list[dict[str, Any]]:
@@ -115,6 +118,10 @@ class Trainer:
         self.model = ManifoldCodec(ModelConfig(**state["config"]) if state else config.model)
         if state is None:
             self._initialise_weights()
+        if config.metric is not None:
+            self.model.config = replace(self.model.config, metric=config.metric)
+        if self.model.config.metric == "ms-ssim" and config.size < SMALLEST_SIDE:
+            raise CodecError(f"crops of {config.size} pixels have no MS-SSIM, expected at least {SMALLEST_SIDE}")
         self.average = AveragedModel(self.model, multi_avg_fn=warm_average(config.average))
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.model, config.linear_rate),
@@ -126,7 +133,7 @@ class Trainer:
         if state is not None:
             decay_start = self._resume(state)
         self.schedule = WarmupStableDecay(config.learning_rate, config.warmup, decay_start, config.decay_steps)
-        objective = Objective(self.model, config.metric)
+        objective = Objective(self.model)
         if config.compile:
             objective.compile(dynamic=False)
         self.objective = DistributedDataParallel(objective) if self.processes > 1 else objective

@@ -1,0 +1,78 @@
+"""Two models in one package: each is good at what it is for, and a file says which it needs."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import codec
+import codec.pillow_plugin
+from codec.cli import main
+from codec.manifold.coordinates import open_coded
+from codec.manifold.embedding import embed
+from codec.quality import ms_ssim_db, psnr_db
+from codec.runtime import TUNES, shipped, shipped_of, tune_of
+
+
+@pytest.fixture(scope="module")
+def photo():
+    from skimage import data
+
+    return data.coffee()[:384, :512]
+
+
+def decibels(photo, data):
+    decoded = np.asarray(codec.decompress(data))
+    return psnr_db([(photo, decoded)], 8), ms_ssim_db(photo, decoded, 8)
+
+
+@pytest.mark.parametrize("rate_bpp", [0.25, 0.8])
+def test_each_model_is_better_at_what_it_is_for(photo, rate_bpp):
+    target = codec.Target("bytes", rate_bpp * photo[..., 0].size / 8)
+    files = {tune: codec.compress(photo, target=target, tune=tune) for tune in TUNES}
+    assert all(0.93 * target.value < len(data) <= target.value for data in files.values())
+    plain, similar = (decibels(photo, files[tune]) for tune in TUNES)
+    assert plain[0] > similar[0] + 0.3 and similar[1] > plain[1] + 0.3
+
+
+def test_a_file_says_which_model_it_needs(photo):
+    for tune in TUNES:
+        data = codec.compress(photo[:90, :70], tune=tune)
+        info = codec.inspect(data)
+        assert info.tune == tune and info.model_available and info.model_id == shipped(tune=tune).model_id.hex()
+        with codec.open(data) as file:
+            assert file.runtime is shipped_of(file.header.model_id) is shipped(tune=tune)
+    assert shipped() is shipped(tune="psnr") is not shipped(tune="ms-ssim")
+    assert tune_of(b"none") is None
+
+
+def test_an_unknown_tune_is_refused(photo):
+    with pytest.raises(ValueError, match="tune: found 'vmaf', expected psnr or ms-ssim"):
+        codec.compress(photo, tune="vmaf")
+
+
+def test_the_command_and_pillow_take_it(photo, tmp_path):
+    part = photo[:100, :120]
+    Image.fromarray(part).save(tmp_path / "in.png")
+    arguments = ["compress", "--tune", "ms-ssim", "-q", "40", str(tmp_path / "in.png"), str(tmp_path / "out.lmc")]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    expected = codec.compress(part, 40, tune="ms-ssim")
+    assert (tmp_path / "out.lmc").read_bytes() == expected != codec.compress(part, 40)
+    assert "for ms-ssim" in CliRunner().invoke(main, ["inspect", str(tmp_path / "out.lmc")]).output
+    assert CliRunner().invoke(main, ["decompress", str(tmp_path / "out.lmc"), str(tmp_path / "b.png")]).exit_code == 0
+    saved = io.BytesIO()
+    Image.fromarray(part).save(saved, "LMC", quality=40, tune="ms-ssim")
+    assert saved.getvalue() == expected
+
+
+def test_collections_see_files_of_both_models_alike(photo):
+    """One head knows the coordinates of one model; a file of the other is coded anew with it."""
+    pairs = [photo[:256, :256], photo[100:356, 200:456]]
+    plain, similar = ([embed(codec.compress(p, tune=tune)) for p in pairs] for tune in TUNES)
+    assert min(float(a @ b) for a, b in zip(plain, similar, strict=True)) > 0.9 > float(plain[0] @ plain[1])
+    with open_coded(codec.compress(pairs[0], tune="ms-ssim")) as file:
+        assert file.runtime is shipped() and file.size == (256, 256)
