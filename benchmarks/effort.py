@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import time
 from pathlib import Path
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 import codec
 from benchmarks.bdrate import Curve, bd_rate, curve
-from benchmarks.measure import read_pixels
-from benchmarks.metrics import psnr_db
+from benchmarks.measure import digest_of, read_pixels
+from benchmarks.metrics import Pixels, psnr_db
+from benchmarks.rows import Row, RowStore
+from codec.runtime import shipped
 
 RESULTS = Path(__file__).parent / "results" / "effort.csv"
+Points = dict[tuple[int, str, float], Row]
+"""By level, name of the image and quality."""
+
+
+def _identity(level: int) -> str:
+    """What a row is valid for: the model, and the code that fits symbols."""
+    digest = hashlib.sha256()
+    for name in ("annealing", "effort", "fitting"):
+        digest.update(Path(str(codec.__file__)).with_name(f"{name}.py").read_bytes())
+    return f"effort {level} | model {shipped().model_id.hex()} | code {digest.hexdigest()[:8]}"
+
+
+def _measure(name: str, pixels: Pixels, quality: float, level: int, threads: int) -> Row:
+    start = time.perf_counter()
+    data = codec.compress(pixels, quality, effort=level, threads=threads)
+    seconds = time.perf_counter() - start
+    psnr = psnr_db(pixels, np.asarray(codec.decompress(data, threads=threads)))
+    return Row(
+        "lmc", _identity(level), name, digest_of(pixels), pixels.shape[1], pixels.shape[0], quality,
+        len(data), {"psnr-rgb": psnr}, seconds, threads=threads,
+    )  # fmt: skip
 
 
 @click.command()
@@ -24,51 +47,72 @@ RESULTS = Path(__file__).parent / "results" / "effort.csv"
 @click.option("--qualities", default="12,36,60,84", show_default=True, help="At least four.")
 @click.option("--most", type=click.IntRange(1), help="No more than this many images.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--rows", type=click.Path(path_type=Path, dir_okay=False), help="Kept here as they come: a run that was "
+              "stopped goes on.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, help="The table as CSV.")
-def main(folder: Path, levels: str, qualities: str, most: int | None, threads: int, out: Path) -> None:
+def main(
+    folder: Path, levels: str, qualities: str, most: int | None, threads: int, rows: Path | None, out: Path
+) -> None:
     """Code the PNG images in FOLDER at each level of effort: BD-rate and time against the first."""
     efforts, qs = [int(level) for level in levels.split(",")], [float(q) for q in qualities.split(",")]
-    images = [read_pixels(path) for path in sorted(folder.glob("*.png"))[:most]]
-    if not images or len(qs) < 4:
-        raise click.UsageError(f"no PNG images in {folder}" if not images else "--qualities: at least four are needed")
-    megapixels = sum(im[..., 0].size for im in images) / 1e6
-    points: NDArray[np.float64] = np.empty((len(efforts), len(images), len(qs), 3))
-    with click.progressbar(length=points[..., 0].size, label="encoding", show_pos=True) as progress:
-        codec.compress(images[0], threads=threads)  # so that loading is not timed
-        for i, j, k in np.ndindex(*points.shape[:3]):
-            start = time.perf_counter()
-            data = codec.compress(images[j], qs[k], effort=efforts[i], threads=threads)
-            seconds = time.perf_counter() - start
-            distortion = psnr_db(images[j], np.asarray(codec.decompress(data, threads=threads)))
-            points[i, j, k] = 8 * len(data) / images[j][..., 0].size, distortion, seconds
-            progress.update(1)
-    rows = []
-    for i, level in enumerate(efforts):
-        mean = bd_rate(_curve(points[0].mean(axis=0)), _curve(points[i].mean(axis=0)))
-        each = [bd_rate(_curve(points[0, j]), _curve(points[i, j])) for j in range(len(images))]
+    paths = sorted(folder.glob("*.png"))[:most]
+    if not paths or len(qs) < 4:
+        raise click.UsageError(f"no PNG images in {folder}" if not paths else "--qualities: at least four are needed")
+    store = RowStore(rows) if rows else None
+    known = {row.key: row for row in store or ()}
+    points: Points = {}
+    with click.progressbar(length=len(paths) * len(efforts) * len(qs), label="encoding", show_pos=True) as progress:
+        codec.compress(read_pixels(paths[0]), threads=threads)  # so that loading is not timed
+        for path in paths:
+            pixels = read_pixels(path)
+            digest = digest_of(pixels)
+            for level in efforts:
+                for quality in qs:
+                    row = known.get((_identity(level), digest, quality, 1, threads, 1))
+                    if row is None:
+                        row = _measure(path.name, pixels, quality, level, threads)
+                        if store:
+                            store.add(row)
+                    points[level, path.name, quality] = row
+                    progress.update(1)
+    table = _table(points, efforts, [path.name for path in paths], qs)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        writer.writerows(table)
+    click.echo(f"{len(paths)} images, qualities {qualities}, {threads} threads, model {shipped().model_id.hex()}")
+    for line in table:
+        click.echo(
+            f"effort {line['effort']}  BD-rate {line['bd_rate']:>6s}% (images: {line['most']} to {line['least']})  "
+            f"{line['seconds_per_megapixel']} s a megapixel"
+        )
+
+
+def _table(points: Points, efforts: list[int], names: list[str], qualities: list[float]) -> list[dict[str, str]]:
+    """One line a level: of the mean curve, and the least and most of any image."""
+
+    def curve_of(level: int, images: list[str]) -> Curve:
+        rows = [[points[level, name, quality] for name in images] for quality in qualities]
+        return curve(
+            [float(np.mean([row.rate_bpp for row in at])) for at in rows],
+            [float(np.mean([row.metrics["psnr-rgb"] for row in at])) for at in rows],  # type: ignore[misc]
+        )
+
+    table = []
+    for level in efforts:
+        mean = bd_rate(curve_of(efforts[0], names), curve_of(level, names))
+        each = [bd_rate(curve_of(efforts[0], [name]), curve_of(level, [name])) for name in names]
         gains = [one.percent for one in each if one]
-        rows.append(
+        mine = [points[level, name, quality] for name in names for quality in qualities]
+        megapixels = sum(row.width * row.height for row in mine) / 1e6
+        table.append(
             {
-                "effort": level,
+                "effort": str(level),
                 "bd_rate": f"{mean.percent:.2f}" if mean else "",
                 "least": f"{max(gains):.2f}",
                 "most": f"{min(gains):.2f}",
-                "seconds_per_megapixel": f"{points[i, ..., 2].sum() / megapixels / len(qs):.2f}",
+                "seconds_per_megapixel": f"{sum(row.encode_s for row in mine) / megapixels:.2f}",
             }
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    click.echo(f"{len(images)} images, qualities {qualities}, {threads} threads")
-    for row in rows:
-        click.echo(
-            f"effort {row['effort']}  BD-rate {row['bd_rate']:>6s}% (images: {row['most']} to {row['least']})  "
-            f"{row['seconds_per_megapixel']} s a megapixel"
-        )
-
-
-def _curve(points: NDArray[np.float64]) -> Curve:
-    """Of points (qualities, 2 and more)."""
-    return curve(list(points[:, 0]), list(points[:, 1]))
+    return table

@@ -83,9 +83,18 @@ def test_effort_prints_and_keeps_what_it_buys(tmp_path):
 
     for name, part in (("a", data.astronaut()[:128, :128]), ("b", data.coffee()[100:228, 200:328])):
         Image.fromarray(np.ascontiguousarray(part)).save(tmp_path / f"{name}.png")
-    arguments = ["effort", str(tmp_path), "--levels", "0,2", "--out", str(tmp_path / "effort.csv")]
+    rows = tmp_path / "rows.jsonl"
+    arguments = ["effort", str(tmp_path), "--levels", "0,2", "--out", str(tmp_path / "effort.csv"), "--rows", str(rows)]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0 and "2 images" in result.output
+    # What was measured is not measured again, and the table is the same.
+    lines = rows.read_text().splitlines()
+    assert len(lines) == 2 * 2 * 4
+    rows.write_text("\n".join(lines[:-1]))
+    again = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert rows.read_text().splitlines()[:-1] == lines[:-1]
+    figures = re.compile(r"^(effort \d  BD-rate.*\))", re.M)
+    assert figures.findall(again.output) == figures.findall(result.output) and len(figures.findall(again.output)) == 2
     first, second = csv.DictReader((tmp_path / "effort.csv").read_text().splitlines())
     assert float(first["bd_rate"]) == 0 and float(second["bd_rate"]) < -0.5
     assert float(second["most"]) <= float(second["bd_rate"]) + 1 and float(second["most"]) <= float(second["least"])
