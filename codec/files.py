@@ -35,7 +35,10 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
     if path.exists() and not special and not overwrite:
         raise FileExistsError(f"{path} exists; use -f to overwrite it")
     folder = None if special else path.parent
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:32]}-", suffix=path.suffix[:32], dir=folder)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:32]}-", suffix=path.suffix[:32], dir=folder)
+    except OSError as error:  # of a name that nobody has heard of
+        raise OSError(error.errno, error.strerror, str(path)) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -62,9 +65,7 @@ def _place(temporary: Path, path: Path) -> None:
     """Move into place without replacing what somebody made there meanwhile."""
     try:
         os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
+    except OSError as error:  # or a file system without hard links
         if path.exists():
-            raise FileExistsError(f"{path} exists; use -f to overwrite it") from None
+            raise FileExistsError(f"{path} exists; use -f to overwrite it") from error
         temporary.replace(path)
