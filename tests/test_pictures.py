@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 import codec
 import codec.sources
 from codec import alpha, png, sinks
+from codec.runtime import TUNES
 from codec.sources import PillowSource, open_source
 
 SIZES = [(1, 1), (1, 70), (65, 64), (130, 97)]
@@ -64,13 +65,14 @@ def test_modes_sizes_and_metadata(face, size, mode, expected, with_metadata):
 
 @pytest.mark.parametrize("quality", [0, 10, 25, 50, 75, 100])
 @pytest.mark.parametrize("kind", ["dithered", "noise"])
-def test_networks_stay_sane_on_pictures_unlike_any_photograph(face, kind, quality):
+@pytest.mark.parametrize("tune", TUNES)
+def test_networks_stay_sane_on_pictures_unlike_any_photograph(face, tune, kind, quality):
     """All detail, hundreds of standard deviations from natural: no worse than gray is, at no more than its pixels."""
     if kind == "dithered":
         picture = np.asarray(Image.fromarray(face).convert("1").convert("L"))
     else:
         picture = np.random.default_rng(0).integers(0, 2, (128, 128)).astype(np.uint8) * 255
-    data = codec.compress(picture, quality)
+    data = codec.compress(picture, quality, tune=tune)
     error = np.asarray(codec.decompress(data)).astype(float) - picture
     assert np.square(error).mean() < 127.5**2 and len(data) < 1.5 * picture.size
 
