@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from bitstream import ModelError
 from codec.tables_file import MAX_EXPANDED_BYTES, read_tables
 from tests.common import small_tables
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -78,3 +82,15 @@ def test_damaged_archives_are_refused(tmp_path, arrays, damage):
     path.write_bytes(content)
     with pytest.raises(ModelError):
         read_tables(path)
+
+
+def test_nothing_here_unpickles():
+    """Reading a pickle runs what it says; so nothing asks for one, and nothing that could takes one."""
+    forbidden = re.compile(
+        r"\b(import|from) pickle\b|allow_pickle=True|weights_only=False|\bnp\.load\((?!.*allow_pickle=False)"
+    )
+    sources = [path for folder in ("bitstream", "codec", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    assert len(sources) > 80
+    found = [f"{path}: {line}" for path in sources for line in path.read_text().splitlines() if forbidden.search(line)]
+    loads = [p for p in sources if "torch.load(" in p.read_text() and "weights_only=True" not in p.read_text()]
+    assert (found, loads) == ([], [])

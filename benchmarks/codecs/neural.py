@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
+import io
+import json
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -59,14 +60,19 @@ class CompressAi(Codec):
         pad = [side for n in pixels.shape[1::-1] for side in (0, -n % 64)]
         with torch.no_grad():
             coded = self._model.compress(torch.nn.functional.pad(x, pad))
-        # It has no file format; pickle stands in for one, within this process only.
-        return pickle.dumps((pixels.shape[:2], coded["strings"], tuple(coded["shape"])))
+        # It has no file format; sizes and lengths in front of its strings stand in for one.
+        lengths = [[len(string) for string in strings] for strings in coded["strings"]]
+        head = json.dumps([pixels.shape[:2], list(coded["shape"]), lengths]).encode()
+        return b"\n".join([head, b"".join(string for strings in coded["strings"] for string in strings)])
 
     def decode(self, data: bytes, threads: int) -> Pixels:
         import torch
 
         torch.set_num_threads(threads)
-        (height, width), strings, shape = pickle.loads(data)
+        head, body = data.split(b"\n", 1)
+        (height, width), shape, lengths = json.loads(head)
+        parts = io.BytesIO(body)
+        strings = [[parts.read(length) for length in group] for group in lengths]
         with torch.no_grad():
             x_hat = self._model.decompress(strings, shape)["x_hat"][0, :, :height, :width]
         pixels: Pixels = (x_hat.permute(1, 2, 0).clamp(0, 1) * 255).round().to(torch.uint8).numpy().astype(np.uint8)
