@@ -6,7 +6,9 @@ receiver, while rounding is drawn at random between the two nearest integers, ev
 receiver stays as it is. z is left alone: relaxed it costs more than it finds. Needs torch.
 
 Reference:
-    Yang, Bamler and Mandt, "Improving Inference for Neural Image Compression", NeurIPS 2020.
+    Yang, Bamler and Mandt, "Improving Inference for Neural Image Compression", NeurIPS 2020;
+    Perugachi-Diaz, Gansekoele and Bhulai, "Robustly overfitting latents for flexible neural image
+    compression", NeurIPS 2024, for how likely each of the two integers is.
 """
 
 from __future__ import annotations
@@ -27,18 +29,20 @@ from codec.model.precision import has_native_bf16
 from codec.model.stored import load_exported
 from codec.quality import SMALLEST_SIDE
 
-RATE = 0.01
+RATE = 0.02
 """Learning rate, in units of a symbol."""
-HOT = 0.5
+FLAT = 10.0
+"""Gradients well below this, in bits a symbol, move a symbol less than the rate: most say nothing but noise."""
+SHARPNESS = 2.0
+"""How much oftener than in proportion the nearer integer is drawn, as a factor on the logit."""
+HOT = 0.7
 """Temperature at which rounding begins."""
-HOLD = 0.3
-"""Share of the work after which it cools ..."""
-COOLING = 4.0
-"""... as fast as exp(-COOLING) in the time of all the work."""
-SETTLE = 0.7
-"""Share of the work after which the learning rate is lowered ..."""
+HOLD = 0.7
+"""Share of the work after which it cools and the learning rate is lowered ..."""
+COOLING = 10.0
+"""... the one as exp(-COOLING) in the time of all the work ..."""
 SETTLED = 0.3
-"""... to this share of it."""
+"""... the other at once, to this share of it."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,7 @@ def anneal_round(x: Tensor, temperature: float, noise: Tensor) -> Tensor:
     """
     low = torch.floor(x.detach())
     part = (x - low).clamp(1e-5, 1 - 1e-5)
-    logit = torch.atanh(part) - torch.atanh(1 - part)
-    return low + torch.sigmoid((logit / temperature + noise) / temperature)
+    return low + torch.sigmoid((SHARPNESS * torch.logit(part) / temperature + noise) / temperature)
 
 
 def shares(iterations: int, seconds: float | None, progress: Callable[[float], None]) -> Iterator[float]:
@@ -138,9 +141,9 @@ class Annealer:
             sigma = self.model.scale_index(view.z_hat, self.t, self.parts["gain"].log())
         with torch.enable_grad():
             u = (view.y * self.gain).clone().requires_grad_()
-            optimizer = torch.optim.Adam([u], lr=RATE)
+            optimizer = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.99), eps=FLAT)
             for share in shares if self._is_measurable(view) else ():
-                optimizer.param_groups[0]["lr"] = RATE * (SETTLED if share > SETTLE else 1.0)
+                optimizer.param_groups[0]["lr"] = RATE * (SETTLED if share > HOLD else 1.0)
                 optimizer.zero_grad()
                 self._objective(view, u, features, sigma, temperature(share)).backward()
                 optimizer.step()

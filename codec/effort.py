@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-ITERATIONS = (0, 30, 60, 120, 200, 300, 500, 800, 1200, 2000)
+ITERATIONS = (0, 10, 20, 40, 60, 100, 150, 230, 350, 500)
 """Of annealing, at each level of effort."""
 
 
