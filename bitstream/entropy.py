@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from bitstream import ans
 from bitstream.errors import CorruptError
+from bitstream.family import Family
 from bitstream.tables import HYPER, Z_BOUND, Tables
+from bitstream.z_context import second_half
 
 ESCAPE_CLASSES = 32
 Y_BOUND = 1 << 28
@@ -28,11 +30,10 @@ _HALF = 16
 _Ints = NDArray[np.int32]
 
 
-def _groups_by_table(index: NDArray[np.uint8], tables: Tables) -> list[tuple[int, NDArray[np.intp]]]:
+def _groups_by_table(index: NDArray[np.integer[Any]], tables: int) -> list[tuple[int, NDArray[np.intp]]]:
     """Each table in use and the positions of its symbols, in raster order; tables ascending."""
-    flat = index.ravel()
-    order = np.argsort(flat, kind="stable")
-    ends = np.searchsorted(flat[order], np.arange(len(tables.y_limits), dtype=np.uint8), side="right")
+    order = np.argsort(index, kind="stable")
+    ends = np.searchsorted(index[order], np.arange(tables, dtype=index.dtype), side="right")
     return [(table, part) for table, part in enumerate(np.split(order, ends[:-1])) if len(part)]
 
 
@@ -75,9 +76,47 @@ def _pop_escapes(coder: Any, limits: NDArray[np.int64]) -> NDArray[np.int64]:
     return _unfold(folded, limits)
 
 
+def _push(coder: Any, values: NDArray[np.int64], index: NDArray[np.integer[Any]], family: Family) -> None:
+    """Code values, each with the table of its number; escapes are read after all of them."""
+    limits = family.limits.astype(np.int64)[index]
+    escaped = np.abs(values) > limits
+    _push_escapes(coder, values[escaped], limits[escaped])
+    slots = np.where(escaped, 2 * limits + 1, values + limits).astype(np.int32)
+    for table, positions in reversed(_groups_by_table(index, len(family.rows))):
+        coder.encode_reverse(slots[positions], family.models[table])
+
+
+def _pop(coder: Any, index: NDArray[np.integer[Any]], family: Family, name: str, bound: int) -> _Ints:
+    """Read what :func:`_push` coded."""
+    values = np.empty(index.size, np.int32)
+    escapes = []
+    for table, positions in _groups_by_table(index, len(family.rows)):
+        limit = family.limits[table]
+        slots = coder.decode(family.models[table], len(positions))
+        values[positions] = slots - limit
+        if int(slots.max()) > 2 * limit:
+            escapes.append(positions[slots > 2 * limit])
+    if escapes:
+        escaped = np.sort(np.concatenate(escapes))
+        found = _pop_escapes(coder, family.limits[index[escaped]].astype(np.int64))
+        _check_bound(name, found, bound)
+        values[escaped] = found
+    return values
+
+
 def _check_bound(name: str, values: NDArray[Any], bound: int) -> None:
-    if len(values) and (int(values.max()) > bound or int(values.min()) < -bound):
+    if values.size and (int(values.max()) > bound or int(values.min()) < -bound):
         raise CorruptError(f"{name}: magnitude above {bound}")
+
+
+def _later(tables: Tables, rows: int, columns: int) -> NDArray[np.bool_]:
+    """Cells whose z is read after that of their neighbours; none without a context."""
+    return second_half(rows, columns) if tables.z_context else np.zeros((rows, columns), bool)
+
+
+def _by_channel(channels: int, cells: int) -> NDArray[np.int32]:
+    """Numbers of the tables of z without context."""
+    return np.repeat(np.arange(channels, dtype=np.int32), cells)
 
 
 def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> bytes:
@@ -95,25 +134,18 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
     Raises:
         CorruptError: a symbol is out of bounds.
     """
-    _check_bound("z", z.ravel(), Z_BOUND)
-    _check_bound("y", y.ravel(), Y_BOUND)
+    _check_bound("z", z, Z_BOUND)
+    _check_bound("y", y, Y_BOUND)
     index = tables.scale_index(z, quality_index)
-    y_flat = y.ravel().astype(np.int64)
-    y_limits = tables.y_limits.astype(np.int64)[index.ravel()]
-    z_flat = z.ravel().astype(np.int64)
-    z_limits = np.full(len(z_flat), tables.z_limit, np.int64)
+    later = _later(tables, *z.shape[1:])
 
     coder = ans.stack()
-    for values, limits in ((y_flat, y_limits), (z_flat, z_limits)):
-        escaped = np.abs(values) > limits
-        _push_escapes(coder, values[escaped], limits[escaped])
-        slots = np.where(escaped, 2 * limits + 1, values + limits).astype(np.int32)
-        if values is y_flat:
-            for table, positions in reversed(_groups_by_table(index, tables)):
-                coder.encode_reverse(slots[positions], tables.y_models[table])
-        else:
-            for model, row in zip(tables.z_models(quality_index)[::-1], slots.reshape(len(z), -1)[::-1], strict=True):
-                coder.encode_reverse(np.ascontiguousarray(row), model)
+    _push(coder, y.ravel().astype(np.int64), index.ravel(), tables.y_family)
+    if tables.z_context and later.any():
+        mean, table = tables.z_context.predict(z, tables.bank(quality_index))
+        _push(coder, (z[:, later] - mean).ravel(), table.ravel(), tables.z_context.family)
+    first = z[:, ~later].astype(np.int64)
+    _push(coder, first.ravel(), _by_channel(*first.shape), tables.z_family(quality_index))
     words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype("<u4").tobytes().rstrip(b"\0")
 
@@ -139,28 +171,17 @@ def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, pa
         raise CorruptError("chunk: ends with a zero byte")
     coder = ans.stack(words)
 
-    count = rows * columns
-    z_slots = np.stack([coder.decode(model, count) for model in tables.z_models(quality_index)])
-    z = z_slots.astype(np.int64) - tables.z_limit
-    escaped = z > tables.z_limit
-    z[escaped] = _pop_escapes(coder, np.full(int(escaped.sum()), tables.z_limit, np.int64))
-    _check_bound("z", z.ravel(), Z_BOUND)
-    z_symbols = z.astype(np.int32).reshape(-1, rows, columns)
-
-    index = tables.scale_index(z_symbols, quality_index)
-    limits = tables.y_limits
-    y = np.empty(index.size, np.int32)
-    escapes = []
-    for table, positions in _groups_by_table(index, tables):
-        slots = coder.decode(tables.y_models[table], len(positions))
-        y[positions] = slots - limits[table]
-        if int(slots.max()) > 2 * limits[table]:
-            escapes.append(positions[slots > 2 * limits[table]])
-    if escapes:
-        escaped = np.sort(np.concatenate(escapes))
-        values = _pop_escapes(coder, limits[index.ravel()[escaped]].astype(np.int64))
-        _check_bound("y", values, Y_BOUND)
-        y[escaped] = values
+    later = _later(tables, rows, columns)
+    z = np.zeros((tables.hyper_latents, rows, columns), np.int32)
+    first = _by_channel(len(z), int((~later).sum()))
+    z[:, ~later] = _pop(coder, first, tables.z_family(quality_index), "z", Z_BOUND).reshape(len(z), -1)
+    if tables.z_context and later.any():
+        mean, table = tables.z_context.predict(z, tables.bank(quality_index))
+        rest = _pop(coder, table.ravel(), tables.z_context.family, "z", 2 * Z_BOUND).reshape(mean.shape) + mean
+        _check_bound("z", rest, Z_BOUND)
+        z[:, later] = rest
+    index = tables.scale_index(z, quality_index)
+    y = _pop(coder, index.ravel(), tables.y_family, "y", Y_BOUND)
     if not coder.is_empty():
         raise CorruptError("chunk: bits left over after the last symbol")
-    return z_symbols, y.reshape(-1, HYPER * rows, HYPER * columns)
+    return z, y.reshape(-1, HYPER * rows, HYPER * columns)

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream import ans
 from bitstream.errors import ModelError
+from bitstream.family import TOTAL, Family
+from bitstream.z_context import ZContext
 
-PRECISION = 24
-"""Probabilities are multiples of 2 ** -24."""
-TOTAL = 1 << PRECISION
 HYPER = 4
 """Latent positions a side of one hyper-latent cell."""
 Z_BOUND = 1 << 20
@@ -55,6 +52,7 @@ class Tables:
         weight: int8 (channels of y * 16, channels of z), the scale map W.
         bias: int32 (levels, channels of y), the scale map's b by quality level.
         shift: fractional bits of the scale map.
+        z_context: how half of z is predicted from the other; None: all of z is coded with ``z_counts``.
     """
 
     z_counts: NDArray[np.uint32]
@@ -63,6 +61,7 @@ class Tables:
     weight: NDArray[np.int8]
     bias: NDArray[np.int32]
     shift: int
+    z_context: ZContext | None = None
 
     def __post_init__(self) -> None:
         if self.z_counts.ndim != 3 or self.z_counts.shape[2] % 2 or self.z_counts.shape[2] < 4:
@@ -75,6 +74,8 @@ class Tables:
             raise ModelError("y_limits: expected 1 to 256 limits, none negative")
         if int((2 * self.y_limits.astype(np.int64) + 2).sum()) != len(self.y_counts):
             raise ModelError("y_limits: do not match y_counts")
+        if self.z_context and self.z_context.scales.shape != self.z_counts.shape[:2]:
+            raise ModelError(f"z_context_scales: found shape {self.z_context.scales.shape}")
         rows = [self.z_counts.reshape(-1, self.z_counts.shape[2]).astype(np.int64), *self._split()]
         if not 0 <= self.shift < 16 or any((r < 1).any() or (r.sum(axis=-1) != TOTAL).any() for r in rows):
             raise ModelError(f"tables: counts must be at least 1 and sum to {TOTAL}")
@@ -108,19 +109,19 @@ class Tables:
         return np.split(self.y_counts.astype(np.int64), ends[:-1])
 
     @cached_property
-    def y_models(self) -> list[Any]:
-        """Entropy coder's model of each table of y."""
-        return [ans.categorical(counts) for counts in self._split()]
+    def y_family(self) -> Family:
+        """The tables of y."""
+        return Family(self._split())
 
-    def z_models(self, quality_index: int) -> list[Any]:
-        """Entropy coder's model of each channel of z."""
+    def z_family(self, quality_index: int) -> Family:
+        """The tables of z without context, one for each channel."""
         bank = self.bank(quality_index)
-        if bank not in self._z_models:
-            self._z_models[bank] = [ans.categorical(counts) for counts in self.z_counts[bank].astype(np.int64)]
-        return self._z_models[bank]
+        if bank not in self._z_families:
+            self._z_families[bank] = Family(list(self.z_counts[bank].astype(np.int64)))
+        return self._z_families[bank]
 
     @cached_property
-    def _z_models(self) -> dict[int, list[Any]]:
+    def _z_families(self) -> dict[int, Family]:
         return {}
 
     def scale_index(self, z: NDArray[np.int32], quality_index: int) -> NDArray[np.uint8]:

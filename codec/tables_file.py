@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bitstream.errors import ModelError
 from bitstream.tables import Tables
+from bitstream.z_context import ZContext
 
 MAX_EXPANDED_BYTES = 256 << 20
 """Of all arrays together; those of the model that ships take 3 MB."""
@@ -24,6 +25,13 @@ DTYPES = {
     "shift": np.int64,
     "gain_exponentials": np.int64,
 }
+CONTEXT_DTYPES = {
+    "z_context_weight": np.int8,
+    "z_context_shift": np.int64,
+    "z_context_scales": np.uint8,
+    "z_context_counts": np.uint32,
+}
+"""Of a context for z: a model has all of them or none."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +61,33 @@ def read_tables(path: Path) -> ModelTables:
         if expanded > MAX_EXPANDED_BYTES:
             raise ModelError(f"{path}: {expanded} bytes of tables, expected at most {MAX_EXPANDED_BYTES}")
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in DTYPES}
+            dtypes = DTYPES | (CONTEXT_DTYPES if any(name in stored for name in CONTEXT_DTYPES) else {})
+            arrays = {name: stored[name] for name in dtypes}
     except ModelError:
         raise
     except Exception as error:  # what a damaged archive raises is not documented
         raise ModelError(f"{path}: no readable tables: {error}") from error
-    for name, dtype in DTYPES.items():
+    for name, dtype in dtypes.items():
         if arrays[name].dtype != dtype:
             raise ModelError(f"{path}: {name} is {arrays[name].dtype}, expected {np.dtype(dtype)}")
     shift, exponentials, knots = arrays.pop("shift"), arrays.pop("gain_exponentials"), arrays.pop("gain_knots")
-    if shift.ndim or exponentials.ndim:
-        raise ModelError(f"{path}: shift and gain_exponentials must be numbers")
+    context = {name.removeprefix("z_context_"): arrays.pop(name) for name in CONTEXT_DTYPES if name in arrays}
+    if shift.ndim or exponentials.ndim or (context and context["shift"].ndim):
+        raise ModelError(f"{path}: shifts and gain_exponentials must be numbers")
     if knots.ndim != 2 or len(knots) < 2 or not np.isfinite(knots).all():
         raise ModelError(f"{path}: gain_knots must be rows of finite numbers")
     if not 0 <= exponentials <= knots.shape[1]:
         raise ModelError(f"{path}: gain_exponentials is {exponentials}, expected 0 to {knots.shape[1]}")
-    return ModelTables(Tables(**arrays, shift=int(shift)), knots, int(exponentials))
+    z_context = ZContext(**{**context, "shift": int(context["shift"])}) if context else None
+    return ModelTables(Tables(**arrays, shift=int(shift), z_context=z_context), knots, int(exponentials))
+
+
+def write_tables(path: Path, stored: ModelTables) -> None:
+    """Write what :func:`read_tables` reads."""
+    arrays = {name: getattr(stored.tables, name) for name in DTYPES if not name.startswith("gain_")}
+    context = stored.tables.z_context
+    if context:
+        arrays |= {name: getattr(context, name.removeprefix("z_context_")) for name in CONTEXT_DTYPES}
+    dtypes = DTYPES | CONTEXT_DTYPES
+    arrays |= {"gain_knots": stored.knots, "gain_exponentials": stored.exponentials}
+    np.savez_compressed(path, **{name: np.asarray(value, dtypes[name]) for name, value in arrays.items()})

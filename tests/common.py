@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.tables import Tables, quantize_pmf
+from bitstream.z_context import ZContext
 
 
-def small_tables(seed: int = 0, latents: int = 5, hyper_latents: int = 3, levels: int = 7) -> Tables:
-    """Random tables with narrow and wide distributions, so that escapes occur."""
+def small_tables(
+    seed: int = 0, latents: int = 5, hyper_latents: int = 3, levels: int = 7, context: bool = False
+) -> Tables:
+    """Random tables with narrow and wide distributions, so that escapes occur; with a context for z if asked for."""
     rng = np.random.default_rng(seed)
     limits = np.array([0, 1, 2, 5, 40], np.int32)
     y_counts = np.concatenate([quantize_pmf(rng.random(2 * k + 2) ** 4 + 1e-9) for k in limits])
@@ -21,6 +24,19 @@ def small_tables(seed: int = 0, latents: int = 5, hyper_latents: int = 3, levels
         weight=rng.integers(-127, 128, (latents * 16, hyper_latents)).astype(np.int8),
         bias=rng.integers(-64, 128, (levels, latents)).astype(np.int32),
         shift=4,
+        z_context=small_context(seed, hyper_latents) if context else None,
+    )
+
+
+def small_context(seed: int, hyper_latents: int) -> ZContext:
+    """A random context for z of two scales, for two banks."""
+    rng = np.random.default_rng(seed + 1000)
+    counts = [[quantize_pmf(rng.random(8) ** 3 + 1e-9) for _ in range(8)] for _ in range(2)]
+    return ZContext(
+        weight=rng.integers(-127, 128, (hyper_latents, 4 * hyper_latents)).astype(np.int8),
+        shift=5,
+        scales=rng.integers(0, 2, (2, hyper_latents)).astype(np.uint8),
+        counts=np.array(counts, np.uint32),
     )
 
 
@@ -68,6 +84,30 @@ class ReferenceDecoder:
         return [(-1 if f % 2 == 0 else 1) * ((f + 1) // 2 + k) for f, k in zip(folded, limits, strict=True)]
 
 
+def reference_context(
+    context: ZContext, bank: int, rows: int, columns: int, z: dict[tuple[int, int, int], int], decoder: ReferenceDecoder
+) -> None:
+    """Read the second half of z into ``z``."""
+    channels, limit = len(context.weight), context.counts.shape[2] // 2 - 1
+    means, by_table = {}, {}
+    for c, i, j in np.ndindex(channels, rows, columns):
+        if (i + j) % 2:
+            around = [(i - 1, j), (i, j - 1), (i, j + 1), (i + 1, j)]
+            known = [z.get((n, *cell), 0) for cell in around for n in range(channels)]
+            total = sum(int(w) * v for w, v in zip(context.weight[c], known, strict=True))
+            m = min(max((total + 2**context.shift // 2) >> context.shift, -(2**23)), 2**23)
+            means[c, i, j] = m >> 3
+            by_table.setdefault(8 * int(context.scales[bank][c]) + (m & 7), []).append((c, i, j))
+    coded = {}
+    for table in sorted(by_table):
+        counts = [int(n) for n in context.counts[table // 8][table % 8]]
+        for p in by_table[table]:
+            coded[p] = decoder.read(counts) - limit
+    escaped = [p for p in means if coded[p] > limit]
+    coded.update(zip(escaped, decoder.escapes([limit] * len(escaped)), strict=True))
+    z.update({p: coded[p] + means[p] for p in means})
+
+
 def reference_decode(
     tables: Tables, q: int, rows: int, columns: int, payload: bytes
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -75,14 +115,16 @@ def reference_decode(
     decoder = ReferenceDecoder(payload)
     k = tables.z_limit
     bank = q * len(tables.z_counts) // tables.levels
-    z = []
-    for n in range(tables.hyper_latents):
-        counts = [int(c) for c in tables.z_counts[bank][n]]
-        z += [decoder.read(counts) - k for _ in range(rows * columns)]
-    escaped = [i for i, value in enumerate(z) if value > k]
-    for i, value in zip(escaped, decoder.escapes([k] * len(escaped)), strict=True):
-        z[i] = value
-    z_array = np.array(z, np.int64).reshape(-1, rows, columns)
+    z: dict[tuple[int, int, int], int] = {}
+    first = [p for p in np.ndindex(tables.hyper_latents, rows, columns) if not (tables.z_context and sum(p[1:]) % 2)]
+    for n, i, j in first:
+        z[n, i, j] = decoder.read([int(c) for c in tables.z_counts[bank][n]]) - k
+    escaped = [p for p in first if z[p] > k]
+    z.update(zip(escaped, decoder.escapes([k] * len(escaped)), strict=True))
+    if tables.z_context:
+        reference_context(tables.z_context, bank, rows, columns, z, decoder)
+    z_array = np.array([z[p] for p in np.ndindex(tables.hyper_latents, rows, columns)], np.int64)
+    z_array = z_array.reshape(-1, rows, columns)
 
     index = np.zeros((tables.latents, 4 * rows, 4 * columns), np.int64)
     for c, i, j, u, v in np.ndindex(tables.latents, rows, columns, 4, 4):

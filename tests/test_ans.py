@@ -71,22 +71,23 @@ def test_both_make_room_at_the_same_state(state):
 
 
 @settings(deadline=None, max_examples=150)
-@given(payload=st.binary(max_size=300), seed=st.integers(0, 3))
-def test_both_read_the_same_from_any_bytes(payload, seed):
+@given(payload=st.binary(max_size=300), seed=st.integers(0, 3), context=st.booleans())
+def test_both_read_the_same_from_any_bytes(payload, seed, context):
     found = []
     for library in (constriction, None):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ans, "constriction", library)
             try:
-                found.append([s.tolist() for s in decode_chunk(small_tables(seed), 2, 2, 2, payload)])
+                found.append([s.tolist() for s in decode_chunk(small_tables(seed, context=context), 2, 2, 2, payload)])
             except CorruptError as error:
                 found.append(str(error))
     assert found[0] == found[1]
 
 
-def test_pinned_chunks_without_the_library(without_library):
-    for vector in json.loads((VECTORS / "chunks.json").read_text()):
-        tables, q = small_tables(vector["tables_seed"]), vector["quality_index"]
+@pytest.mark.parametrize(("name", "context"), [("chunks", False), ("chunks-context", True)])
+def test_pinned_chunks_without_the_library(without_library, name, context):
+    for vector in json.loads((VECTORS / f"{name}.json").read_text()):
+        tables, q = small_tables(vector["tables_seed"], context=context), vector["quality_index"]
         z, y = (np.array(vector[name], np.int32) for name in "zy")
         assert encode_chunk(tables, q, z, y).hex() == vector["payload"]
         for found, expected in zip(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from bitstream import CorruptError, decode_chunk, encode_chunk
 from bitstream.entropy import Y_BOUND
-from bitstream.tables import Z_BOUND
+from bitstream.tables import Z_BOUND, quantize_pmf
+from bitstream.z_context import ZContext, second_half
 from tests.common import reference_decode, small_tables
 
 VECTORS = Path(__file__).parent / "vectors" / "chunks.json"
+CONTEXT_VECTORS = VECTORS.with_name("chunks-context.json")
 
 
 def _symbols(tables, seed, rows, columns, spread):
@@ -32,9 +35,10 @@ def _symbols(tables, seed, rows, columns, spread):
     columns=st.integers(1, 4),
     spread=st.sampled_from([0.0, 0.3, 3.0, 1e3, 1e5]),
     q=st.integers(0, 6),
+    context=st.booleans(),
 )
-def test_symbols_survive(seed, rows, columns, spread, q):
-    tables = small_tables(seed)
+def test_symbols_survive(seed, rows, columns, spread, q, context):
+    tables = small_tables(seed, context=context)
     z, y = _symbols(tables, seed, rows, columns, spread)
     z = np.clip(z, -Z_BOUND, Z_BOUND)
     payload = encode_chunk(tables, q, z, y)
@@ -43,9 +47,10 @@ def test_symbols_survive(seed, rows, columns, spread, q):
     np.testing.assert_array_equal(y_read, y)
 
 
+@pytest.mark.parametrize("context", [False, True])
 @pytest.mark.parametrize("spread", [0.0, 1.0, 50.0, 1e5])
-def test_bytes_are_what_the_specification_says(spread):
-    tables = small_tables(3)
+def test_bytes_are_what_the_specification_says(spread, context):
+    tables = small_tables(3, context=context)
     z, y = _symbols(tables, 5, 2, 3, spread)
     payload = encode_chunk(tables, 4, z, y)
     z_read, y_read = reference_decode(tables, 4, 2, 3, payload)
@@ -61,6 +66,30 @@ def test_every_magnitude_can_be_coded(value):
     z_read, y_read = decode_chunk(tables, 0, 1, 1, encode_chunk(tables, 0, z, y))
     np.testing.assert_array_equal(z_read, z)
     np.testing.assert_array_equal(y_read, y)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_z_at_its_bounds_survives_its_context(sign):
+    """Means beyond the bounds are cut, so that no coded difference exceeds what an escape holds."""
+    tables = small_tables(1, context=True)
+    z = np.full((3, 3, 3), sign * Z_BOUND, np.int32)
+    z[:, second_half(3, 3)] *= -1
+    y = np.zeros((5, 12, 12), np.int32)
+    payload = encode_chunk(tables, 0, z, y)
+    np.testing.assert_array_equal(decode_chunk(tables, 0, 3, 3, payload)[0], z)
+    np.testing.assert_array_equal(reference_decode(tables, 0, 3, 3, payload)[0], z)
+
+
+def test_z_that_follows_its_neighbours_costs_less():
+    """With a mean of the four neighbours, a slope is coded in fewer bits than by channel alone."""
+    plain = small_tables(0)
+    pmf = 0.5 ** np.abs(np.arange(-3, 4)[None] - np.arange(8)[:, None] / 8)
+    counts = np.array([[quantize_pmf(np.append(p, 1e-6)) for p in pmf]], np.uint32)
+    weight = np.kron(np.ones(4), np.eye(3)) * 16
+    context = ZContext(weight.astype(np.int8), 3, np.zeros((2, 3), np.uint8), counts)
+    z = np.add.outer(np.arange(-4, 4), np.arange(8))[None].repeat(3, axis=0).astype(np.int32) // 2
+    y = np.zeros((5, 32, 32), np.int32)
+    assert len(encode_chunk(replace(plain, z_context=context), 0, z, y)) < len(encode_chunk(plain, 0, z, y)) - 10
 
 
 @pytest.mark.parametrize(("z_value", "y_value"), [(Z_BOUND + 1, 0), (-Z_BOUND - 1, 0), (0, Y_BOUND + 1)])
@@ -93,9 +122,9 @@ def test_size_matches_the_entropy():
 
 
 @settings(deadline=None, max_examples=100)
-@given(payload=st.binary(max_size=400))
-def test_any_payload_gives_symbols_or_a_typed_error(payload):
-    tables = small_tables()
+@given(payload=st.binary(max_size=400), context=st.booleans())
+def test_any_payload_gives_symbols_or_a_typed_error(payload, context):
+    tables = small_tables(context=context)
     try:
         z, y = decode_chunk(tables, 2, 2, 2, payload)
     except CorruptError:
@@ -103,12 +132,13 @@ def test_any_payload_gives_symbols_or_a_typed_error(payload):
     assert encode_chunk(tables, 2, z, y) == payload
 
 
-def test_pinned_vectors():
+@pytest.mark.parametrize(("path", "context"), [(VECTORS, False), (CONTEXT_VECTORS, True)])
+def test_pinned_vectors(path, context):
     """Bytes to symbols and back, pinned for good."""
-    vectors = json.loads(VECTORS.read_text())
+    vectors = json.loads(path.read_text())
     assert len(vectors) >= 4
     for vector in vectors:
-        tables = small_tables(vector["tables_seed"])
+        tables = small_tables(vector["tables_seed"], context=context)
         assert int(tables.y_counts.astype(np.int64) @ np.arange(len(tables.y_counts))) == vector["tables_check"]
         payload = bytes.fromhex(vector["payload"])
         z = np.array(vector["z"], np.int32)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitstream import ModelError
-from codec.tables_file import MAX_EXPANDED_BYTES, read_tables
+from bitstream import ModelError, encode_chunk
+from codec.tables_file import MAX_EXPANDED_BYTES, ModelTables, read_tables, write_tables
 from tests.common import small_tables
 
 ROOT = Path(__file__).parent.parent
@@ -18,8 +18,11 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture
 def arrays():
+    tables = dict(vars(small_tables(context=True)))
+    context = tables.pop("z_context")
     return {
-        **vars(small_tables()),
+        **tables,
+        **{f"z_context_{name}": value for name, value in vars(context).items()},
         "shift": np.int64(4),
         "gain_knots": np.zeros((3, 12), np.float32),
         "gain_exponentials": np.int64(10),
@@ -31,6 +34,18 @@ def test_sound_tables_are_read(tmp_path, arrays):
     stored = read_tables(tmp_path / "t.npz")
     np.testing.assert_array_equal(stored.tables.weight, arrays["weight"])
     assert stored.tables.shift == 4 and stored.exponentials == 10 and stored.knots.shape == (3, 12)
+    np.testing.assert_array_equal(stored.tables.z_context.weight, arrays["z_context_weight"])
+
+
+@pytest.mark.parametrize("context", [False, True])
+def test_what_is_written_is_read(tmp_path, context):
+    tables = small_tables(context=context)
+    write_tables(tmp_path / "t.npz", ModelTables(tables, np.ones((3, 12), np.float32), 4))
+    stored = read_tables(tmp_path / "t.npz")
+    assert stored.exponentials == 4 and stored.knots.tolist() == np.ones((3, 12)).tolist()
+    assert (stored.tables.z_context is not None) == context
+    z, y = np.ones((3, 2, 2), np.int32), np.ones((5, 8, 8), np.int32)
+    assert encode_chunk(stored.tables, 2, z, y) == encode_chunk(tables, 2, z, y)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +65,11 @@ def test_sound_tables_are_read(tmp_path, arrays):
         ("gain_exponentials", np.int64(13)),
         ("gain_exponentials", np.int64(-1)),
         ("shift", None),
+        ("z_context_shift", np.int64(16)),
+        ("z_context_shift", np.int64([5])),
+        ("z_context_weight", np.zeros((3, 12))),
+        ("z_context_scales", np.zeros((1, 3), np.uint8)),
+        ("z_context_counts", None),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays, name, value):

@@ -19,14 +19,12 @@ import torch
 
 from bitstream.errors import CodecError
 from codec.model.network import Coded, ManifoldCodec
-from codec.model.pca import initialise
 from codec.model.stored import load_exported
 from codec.runtime import Runtime
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
 from codec.training.data import Photos, draw_batch, random_crop
 from codec.training.export import check, export
-from codec.training.harden import hard_bits, harden
 from codec.training.loop import Trainer, warm_average
 from codec.training.loss import rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
@@ -124,26 +122,6 @@ def test_a_decaying_branch_leaves_the_stable_run_alone(config):
     with (config.out / "train-decay.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert int(rows[-1]["step"]) == 10 and float(rows[-1]["learning_rate"]) < config.learning_rate
-
-
-def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_folder):
-    torch.manual_seed(0)
-    model = ManifoldCodec(TINY)
-    photos = Photos(find_images(photo_folder))
-    initialise(model, [draw_batch(photos, i, seed=1, rank=0, batch=8, size=64)[0] for i in range(4)])
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    x, t = draw_batch(photos, 7, seed=9, rank=0, batch=32, size=64)
-
-    def bits():
-        with torch.no_grad():
-            return float(hard_bits(model, x, t).sum())
-
-    first = bits()
-    harden(model, photos, 30, seed=0, batch=8, size=64)
-    assert bits() < 0.995 * first
-    moved = {name.split(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
-    assert moved == {"scale_index", "prior_z"}
-    assert model.analysis.leave.weight.requires_grad and not model.prior_z.quantiles.requires_grad
 
 
 def test_training_lowers_the_objective(photo_folder, tmp_path):

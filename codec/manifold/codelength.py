@@ -9,27 +9,32 @@ Reference:
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.tables import HYPER, TOTAL, Tables
+from bitstream.family import TOTAL, Family
+from bitstream.tables import HYPER, Tables
+from bitstream.z_context import second_half
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 
 class _Costs:
-    """Costs of the slots of some tables: counts of -limit .. limit, then of the escape."""
+    """Costs of the slots of some tables."""
 
-    def __init__(self, rows: list[NDArray[np.int64]]) -> None:
+    def __init__(self, family: Family) -> None:
+        rows = family.rows
         bits = [np.log2(TOTAL / row) for row in rows]
         sizes = np.array([len(row) for row in rows], np.int64)
-        self.limits = sizes // 2 - 1
+        self.limits = family.limits.astype(np.int64)
         self.zeros = np.cumsum(sizes) - sizes + self.limits
         self.bits = np.concatenate(bits).astype(np.float32)
         self.entropies = np.array([(row / TOTAL * b).sum() for row, b in zip(rows, bits, strict=True)], np.float32)
 
-    def __call__(self, table: NDArray[np.int64], values: Ints) -> Floats:
+    def __call__(self, table: NDArray[np.int64], values: NDArray[np.integer[Any]]) -> Floats:
         """Bits of values, each under the table of its number; of an escape also what follows it."""
         limits = self.limits[table]
         beyond = np.abs(values) - limits
@@ -51,9 +56,9 @@ class CodeLength:
 
     def __init__(self, tables: Tables, quality_index: int) -> None:
         self.tables, self.quality_index = tables, quality_index
-        ends = np.cumsum(2 * tables.y_limits.astype(np.int64) + 2)
-        self._y = _Costs(np.split(tables.y_counts.astype(np.int64), ends[:-1]))
-        self._z = _Costs(list(tables.z_counts[tables.bank(quality_index)].astype(np.int64)))
+        self._y = _Costs(tables.y_family)
+        self._z = _Costs(tables.z_family(quality_index))
+        self._z_later = _Costs(tables.z_context.family) if tables.z_context else None
 
     def y(self, z: Ints, y: Ints) -> tuple[Floats, Floats]:
         """Of y given z.
@@ -77,4 +82,10 @@ class CodeLength:
     def z(self, z: Ints) -> tuple[Floats, Floats]:
         """Of z: actual and expected bits, float32 (channels of z, h, w) each."""
         table = np.broadcast_to(np.arange(len(z))[:, None, None], z.shape)
-        return self._z(table, z), np.broadcast_to(self._z.entropies[:, None, None], z.shape)
+        actual, expected = self._z(table, z), self._z.entropies[table]
+        if self.tables.z_context and self._z_later:
+            later = second_half(*z.shape[1:])
+            mean, table = self.tables.z_context.predict(z, self.tables.bank(self.quality_index))
+            actual[:, later] = self._z_later(table, z[:, later] - mean)
+            expected[:, later] = self._z_later.entropies[table]
+        return actual, expected

@@ -140,5 +140,5 @@ class Geodesics:
             )
         sigma = self.model.scale_index(z_hat, self.t, self.parts["gain"].log())
         y_bits = self.model.symbol_bits((self.gain * (y - mu)).float(), sigma).sum()
-        z_bits = -self.model.prior_z.likelihood(z_hat, self.t).log2().sum()
+        z_bits = self.model.z_bits(z_hat, z_hat, self.t).sum()
         return (y_bits + z_bits) / (len(y) * 256 * y.shape[2] * y.shape[3])

@@ -1,13 +1,14 @@
 """Points drawn from the model's own distributions: what it takes for likely, as a file like any other.
 
-z is drawn from its prior, then y given z, from the very integer tables that code them. Around a picture, its z stays
-and some symbols of y are drawn anew. No network runs until somebody looks at the file. Draws are NumPy's legacy ones,
-whose stream is frozen: the same seed gives the same file with every version of NumPy.
+z is drawn from its prior, half of it given the other, then y given z, from the very integer tables that code them.
+Around a picture, its z stays and some symbols of y are drawn anew. No network runs until somebody looks at the file.
+Draws are NumPy's legacy ones, whose stream is frozen: the same seed gives the same file with every version of NumPy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,9 @@ from bitstream import Box, Container, Header, encode_chunk, serialize
 from bitstream.boxes import form_boxes
 from bitstream.container import MAX_PIXELS
 from bitstream.errors import LimitError
+from bitstream.family import Family
 from bitstream.tables import Tables
+from bitstream.z_context import second_half
 from codec.api import QUALITY, level_of
 from codec.manifold.coordinates import Pictured, named, open_coded
 from codec.runtime import shipped
@@ -32,22 +35,29 @@ def _draw(counts: NDArray[np.int64], size: int, rng: np.random.RandomState) -> I
     return slots.astype(np.int32) - np.int32(len(counts) // 2 - 1)
 
 
+def _draw_each(family: Family, index: NDArray[np.integer[Any]], rng: np.random.RandomState) -> Ints:
+    """Values, each of the table of its number; like ``index`` in shape."""
+    values = np.empty(index.shape, np.int32)
+    for table in np.unique(index):
+        here = index == table
+        values[here] = _draw(family.rows[table], int(here.sum()), rng)
+    return values
+
+
 def draw_z(tables: Tables, quality_index: int, rows: int, columns: int, rng: np.random.RandomState) -> Ints:
     """z of cells, int32 (channels of z, rows, columns), from its prior at a level of quality."""
-    counts = tables.z_counts[tables.bank(quality_index)].astype(np.int64)
-    return np.stack([_draw(c, rows * columns, rng) for c in counts]).reshape(-1, rows, columns)
+    channel = np.arange(tables.hyper_latents)[:, None, None] + np.zeros((1, rows, columns), np.int64)
+    z = _draw_each(tables.z_family(quality_index), channel, rng)
+    if tables.z_context:
+        later = second_half(rows, columns)
+        mean, table = tables.z_context.predict(z, tables.bank(quality_index))
+        z[:, later] = mean + _draw_each(tables.z_context.family, table, rng)
+    return z
 
 
 def draw_y(tables: Tables, quality_index: int, z: Ints, rng: np.random.RandomState) -> Ints:
     """Symbols of y given z, int32 (channels of y, 4 rows, 4 columns)."""
-    index = tables.scale_index(z, quality_index)
-    y = np.empty(index.shape, np.int32)
-    ends = np.cumsum(2 * tables.y_limits.astype(np.int64) + 2)
-    for table in np.unique(index):
-        counts = tables.y_counts[ends[table] - 2 * tables.y_limits[table] - 2 : ends[table]].astype(np.int64)
-        here = index == table
-        y[here] = _draw(counts, int(here.sum()), rng)
-    return y
+    return _draw_each(tables.y_family, tables.scale_index(z, quality_index), rng)
 
 
 def sample(width: int, height: int, quality: float = QUALITY, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> bytes:

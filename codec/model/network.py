@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from codec.model.analysis import Analysis
 from codec.model.context import Context
 from codec.model.gains import KNOTS, Gains, LmbdaRange, QualityKnots
+from codec.model.hyper_context import HyperContext
 from codec.model.hyperprior import (
     SCALE_MIN,
     FactorizedPrior,
@@ -36,7 +37,7 @@ ALIGNMENT = 64
 @dataclass(frozen=True)
 class ModelConfig:
     """Sizes of model v1, widths in channels and depths in residual blocks; the range of its qualities, and the metric
-    of distortion, ``"psnr"`` or ``"ms-ssim"``, that they are of."""
+    of distortion, ``"psnr"`` or ``"ms-ssim"``, that they are of; whether half of z is coded given the other half."""
 
     latents: int = 320
     hyper_latents: int = 96
@@ -53,6 +54,12 @@ class ModelConfig:
     lmbda_min: float = 0.00027
     lmbda_max: float = 0.28
     metric: str = "psnr"
+    hyper_context: bool = True
+
+    @classmethod
+    def stored(cls, values: dict[str, Any]) -> ModelConfig:
+        """Of what :meth:`as_dict` gave, now or before there was a context for z."""
+        return cls(**{"hyper_context": False, **values})
 
     @property
     def lmbdas(self) -> LmbdaRange:
@@ -115,6 +122,7 @@ class ManifoldCodec(nn.Module):
         )
         self.scale_index = ScaleIndex(c.hyper_latents, c.latents)
         self.prior_z = FactorizedPrior(c.hyper_latents)
+        self.hyper_context = HyperContext(c.hyper_latents) if c.hyper_context else None
         self.conditional_y = GaussianConditional(None, scale_bound=SCALE_MIN)
 
     def with_range(self, lmbdas: LmbdaRange) -> ManifoldCodec:
@@ -132,6 +140,14 @@ class ManifoldCodec(nn.Module):
                 assert isinstance(knots, QualityKnots)
                 knots.move(t, start)
         return model
+
+    def with_hyper_context(self) -> ManifoldCodec:
+        """A copy that has a context for z, one that predicts nothing yet if there was none."""
+        model = ManifoldCodec(replace(self.config, hyper_context=True))
+        model.load_state_dict(self.state_dict(), strict=self.hyper_context is not None)
+        if self.hyper_context is None and model.hyper_context is not None:
+            model.hyper_context.match(model.prior_z)
+        return model.train(self.training)
 
     def send(self, x: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
         """The sender: everything up to the integers that are coded.
@@ -233,8 +249,26 @@ class ManifoldCodec(nn.Module):
                 symbols, z_rated = torch.round(residual), z_hat
             sigma = self.scale_index(z_hat.float(), t, parts["gain"].log())
             y_bits = self.symbol_bits(symbols, sigma).sum(dim=(1, 2, 3))
-            z_bits = -self.prior_z.likelihood(z_rated.float(), t).log2().sum(dim=(1, 2, 3))
+            z_bits = self.z_bits(z_rated, z_hat.float(), t)
         return Coded(x_hat, symbols, z_hat, y_bits, z_bits)
+
+    def z_bits(self, z: Tensor, z_hat: Tensor, t: Tensor) -> Tensor:
+        """Estimated bits of z.
+
+        Args:
+            z: float (N, hyper_latents, h, w), which need not be integers.
+            z_hat: float like ``z``, the integers that neighbours are known by.
+            t: float (N,), quality in [0, 1].
+
+        Returns:
+            Tensor: float (N,).
+        """
+        likelihood = self.prior_z.likelihood(z, t)
+        if self.hyper_context is not None:
+            later = (torch.arange(z.shape[2])[:, None] + torch.arange(z.shape[3])) % 2 == 1
+            known = self.hyper_context.neighbours(z_hat)
+            likelihood = torch.where(later, self.hyper_context.likelihood(z, known, t), likelihood)
+        return -likelihood.log2().sum(dim=(1, 2, 3))
 
     def symbol_bits(self, symbols: Tensor, sigma: Tensor) -> Tensor:
         """Estimated bits of each symbol, which need not be integers, for its scale; all of one shape."""

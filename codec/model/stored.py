@@ -24,7 +24,7 @@ def load_exported(folder: Path) -> ManifoldCodec:
         ValueError: the weights do not fit the networks.
     """
     with safe_open(folder / WEIGHTS, framework="pt") as file:
-        config = ModelConfig(**json.loads(file.metadata()["config"]))
+        config = ModelConfig.stored(json.loads(file.metadata()["config"]))
     model = ManifoldCodec(config)
     stored = {k: v for k, v in load_file(folder / WEIGHTS).items() if not is_constant(k)}
     missing = model.load_state_dict(

@@ -46,6 +46,6 @@ def load_model(path: Path, averaged: bool = True) -> ManifoldCodec:
         ManifoldCodec: in evaluation mode.
     """
     state = load(path)
-    model = ManifoldCodec(ModelConfig(**state["config"]))
+    model = ManifoldCodec(ModelConfig.stored(state["config"]))
     model.load_state_dict(state["average"] if averaged else state["model"])
     return model.eval()

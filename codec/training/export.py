@@ -24,6 +24,7 @@ from codec.model.blocks import Pointwise
 from codec.model.network import ManifoldCodec
 from codec.model.stored import is_constant
 from codec.runtime import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, Runtime, model_id
+from codec.tables_file import ModelTables, write_tables
 from codec.training.tables import build_tables, level_qualities
 
 OPSET = 17
@@ -132,11 +133,8 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
             _trace(_Graph(model, method), inputs, output, work / graph)
         for graph in GRAPHS:
             _point_at_weights(work / graph, ranges)
-        tables = build_tables(model)
         knots = model.gains.knots().detach().numpy().astype(np.float32)
-        np.savez_compressed(
-            work / TABLES, **vars(tables), gain_knots=knots, gain_exponentials=np.int64(2 * model.config.latents)
-        )
+        write_tables(work / TABLES, ModelTables(build_tables(model), knots, 2 * model.config.latents))
         digests = {name: hashlib.sha256((work / name).read_bytes()).hexdigest() for name in FILES}
         manifest = {"model_id": model_id(digests).hex(), "sha256": digests}
         (work / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")

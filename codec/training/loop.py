@@ -115,7 +115,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         random.seed(config.seed)
         self.step, self.seconds = 0, 0.0
-        self.model = ManifoldCodec(ModelConfig(**state["config"]) if state else config.model)
+        self.model = ManifoldCodec(ModelConfig.stored(state["config"]) if state else config.model)
         if state is None:
             self._initialise_weights()
         if config.metric is not None:
@@ -151,7 +151,7 @@ class Trainer:
         if self.config.start_from is not None:
             folder = self.config.start_from
             source = load_exported(folder) if folder.is_dir() else checkpoint.load_model(folder)
-            self.model = source.with_range(self.config.model.lmbdas)
+            self.model = source.with_range(self.config.model.lmbdas).with_hyper_context()
             return
         # Steps below zero: crops that training itself never draws again.
         draw = {"seed": self.config.seed + 1, "rank": 0, "batch": 8, "size": self.config.size}

@@ -29,6 +29,12 @@ class RateDistortion:
     z_bpp: Tensor
 
 
+def rate_weight(t: Tensor, lmbdas: LmbdaRange) -> Tensor:
+    """Weight of a rate, float (N,), at qualities t, float (N,), so that none dominates a mean: rates grow like
+    sqrt(lmbda)."""
+    return torch.sqrt((lmbdas.low * lmbdas.high) ** 0.5 / lmbdas.lmbda(t))
+
+
 def rate_distortion(x: Tensor, t: Tensor, coded: Coded, lmbdas: LmbdaRange, metric: str = "psnr") -> RateDistortion:
     """``lmbda D + R`` of each image, weighted so that no quality dominates the mean.
 
@@ -49,6 +55,5 @@ def rate_distortion(x: Tensor, t: Tensor, coded: Coded, lmbdas: LmbdaRange, metr
     error = mse if metric == "psnr" else distortion(x, coded.x_hat, metric)
     y_bpp, z_bpp = coded.y_bits / pixels, coded.z_bits / pixels
     lmbda = lmbdas.lmbda(t)
-    weight = torch.sqrt((lmbdas.low * lmbdas.high) ** 0.5 / lmbda)
-    loss = (weight * (lmbda * error + y_bpp + z_bpp)).mean()
+    loss = (rate_weight(t, lmbdas) * (lmbda * error + y_bpp + z_bpp)).mean()
     return RateDistortion(loss, mse.detach(), y_bpp.detach(), z_bpp.detach())

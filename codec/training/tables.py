@@ -7,7 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bitstream.tables import TOTAL, Tables, quantize_pmf
+from bitstream.family import TOTAL
+from bitstream.tables import Tables, quantize_pmf
+from bitstream.z_context import PHASES, ZContext
+from codec.model.hyper_context import SHIFT, HyperContext
 from codec.model.hyperprior import INDEX_SHIFT, LOG_SCALE_STEP, SCALE_MIN, SCALES
 from codec.model.network import ManifoldCodec
 
@@ -16,6 +19,8 @@ LEVELS = 401
 BANKS = 32
 """Sets of tables for z over the levels."""
 Z_LIMIT = 15
+Z_SCALES = 0.03 * 200 ** (np.arange(32) / 31)
+"""Of the logistic distributions that z given its neighbours is coded with, 0.03 to 6."""
 RAREST = 8 / TOTAL
 """Symbols of y less likely than this are left to the escape code."""
 
@@ -50,6 +55,29 @@ def _z_counts(model: ManifoldCodec, t: float) -> NDArray[np.int64]:
     return np.stack([quantize_pmf(row) for row in np.hstack([pmf, rest])])
 
 
+def logistic_counts(scale: float, mean: float) -> NDArray[np.int64]:
+    """Counts of -Z_LIMIT .. Z_LIMIT and of the escape, of a logistic distribution rounded to integers."""
+    edges = np.arange(-Z_LIMIT - 0.5, Z_LIMIT + 1) - mean
+    cumulative = 0.5 * (1 + np.tanh(0.5 * edges / scale))
+    pmf = np.diff(cumulative)
+    return quantize_pmf(np.append(pmf, max(1 - pmf.sum(), 1 / TOTAL)))
+
+
+@torch.no_grad()
+def build_context(context: HyperContext) -> ZContext:
+    """Round the context for z to integers."""
+    t = (torch.arange(BANKS) + 0.5) / BANKS
+    scales = context.log_scale(t).numpy()
+    nearest = np.abs(scales[..., None] - np.log(Z_SCALES)).argmin(axis=-1)
+    counts = [[logistic_counts(scale, phase / PHASES) for phase in range(PHASES)] for scale in Z_SCALES]
+    return ZContext(
+        weight=context.integer_weight().numpy().astype(np.int8),
+        shift=SHIFT,
+        scales=nearest.astype(np.uint8),
+        counts=np.array(counts, np.uint32),
+    )
+
+
 def level_qualities() -> Tensor:
     """The quality t of each level, float32 (LEVELS,)."""
     return torch.linspace(0, 1, LEVELS)
@@ -70,4 +98,5 @@ def build_tables(model: ManifoldCodec) -> Tables:
         weight=model.scale_index.integer_weight().numpy().astype(np.int8),
         bias=bias.round().numpy().astype(np.int32),
         shift=INDEX_SHIFT,
+        z_context=build_context(model.hyper_context) if model.hyper_context is not None else None,
     )

@@ -1,0 +1,46 @@
+"""The last phase of training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from codec.model.network import ManifoldCodec
+from codec.model.pca import initialise
+from codec.training.data import Photos, draw_batch
+from codec.training.harden import hard_bits, harden
+from codec.training.split import find_images
+from tests.tiny import TINY
+
+
+def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_folder):
+    torch.manual_seed(0)
+    model = ManifoldCodec(TINY)
+    photos = Photos(find_images(photo_folder))
+    initialise(model, [draw_batch(photos, i, seed=1, rank=0, batch=8, size=64)[0] for i in range(4)])
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    x, t = draw_batch(photos, 7, seed=9, rank=0, batch=32, size=64)
+
+    def bits():
+        with torch.no_grad():
+            return float(hard_bits(model, x, t).sum())
+
+    first = bits()
+    harden(model, photos, 30, seed=0, batch=8, size=64)
+    assert bits() < 0.995 * first
+    moved = {name.split(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {"scale_index", "prior_z", "hyper_context"}
+    assert model.analysis.leave.weight.requires_grad and not model.prior_z.quantiles.requires_grad
+
+
+def test_a_model_without_a_context_for_z_gets_none(photo_folder):
+    torch.manual_seed(0)
+    model = ManifoldCodec(replace(TINY, hyper_context=False))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    harden(model, Photos(find_images(photo_folder)), 4, seed=0, batch=8, size=64)
+    now = model.state_dict()
+    assert {name.split(".")[0] for name in now if not torch.equal(now[name], before[name])} == {
+        "scale_index",
+        "prior_z",
+    }
