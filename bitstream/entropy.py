@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from bitstream import ans
 from bitstream.errors import CorruptError
 from bitstream.family import Family
-from bitstream.tables import HYPER, Z_BOUND, Tables
-from bitstream.z_context import second_half
+from bitstream.tables import HYPER, Tables
+from bitstream.z_context import Z_BOUND, second_half
 
 ESCAPE_CLASSES = 32
 Y_BOUND = 1 << 28
@@ -175,6 +175,7 @@ def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, pa
     z = np.zeros((tables.hyper_latents, rows, columns), np.int32)
     first = _by_channel(len(z), int((~later).sum()))
     z[:, ~later] = _pop(coder, first, tables.z_family(quality_index), "z", Z_BOUND).reshape(len(z), -1)
+    _check_bound("z", z, Z_BOUND)  # a model's tables may reach further
     if tables.z_context and later.any():
         mean, table = tables.z_context.predict(z, tables.bank(quality_index))
         rest = _pop(coder, table.ravel(), tables.z_context.family, "z", 2 * Z_BOUND).reshape(mean.shape) + mean

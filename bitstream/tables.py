@@ -18,8 +18,6 @@ from bitstream.z_context import ZContext
 
 HYPER = 4
 """Latent positions a side of one hyper-latent cell."""
-Z_BOUND = 1 << 20
-"""No |z| may exceed this, so that the scale map is exact in float64."""
 
 
 def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -64,7 +62,12 @@ class Tables:
     z_context: ZContext | None = None
 
     def __post_init__(self) -> None:
-        if self.z_counts.ndim != 3 or self.z_counts.shape[2] % 2 or self.z_counts.shape[2] < 4:
+        if (
+            self.z_counts.ndim != 3
+            or self.z_counts.shape[2] % 2
+            or self.z_counts.shape[2] < 4
+            or not self.z_counts.size
+        ):
             raise ModelError(f"z_counts: found shape {self.z_counts.shape}")
         if self.bias.ndim != 2 or not self.bias.size or not len(self.z_counts):
             raise ModelError(f"bias: found shape {self.bias.shape}")

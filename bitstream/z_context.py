@@ -24,8 +24,10 @@ PHASES = 8
 """Fractions of a mean that are told apart."""
 NEIGHBOURS = ((0, 1), (1, 0), (1, 2), (2, 1))
 """Above, left, right, below: row and column in a grid with a border of one."""
-MEAN_BOUND = 1 << 20
-"""Means beyond this, in whole units, are cut to it: as large as z itself may be."""
+Z_BOUND = 1 << 20
+"""No |z| may exceed this, so that maps of it are exact in float64; means beyond it are cut to it."""
+MOST_SCALES = 256
+"""As many as a byte tells apart."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class ZContext:
             raise ModelError(f"z_context_scales: found shape {self.scales.shape}")
         if int(self.scales.max()) >= len(self.counts):
             raise ModelError(f"z_context_scales: found {self.scales.max()}, there are {len(self.counts)}")
+        if len(self.counts) > MOST_SCALES:
+            raise ModelError(f"z_context_counts: found {len(self.counts)} scales, expected at most {MOST_SCALES}")
         counts = self.counts.astype(np.int64)
         if not 0 <= self.shift < 16 or (counts < 1).any() or (counts.sum(axis=-1) != TOTAL).any():
             raise ModelError(f"z_context: counts must be at least 1 and sum to {TOTAL}")
@@ -80,7 +84,7 @@ class ZContext:
         # Exact in any order: every partial sum is an integer below 2 ** 53.
         moved = (self.weight.astype(np.float64) @ known.astype(np.float64)).astype(np.int64)
         eighths = (moved + (1 << self.shift >> 1)) >> self.shift
-        eighths = np.clip(eighths, -PHASES * MEAN_BOUND, PHASES * MEAN_BOUND)
+        eighths = np.clip(eighths, -PHASES * Z_BOUND, PHASES * Z_BOUND)
         return eighths // PHASES, self.scales[bank].astype(np.int64)[:, None] * PHASES + eighths % PHASES
 
 

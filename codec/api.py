@@ -90,7 +90,7 @@ def compress(
         quality: 0 (smallest) to 100 (best), in steps of a quarter.
         tune: ``"psnr"`` for the exact value of each pixel, ``"ms-ssim"`` for the structures that people see.
         target: a size or distortion to meet instead of a quality.
-        effort: 0 (one pass of the networks) to 9 (thousands of passes, for a smaller file); from 1 on it needs the
+        effort: 0 (one pass of the networks) to 9 (hundreds of passes, for a smaller file); from 1 on it needs the
             extra ``[train]``. None is 0, or 9 if there is a budget.
         budget: seconds to spend on effort; what they suffice for depends on the machine, and so does the file.
         strip: drop ICC profile, EXIF and XMP.

@@ -61,6 +61,9 @@ def read_tables(path: Path) -> ModelTables:
         if expanded > MAX_EXPANDED_BYTES:
             raise ModelError(f"{path}: {expanded} bytes of tables, expected at most {MAX_EXPANDED_BYTES}")
         with np.load(path, allow_pickle=False) as stored:
+            unknown = set(stored) - DTYPES.keys() - CONTEXT_DTYPES.keys()
+            if unknown:
+                raise ModelError(f"{path}: holds {', '.join(sorted(unknown))}, which this version does not know")
             dtypes = DTYPES | (CONTEXT_DTYPES if any(name in stored for name in CONTEXT_DTYPES) else {})
             arrays = {name: stored[name] for name in dtypes}
     except ModelError:

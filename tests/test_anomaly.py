@@ -19,7 +19,9 @@ from codec.manifold.codelength import CodeLength
 from codec.manifold.embedding import EmbeddingHead, shipped
 from codec.manifold.facts import SAMPLED_CELLS, facts_of
 from codec.manifold.heat import heat_map
+from codec.manifold.sampling import draw_y, draw_z
 from codec.runtime import shipped as shipped_runtime
+from tests.common import small_tables
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,15 @@ def test_costs_add_up_to_what_the_coder_writes(face):
             level, written = file.header.quality_index, 8 * sum(file.chunk_bytes)
         length = CodeLength(runtime.tables, level)
         assert length.y(z, y)[0].sum() + length.z(z)[0].sum() == pytest.approx(written, rel=0.005, abs=64)
+
+
+def test_costs_add_up_where_z_has_a_context():
+    tables, rng = small_tables(3, 40, 30, context=True), np.random.RandomState(0)
+    z = draw_z(tables, 2, 12, 12, rng)
+    y = draw_y(tables, 2, z, rng)
+    length = CodeLength(tables, 2)
+    written = 8 * len(encode_chunk(tables, 2, z, y))
+    assert length.y(z, y)[0].sum() + length.z(z)[0].sum() == pytest.approx(written, rel=0.001, abs=64)
 
 
 def test_escapes_cost_what_they_take():

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bitstream import CorruptError, decode_chunk, encode_chunk
 from bitstream.entropy import Y_BOUND
-from bitstream.tables import Z_BOUND, quantize_pmf
-from bitstream.z_context import ZContext, second_half
+from bitstream.tables import quantize_pmf
+from bitstream.z_context import Z_BOUND, ZContext, second_half
 from tests.common import reference_decode, small_tables
 
 VECTORS = Path(__file__).parent / "vectors" / "chunks.json"
@@ -66,6 +66,16 @@ def test_every_magnitude_can_be_coded(value):
     z_read, y_read = decode_chunk(tables, 0, 1, 1, encode_chunk(tables, 0, z, y))
     np.testing.assert_array_equal(z_read, z)
     np.testing.assert_array_equal(y_read, y)
+
+
+def test_z_beyond_its_bound_is_refused_though_tables_reach_there():
+    tables = small_tables()
+    wide = np.ones((2, 3, 2 * Z_BOUND + 102), np.uint32)
+    wide[..., -2] += 2**24 - wide.shape[2]  # Z_BOUND + 50, nearly always
+    tables = replace(tables, z_counts=wide)
+    assert tables.z_limit == Z_BOUND + 50
+    with pytest.raises(CorruptError, match="z: magnitude above"):
+        decode_chunk(tables, 0, 1, 1, bytes([0] * 2 + [255] * 6))
 
 
 @pytest.mark.parametrize("sign", [-1, 1])

@@ -34,6 +34,14 @@ def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_fold
     assert model.analysis.leave.weight.requires_grad and not model.prior_z.quantiles.requires_grad
 
 
+def test_no_steps_change_nothing(photo_folder):
+    torch.manual_seed(0)
+    model = ManifoldCodec(TINY)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    harden(model, Photos(find_images(photo_folder)), 0, seed=0, batch=8, size=64)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
 def test_a_model_without_a_context_for_z_gets_none(photo_folder):
     torch.manual_seed(0)
     model = ManifoldCodec(replace(TINY, hyper_context=False))

@@ -25,9 +25,9 @@ from tests.tiny import TINY
 @pytest.fixture
 def context():
     torch.manual_seed(0)
-    context = HyperContext(5)
+    context = HyperContext(5).eval()
     torch.nn.init.uniform_(context.weight, -0.3, 0.3)
-    torch.nn.init.uniform_(context.log_scale.deviation, 0.5, 2)
+    torch.nn.init.uniform_(context.log_scale.deviation, -1.5, 2)
     return context
 
 
@@ -44,7 +44,9 @@ def test_its_tables_charge_what_training_expects(context):
     assert np.abs(mean).max() > 1 and len(np.unique(table % 8)) == 8
     rows = [tables.family.rows[k][v + 15] for k, v in zip(table.ravel(), off.ravel(), strict=True)]
     paid = np.log2(TOTAL / np.array(rows)).reshape(expected.shape)
-    assert np.all(np.abs(paid - expected) < 0.1 + 0.15 * expected) and abs(paid.mean() / expected.mean() - 1) < 0.01
+    usual = expected < 12  # rarer, and both are at their least probability
+    assert 0.5 < usual.mean() < 1 and np.all(np.abs(paid - expected)[usual] < 0.1 + 0.12 * expected[usual])
+    assert abs(paid[usual].mean() / expected[usual].mean() - 1) < 0.02
 
 
 def test_only_the_first_half_is_looked_at(context):
@@ -77,7 +79,7 @@ def test_z_costs_less_on_a_slope_once_it_is_fitted(photo_folder, monkeypatch):
     for z, most, least in ((smooth, 0.75, 0.3), (noise, 1.05, 0.9)):
         monkeypatch.setattr("codec.training.harden.coded_integers", lambda model, x, t, z=z: (z[:8], None, None))
         before = z_bits(z[8:])
-        fit_context(model, Photos(find_images(photo_folder)), 100, seed=0, batch=8, size=64)
+        fit_context(model, Photos(find_images(photo_folder)), 100, seed=0, batch=8)
         assert least < z_bits(z[8:]) / before < most
 
 

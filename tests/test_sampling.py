@@ -9,11 +9,13 @@ from PIL import Image
 
 import codec
 from bitstream.errors import LimitError
-from bitstream.tables import TOTAL
+from bitstream.family import TOTAL
+from bitstream.z_context import second_half
 from codec.cli import main
 from codec.manifold.codelength import CodeLength
 from codec.manifold.sampling import _draw, draw_y, draw_z, sample, sample_near
 from codec.runtime import shipped
+from tests.common import small_tables
 
 
 def test_values_are_drawn_by_their_counts_and_escapes_never():
@@ -22,6 +24,18 @@ def test_values_are_drawn_by_their_counts_and_escapes_never():
     values, found = np.unique(drawn, return_counts=True)
     assert values.tolist() == [-2, -1, 0, 1, 2]
     np.testing.assert_allclose(found / len(drawn), np.array([1, 2, 4, 2, 1]) / 10, atol=0.01)
+
+
+def test_half_of_z_is_drawn_around_its_neighbours():
+    tables = small_tables(2, 4, 60, context=True)
+    z = draw_z(tables, 3, 20, 20, np.random.RandomState(0))
+    mean, table = tables.z_context.predict(z, tables.bank(3))
+    off = z[:, second_half(20, 20)] - mean
+    assert np.abs(mean).max() > 20 and len(np.unique(table)) == 16
+    for number in range(16):
+        counts, here = tables.z_context.family.rows[number], off[table == number]
+        found = [(here == value).mean() for value in range(-3, 4)]
+        np.testing.assert_allclose(found, counts[:-1] / counts[:-1].sum(), atol=0.06)
 
 
 def test_what_is_drawn_costs_what_the_model_expects():

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitstream import ModelError, ans
-from bitstream.tables import TOTAL, Z_BOUND, quantize_pmf
+from bitstream.family import TOTAL
+from bitstream.tables import quantize_pmf
+from bitstream.z_context import Z_BOUND
 from tests.common import small_tables
 
 

@@ -70,6 +70,9 @@ def test_what_is_written_is_read(tmp_path, context):
         ("z_context_weight", np.zeros((3, 12))),
         ("z_context_scales", np.zeros((1, 3), np.uint8)),
         ("z_context_counts", None),
+        ("z_context_counts", np.full((257, 8, 8), 1 << 21, np.uint32)),
+        ("z_counts", np.zeros((2, 0, 8), np.uint32)),
+        ("something", np.zeros(3)),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays, name, value):

@@ -58,7 +58,8 @@ class CodeLength:
         self.tables, self.quality_index = tables, quality_index
         self._y = _Costs(tables.y_family)
         self._z = _Costs(tables.z_family(quality_index))
-        self._z_later = _Costs(tables.z_context.family) if tables.z_context else None
+        if tables.z_context:
+            self._z_later = _Costs(tables.z_context.family)
 
     def y(self, z: Ints, y: Ints) -> tuple[Floats, Floats]:
         """Of y given z.
@@ -83,7 +84,7 @@ class CodeLength:
         """Of z: actual and expected bits, float32 (channels of z, h, w) each."""
         table = np.broadcast_to(np.arange(len(z))[:, None, None], z.shape)
         actual, expected = self._z(table, z), self._z.entropies[table]
-        if self.tables.z_context and self._z_later:
+        if self.tables.z_context:
             later = second_half(*z.shape[1:])
             mean, table = self.tables.z_context.predict(z, self.tables.bank(self.quality_index))
             actual[:, later] = self._z_later(table, z[:, later] - mean)

@@ -79,6 +79,8 @@ class HyperContext(nn.Module):
         """
         weight = self.weight + (self.integer_weight() / (PHASES * 2**SHIFT) - self.weight).detach()
         mean = F.linear(known.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
+        if not self.training:  # as files do; while it trains, most of the gradient would be that of the rounding
+            mean = torch.floor(PHASES * mean + 0.5) / PHASES
         inverse = torch.exp(-self.log_scale(t))[:, :, None, None]
         far = (z - mean).abs()
         # Below the mean, where a difference of tails keeps its digits.

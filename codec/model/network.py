@@ -17,6 +17,7 @@ import torch
 from compressai.entropy_models import GaussianConditional
 from torch import Tensor, nn
 
+from bitstream.z_context import second_half
 from codec.model.analysis import Analysis
 from codec.model.context import Context
 from codec.model.gains import KNOTS, Gains, LmbdaRange, QualityKnots
@@ -249,7 +250,7 @@ class ManifoldCodec(nn.Module):
                 symbols, z_rated = torch.round(residual), z_hat
             sigma = self.scale_index(z_hat.float(), t, parts["gain"].log())
             y_bits = self.symbol_bits(symbols, sigma).sum(dim=(1, 2, 3))
-            z_bits = self.z_bits(z_rated, z_hat.float(), t)
+            z_bits = self.z_bits(z_rated.float(), z_hat.float(), t)
         return Coded(x_hat, symbols, z_hat, y_bits, z_bits)
 
     def z_bits(self, z: Tensor, z_hat: Tensor, t: Tensor) -> Tensor:
@@ -265,7 +266,7 @@ class ManifoldCodec(nn.Module):
         """
         likelihood = self.prior_z.likelihood(z, t)
         if self.hyper_context is not None:
-            later = (torch.arange(z.shape[2])[:, None] + torch.arange(z.shape[3])) % 2 == 1
+            later = torch.from_numpy(second_half(*z.shape[2:])).to(z.device)
             known = self.hyper_context.neighbours(z_hat)
             likelihood = torch.where(later, self.hyper_context.likelihood(z, known, t), likelihood)
         return -likelihood.log2().sum(dim=(1, 2, 3))

@@ -25,10 +25,10 @@ CONTEXT_STEPS = 3
 """How many steps of its fit there are for each of the other."""
 CONTEXT_BATCH = 1024
 """Cells a step."""
-CONTEXT_SIZE = 3
-"""Side of the crops that the context for z is fitted to, in those of the other crops: most cells of a small one lie at
-its edge and lack neighbours."""
-CONTEXT_BATCHES = 10
+CONTEXT_SIZE = 768
+"""Side in pixels of the crops that the context for z is fitted to: most cells of a small one lie at its edge and lack
+neighbours."""
+STEPS_PER_BATCH = 10
 """One batch of them is coded for so many steps of the other fit."""
 FIRST_STEP = 1 << 30
 """Crops from here on are drawn by no other phase."""
@@ -80,8 +80,8 @@ def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch
         optimizer.step()
     for parameter, trains in frozen:
         parameter.requires_grad_(trains)
-    if model.hyper_context is not None:
-        fit_context(model, photos, steps, seed=seed, batch=batch, size=CONTEXT_SIZE * size)
+    if model.hyper_context is not None and steps:
+        fit_context(model, photos, steps, seed=seed, batch=batch)
 
 
 @torch.no_grad()
@@ -104,14 +104,16 @@ def context_samples(
     return z, known, t
 
 
-def fit_context(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch: int, size: int) -> None:
+def fit_context(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch: int) -> None:
     """Fit the context for z, in place; arguments as for :func:`harden`."""
     context = model.hyper_context
     assert context is not None
-    batches = -(-steps // CONTEXT_BATCHES)
+    batches = -(-steps // STEPS_PER_BATCH)
     z, known, t = context_samples(
-        model, photos, batches, first=FIRST_STEP + steps, seed=seed, batch=batch, size=size
+        model, photos, batches, first=FIRST_STEP + steps, seed=seed, batch=batch, size=CONTEXT_SIZE
     )  # fmt: skip
+    was_training = context.training
+    context.train()
     optimizer = torch.optim.Adam(context.parameters(), lr=CONTEXT_RATE)
     generator = torch.Generator().manual_seed(seed)
     for step in range(CONTEXT_STEPS * steps):
@@ -122,3 +124,4 @@ def fit_context(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, 
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    context.train(was_training)

@@ -151,7 +151,9 @@ class Trainer:
         if self.config.start_from is not None:
             folder = self.config.start_from
             source = load_exported(folder) if folder.is_dir() else checkpoint.load_model(folder)
-            self.model = source.with_range(self.config.model.lmbdas).with_hyper_context()
+            self.model = source.with_range(self.config.model.lmbdas)
+            if self.config.model.hyper_context:
+                self.model = self.model.with_hyper_context()
             return
         # Steps below zero: crops that training itself never draws again.
         draw = {"seed": self.config.seed + 1, "rank": 0, "batch": 8, "size": self.config.size}
