@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from codec.model.network import ManifoldCodec
@@ -30,7 +28,7 @@ def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_fold
     harden(model, photos, 30, seed=0, batch=8, size=64)
     assert bits() < 0.995 * first
     moved = {name.split(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
-    assert moved == {"scale_index", "prior_z", "hyper_context"}
+    assert moved == {"scale_index", "prior_z"}
     assert model.analysis.leave.weight.requires_grad and not model.prior_z.quantiles.requires_grad
 
 
@@ -40,15 +38,3 @@ def test_no_steps_change_nothing(photo_folder):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     harden(model, Photos(find_images(photo_folder)), 0, seed=0, batch=8, size=64)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-
-
-def test_a_model_without_a_context_for_z_gets_none(photo_folder):
-    torch.manual_seed(0)
-    model = ManifoldCodec(replace(TINY, hyper_context=False))
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    harden(model, Photos(find_images(photo_folder)), 4, seed=0, batch=8, size=64)
-    now = model.state_dict()
-    assert {name.split(".")[0] for name in now if not torch.equal(now[name], before[name])} == {
-        "scale_index",
-        "prior_z",
-    }
