@@ -69,7 +69,7 @@ class Tables:
             or not self.z_counts.size
         ):
             raise ModelError(f"z_counts: found shape {self.z_counts.shape}")
-        if self.bias.ndim != 2 or not self.bias.size or not len(self.z_counts):
+        if self.bias.ndim != 2 or not self.bias.size:
             raise ModelError(f"bias: found shape {self.bias.shape}")
         if self.weight.shape != (self.latents * HYPER**2, self.hyper_latents):
             raise ModelError(f"weight: found shape {self.weight.shape}")
