@@ -29,7 +29,6 @@ from codec.training.loop import Trainer, warm_average
 from codec.training.loss import rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
 from codec.training.split import find_images, split_validation
-from codec.training.tables import gaussian_counts
 from tests.tiny import TINY
 
 ROOT = Path(__file__).parent.parent
@@ -223,16 +222,6 @@ def test_two_processes_average_their_gradients(config, tmp_path):
         timeout=300,
     )
     assert (tmp_path / "alone" / "rank0.sha256").read_text() != first
-
-
-def test_gaussian_tables():
-    for sigma in (0.11, 0.5, 3.0, 256.0):
-        limit, counts = gaussian_counts(sigma)
-        values = np.arange(-limit, limit + 1)
-        assert len(counts) == 2 * limit + 2
-        variance = (counts[:-1] / 2**24 * values**2).sum()
-        expected = sigma**2 + 1 / 12 if sigma > 0.4 else 0.0
-        assert variance == pytest.approx(expected, rel=0.03, abs=1e-4)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from codec.model.hyperprior import (
     HyperSynthesis,
     ScaleIndex,
 )
+from codec.model.shapes import SymbolShapes
 from codec.model.synthesis import Synthesis
 
 ALIGNMENT = 64
@@ -124,6 +125,7 @@ class ManifoldCodec(nn.Module):
         self.scale_index = ScaleIndex(c.hyper_latents, c.latents)
         self.prior_z = FactorizedPrior(c.hyper_latents)
         self.hyper_context = HyperContext(c.hyper_latents) if c.hyper_context else None
+        self.shapes = SymbolShapes()
         self.conditional_y = GaussianConditional(None, scale_bound=SCALE_MIN)
 
     def with_range(self, lmbdas: LmbdaRange) -> ManifoldCodec:

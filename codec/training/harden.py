@@ -2,7 +2,8 @@
 
 While the networks train, rates are those of values under uniform noise, for the sake of their gradient.
 At low rates rounded values are distributed otherwise: most are zero, whatever the noise would have made
-of them. So in the end scales and the prior of z are fitted to rounded values, everything else frozen.
+of them. So in the end scales and the prior of z are fitted to rounded values, everything else frozen, and the symbols
+of the second half of that counted, for the shapes of their distributions.
 """
 
 from __future__ import annotations
@@ -30,16 +31,20 @@ def coded_integers(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, 
     return z_hat.float(), symbols.float(), model.gains.split(gains)["gain"].log()
 
 
-def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor) -> Tensor:
-    """Estimated bits of what the sender codes of a batch, float (N,); only distributions get a gradient."""
+def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """What the sender codes of a batch, and what it costs; only distributions get a gradient.
+
+    Returns:
+        tuple[Tensor, Tensor]: estimated bits, float (N,), and counts of symbols as :meth:`SymbolShapes.count`.
+    """
     z_hat, symbols, log_gain = coded_integers(model, x, t)
     sigma = model.scale_index(z_hat, t, log_gain)
-    bits: Tensor = model.symbol_bits(symbols, sigma).sum(dim=(1, 2, 3)) + model.z_bits(z_hat, z_hat, t)
-    return bits
+    bits = model.symbol_bits(symbols, sigma).sum(dim=(1, 2, 3)) + model.z_bits(z_hat, z_hat, t)
+    return bits, model.shapes.count(symbols, sigma.detach())
 
 
 def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch: int, size: int) -> None:
-    """Fit scales and the prior of z, in place.
+    """Fit scales, the prior of z and the shapes of symbols, in place.
 
     Args:
         model: trained.
@@ -57,13 +62,18 @@ def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch
     for parameter in trained:
         parameter.requires_grad_(True)
     optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE)
+    counts = torch.zeros(model.shapes.log_ratio.shape, dtype=torch.float64)
     for step in tqdm(range(steps), unit="step", desc="harden", disable=None):
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
         x, t = draw_batch(photos, FIRST_STEP + step, seed=seed, rank=0, batch=batch, size=size)
-        bits = hard_bits(model, x, t)
+        bits, counted = hard_bits(model, x, t)
+        if 2 * step >= steps:  # by then scales hardly move
+            counts += counted
         loss = (rate_weight(t, model.config.lmbdas) * bits).mean() / size**2
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    if steps:
+        model.shapes.fit(counts)
     for parameter, trains in frozen:
         parameter.requires_grad_(trains)

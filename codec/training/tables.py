@@ -11,8 +11,9 @@ from bitstream.family import TOTAL
 from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import PHASES, ZContext
 from codec.model.hyper_context import SHIFT, HyperContext
-from codec.model.hyperprior import INDEX_SHIFT, LOG_SCALE_STEP, SCALE_MIN, SCALES
+from codec.model.hyperprior import INDEX_SHIFT, SCALES
 from codec.model.network import ManifoldCodec
+from codec.model.shapes import SymbolShapes, sigma_of
 
 LEVELS = 401
 """Levels of quality: steps of a quarter on the scale of 0 to 100."""
@@ -25,24 +26,21 @@ RAREST = 8 / TOTAL
 """Symbols of y less likely than this are left to the escape code."""
 
 
-def gaussian_counts(sigma: float) -> tuple[int, NDArray[np.int64]]:
-    """Limit and counts of a zero-mean Gaussian rounded to integers.
+def symbol_counts(shapes: SymbolShapes, scale: int) -> tuple[int, NDArray[np.int64]]:
+    """Limit and counts of the symbols of one scale.
 
     Args:
-        sigma: standard deviation, in symbols.
+        shapes: how often each magnitude occurs.
+        scale: index of the scale.
 
     Returns:
         tuple[int, NDArray[np.int64]]: the largest magnitude without escape, and counts of -limit ..
         limit and of the escape.
     """
-    reach = int(8 * sigma) + 2
-    edges = torch.arange(-reach - 1, reach + 1, dtype=torch.float64) + 0.5
-    lower, upper = edges[:-1] / sigma, edges[1:] / sigma
-    # The tail on the near side, where the difference keeps its digits.
-    flip = torch.where(lower + upper > 0, -1.0, 1.0).double()
-    pmf = (torch.special.ndtr(flip * upper) - torch.special.ndtr(flip * lower)).abs().numpy()
-    limit = max(0, int((pmf[reach:] >= RAREST).sum()) - 1)
-    kept = pmf[reach - limit : reach + limit + 1]
+    pmf = shapes.pmf(scale, int(8 * sigma_of(scale)) + 8)
+    rare = np.flatnonzero(pmf < RAREST)
+    limit = max(0, int(rare[0]) - 1 if rare.size else len(pmf) - 1)
+    kept = np.concatenate([pmf[limit:0:-1], pmf[: limit + 1]])
     return limit, quantize_pmf(np.append(kept, max(1 - kept.sum(), 1 / TOTAL)))
 
 
@@ -89,7 +87,7 @@ def build_tables(model: ManifoldCodec) -> Tables:
     t = level_qualities()
     log_gain = model.gains.split(model.gains(t))["gain"].log()
     bias = model.scale_index.bias(t, log_gain) * 2**INDEX_SHIFT + 2 ** (INDEX_SHIFT - 1)
-    y = [gaussian_counts(SCALE_MIN * float(np.exp(i * LOG_SCALE_STEP))) for i in range(SCALES)]
+    y = [symbol_counts(model.shapes, scale) for scale in range(SCALES)]
     banks = [_z_counts(model, (b + 0.5) / BANKS) for b in range(BANKS)]
     return Tables(
         z_counts=np.stack(banks).astype(np.uint32),

@@ -1,0 +1,97 @@
+"""Distributions of symbols as they are counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bitstream.family import TOTAL
+from codec.model.hyperprior import INDEX_SHIFT, SCALES
+from codec.model.network import ManifoldCodec
+from codec.model.shapes import REACH, SymbolShapes, sigma_of
+from codec.training.tables import build_tables, level_qualities, symbol_counts
+from tests.tiny import TINY
+
+
+def scale_near(sigma):
+    return min(range(SCALES), key=lambda scale: abs(sigma_of(scale) / sigma - 1))
+
+
+def bits(shapes, scale, symbols):
+    """Of the symbols coded with a scale's table, an escape as its own class."""
+    limit, counts = symbol_counts(shapes, scale)
+    column = np.where(np.abs(symbols) <= limit, symbols + limit, 2 * limit + 1)
+    return -np.log2(counts[column] / TOTAL).sum()
+
+
+def test_tables_that_nothing_was_counted_for_are_gaussian():
+    for sigma in (0.11, 0.7, 3.0, 256.0):
+        scale = scale_near(sigma)
+        limit, counts = symbol_counts(SymbolShapes(), scale)
+        values = np.arange(-limit, limit + 1)
+        assert len(counts) == 2 * limit + 2 and counts.sum() == TOTAL
+        np.testing.assert_array_equal(counts[:-1], counts[-2::-1])
+        variance = (counts[:-1] / TOTAL * values**2).sum()
+        expected = sigma_of(scale) ** 2 + 1 / 12 if sigma > 0.5 else 0.0
+        assert variance == pytest.approx(expected, rel=0.03, abs=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 1.0, 4.0, 60.0])
+def test_counted_symbols_get_shorter(sigma):
+    """Logistic symbols, which a Gaussian gives too little at the middle and in the tails."""
+    rng = np.random.default_rng(0)
+    scale = scale_near(sigma)
+    seen, coded = (np.rint(rng.logistic(scale=0.5 * sigma, size=200_000)).astype(int) for _ in range(2))
+    shapes = SymbolShapes()
+    before = bits(shapes, scale, coded)
+    shapes.fit(shapes.count(torch.from_numpy(seen).float(), torch.full((len(seen),), sigma_of(scale))))
+    after = bits(shapes, scale, coded)
+    shares = np.unique(coded, return_counts=True)[1] / len(coded)
+    entropy = -(shares * np.log2(shares)).sum() * len(coded)
+    # Beyond REACH only the sum is known, so a wide one keeps a part of its loss.
+    assert after < before and after - entropy < (0.02 if sigma < 10 else 0.7) * (before - entropy) + 0.001 * entropy
+
+
+def test_few_symbols_change_little():
+    shapes, scale = SymbolShapes(), scale_near(1.0)
+    before = shapes.pmf(scale, 20)
+    shapes.fit(shapes.count(torch.tensor([5.0]), torch.full((1,), sigma_of(scale))))
+    after = shapes.pmf(scale, 20)
+    np.testing.assert_allclose(after[:5], before[:5] * 200 / 201, rtol=1e-6)
+    assert after[5] == pytest.approx((before[5] * 200 + 0.5) / 201, rel=1e-4)
+    np.testing.assert_allclose(shapes.pmf(scale_near(3.0), 20), SymbolShapes().pmf(scale_near(3.0), 20), rtol=1e-6)
+
+
+def test_symbols_are_counted_at_the_scale_that_codes_them():
+    torch.manual_seed(0)
+    model = ManifoldCodec(TINY)
+    model.scale_index.log_scale.deviation.data.normal_(0, 0.5)
+    z = torch.randint(-3, 4, (1, TINY.hyper_latents, 4, 4)).float()
+    level = 250
+    t = level_qualities()[level : level + 1]
+    with torch.no_grad():
+        sigma = model.scale_index(z, t, model.gains.split(model.gains(t))["gain"].log())
+    index = build_tables(model).scale_index(z[0].numpy().astype(np.int32), level)
+    symbols = torch.full_like(sigma, -2.0)
+    counts = model.shapes.count(symbols, sigma)
+    assert counts.sum() == counts[:, 2].sum() == symbols.numel()
+    coded = np.bincount(index.ravel(), minlength=SCALES)
+    # The map's bias is rounded to sixteenths: what lies between two scales may fall either way.
+    assert np.abs(counts[:, 2].numpy() - coded).sum() < 2 / 2**INDEX_SHIFT * symbols.numel()
+    assert len(np.flatnonzero(coded)) > 3
+
+
+def test_magnitudes_beyond_reach_are_one_class():
+    counts = SymbolShapes.count(torch.tensor([REACH - 1.0, REACH, -1e6, 0.0]), torch.full((4,), 256.0))
+    assert counts[-1].tolist() == [1.0] + [0.0] * (REACH - 2) + [1.0, 2.0]
+
+
+def test_a_state_without_shapes_is_gaussian():
+    model = ManifoldCodec(TINY)
+    state = model.state_dict()
+    del state["shapes.log_ratio"]
+    again = ManifoldCodec(TINY)
+    again.shapes.log_ratio.fill_(1.0)
+    again.load_state_dict(state)
+    assert not again.shapes.log_ratio.any()
