@@ -175,3 +175,17 @@ def test_training_brings_views_of_one_picture_together(photo_folder, tmp_path):
         return likeness[same & ~np.eye(12, dtype=bool)].mean() - likeness[~same].mean()
 
     assert margin(300) > margin(1) + 0.2
+
+
+def test_damaged_pictures_are_left_out_of_training(photo_folder, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    arguments = ["train-embedding", "--data", str(folder), "--out", str(tmp_path / "head.npz"), "--model", str(MODEL)]
+    arguments += ["--steps", "1", "--hold-out", "1000"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1 and "0 readable pictures" in result.output
+    for name in ("astronaut.png", "coffee.png"):
+        (folder / name).write_bytes((photo_folder / name).read_bytes())
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0 and "damaged.png: left out" in result.output and "trained on 2" in result.output

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from bitstream.errors import CodecError
+from bitstream.errors import CodecError, ImageError
 from codec.model.network import Coded, ManifoldCodec
 from codec.model.stored import load_exported
 from codec.runtime import Runtime
@@ -297,3 +297,26 @@ def test_a_failed_export_leaves_the_old_model(exported, monkeypatch):
         export(model, folder)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".export")] == []
+
+
+def test_a_damaged_picture_is_named_once_and_left_out(photo_folder, config, tmp_path, capsys):
+    folder = tmp_path / "photos"
+    shutil.copytree(photo_folder, folder)
+    whole = sorted(folder.iterdir())
+    damaged = folder / "0damaged.png"
+    damaged.write_bytes(whole[0].read_bytes()[:2000])
+    photos = Photos(find_images(folder))
+    assert photos.paths[0] == damaged
+    for _ in range(2):
+        np.testing.assert_array_equal(photos[0], photos[1])
+    np.testing.assert_array_equal(photos[len(photos) - 1], Photos([photos.paths[-1]])[0])
+    assert capsys.readouterr().err.count(f"{damaged}: left out") == 1
+    Trainer(replace(config, data=folder, validation=folder, steps=2)).run()
+    rows = list(csv.DictReader((config.out / "validation-stable.csv").read_text().splitlines()))
+    assert len(rows) == 5 and all(float(row["psnr_db"]) > 0 for row in rows)
+
+
+def test_pictures_of_which_none_can_be_read_are_an_error(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match="none of 1 pictures"):
+        Photos(find_images(tmp_path))[0]

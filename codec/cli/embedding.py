@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from bitstream.errors import CodecError
 from codec.cli.common import FILE, SEED, needing, reporting, threads_option
 from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_validation
 
@@ -47,10 +46,9 @@ def train_embedding(
     networks = load_exported(folder)
     config = EmbeddingConfig(steps=steps, seed=seed)
     pictures, _ = split_validation(find_images(data), hold_out, HEAD_TURN)
-    if len(pictures) < 2:
-        raise CodecError(f"{data}: {len(pictures)} pictures to train on, expected at least 2")
-    head = train_head(build_bank(networks, pictures, config), networks.synthesis.scale, config)
+    bank = build_bank(networks, pictures, config)
+    head = train_head(bank, networks.synthesis.scale, config)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target, overwrite=True) as temporary:
         embedding.save(temporary, head.deployed(), runtime.Runtime(folder).model_id)
-    click.echo(f"trained on {len(pictures)} pictures, written to {target}")
+    click.echo(f"trained on {bank.pictures} pictures, written to {target}")

@@ -23,6 +23,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from bitstream.errors import CodecError
 from bitstream.tables import HYPER
 from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
 from codec.model.network import ALIGNMENT, ManifoldCodec
@@ -174,6 +175,11 @@ class Bank:
     starts: Tensor
     views: int
 
+    @property
+    def pictures(self) -> int:
+        """How many there are."""
+        return (len(self.starts) - 1) // self.views
+
 
 def y_hat_of(model: ManifoldCodec, x: Tensor, t: Tensor) -> Tensor:
     """What the receiver sees of pixels, float (N, channels of y, H/16, W/16); see :meth:`ManifoldCodec.send`."""
@@ -191,17 +197,26 @@ def cells_of(y_hat: Tensor, scale: Tensor) -> Tensor:
 
 
 def build_bank(model: ManifoldCodec, paths: list[Path], config: EmbeddingConfig) -> Bank:
-    """Draw views of all pictures and pass them through the frozen codec."""
+    """Draw views of all pictures and pass them through the frozen codec.
+
+    Raises:
+        CodecError: fewer than two of them can be read.
+    """
     rng = np.random.default_rng(config.seed)
     blocks, counts = [], []
     for path in tqdm(paths, unit="picture", desc="views"):
-        picture = Image.fromarray(read_rgb(path))
+        pixels = read_rgb(path)
+        if pixels is None:
+            continue
+        picture = Image.fromarray(pixels)
         for _ in range(config.views):
             view = aligned(view_of(picture, rng))
             t = torch.tensor([rng.uniform(0.1, 0.95)], dtype=torch.float32)
             cells = cells_of(y_hat_of(model, to_tensor([view]), t), model.synthesis.scale)
             blocks.append(cells.bfloat16())
             counts.append(len(cells))
+    if len(counts) < 2 * config.views:
+        raise CodecError(f"{len(counts) // config.views} readable pictures to train on, expected at least 2")
     starts = torch.tensor([0, *np.cumsum(counts)])
     return Bank(torch.cat(blocks), starts, config.views)
 
@@ -224,10 +239,9 @@ def contrastive_loss(one: Tensor, other: Tensor) -> Tensor:
 def _batches(bank: Bank, config: EmbeddingConfig) -> Iterator[tuple[Tensor, Tensor]]:
     """Cells of pairs of views and the view each belongs to; every pair of a batch is of another picture."""
     generator = torch.Generator().manual_seed(config.seed)
-    pictures = (len(bank.starts) - 1) // bank.views
-    size = min(config.batch, pictures)
+    size = min(config.batch, bank.pictures)
     for _ in range(config.steps):
-        chosen = torch.randperm(pictures, generator=generator)[:size] * bank.views
+        chosen = torch.randperm(bank.pictures, generator=generator)[:size] * bank.views
         one = torch.randint(bank.views, (size,), generator=generator)
         other = (one + torch.randint(1, bank.views, (size,), generator=generator)) % bank.views
         views = torch.cat([chosen + one, chosen + other])

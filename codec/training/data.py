@@ -6,8 +6,10 @@ trainer's threads costs more than it saves.
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,22 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
+
+from bitstream.errors import ImageError
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Pixels of a picture, uint8 (H, W, 3)."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+def read_rgb(path: Path) -> NDArray[np.uint8] | None:
+    """Pixels of a picture, uint8 (H, W, 3).
+
+    None, and a line on stderr, if it cannot be read: one damaged file among thousands must not cost hours of work.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except Exception as error:  # what a damaged picture raises is not documented
+        tqdm.write(f"{path}: left out, it cannot be read: {error}", file=sys.stderr)
+        return None
 
 
 class Photos:
@@ -41,14 +53,32 @@ class Photos:
         self._budget = cache_bytes
         self._held = 0
         self._cache: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._unreadable: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        """Pixels of a picture, or of the next one that can be read.
+
+        Raises:
+            ImageError: none can be.
+        """
+        for at in chain(range(index, len(self)), range(index)):
+            pixels = self._pixels(at)
+            if pixels is not None:
+                return pixels
+        raise ImageError(f"none of {len(self)} pictures can be read")
+
+    def _pixels(self, index: int) -> NDArray[np.uint8] | None:
+        if index in self._unreadable:
+            return None
         pixels = self._cache.pop(index, None)
         if pixels is None:
             pixels = read_rgb(self.paths[index])
+            if pixels is None:
+                self._unreadable.add(index)
+                return None
             self._held += pixels.nbytes
         self._cache[index] = pixels
         while self._held > self._budget and len(self._cache) > 1:
@@ -115,6 +145,8 @@ def validation_crops(paths: list[Path], size: int = 384) -> Iterator[Tensor]:
     """The middle of each picture, at most ``size`` a side and a multiple of 64: (1, 3, H, W)."""
     for path in paths:
         pixels = read_rgb(path)
+        if pixels is None:
+            continue
         height, width = (min(size, n // 64 * 64) for n in pixels.shape[:2])
         if height and width:
             top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2

@@ -36,7 +36,7 @@ def rate_distortion_curve(
         qualities: values of t.
 
     Returns:
-        list[Point]: one for each quality.
+        list[Point]: one for each quality; none if there are no images.
     """
     training = model.training
     model.eval()
@@ -50,4 +50,6 @@ def rate_distortion_curve(
             psnr_db = 10 * math.log10(255**2 / max(error, 1e-9))
             rows[t].append((coded.y_bits.item() / pixels + z_bpp, z_bpp, psnr_db))
     model.train(training)
-    return [Point(t, *(sum(column) / len(column) for column in zip(*rows[t], strict=True))) for t in qualities]
+    return [
+        Point(t, *(sum(column) / len(column) for column in zip(*rows[t], strict=True))) for t in qualities if rows[t]
+    ]
