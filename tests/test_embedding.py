@@ -188,4 +188,6 @@ def test_damaged_pictures_are_left_out_of_training(photo_folder, tmp_path):
     for name in ("astronaut.png", "coffee.png"):
         (folder / name).write_bytes((photo_folder / name).read_bytes())
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0 and "damaged.png: left out" in result.output and "trained on 2" in result.output
+    assert (
+        result.exit_code == 0 and "damaged.png: damaged, left out" in result.output and "trained on 2" in result.output
+    )

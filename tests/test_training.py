@@ -310,7 +310,7 @@ def test_a_damaged_picture_is_named_once_and_left_out(photo_folder, config, tmp_
     for _ in range(2):
         np.testing.assert_array_equal(photos[0], photos[1])
     np.testing.assert_array_equal(photos[len(photos) - 1], Photos([photos.paths[-1]])[0])
-    assert capsys.readouterr().err.count(f"{damaged}: left out") == 1
+    assert capsys.readouterr().err.count(f"{damaged}: damaged, left out") == 1
     Trainer(replace(config, data=folder, validation=folder, steps=2)).run()
     rows = list(csv.DictReader((config.out / "validation-stable.csv").read_text().splitlines()))
     assert len(rows) == 5 and all(float(row["psnr_db"]) > 0 for row in rows)
@@ -318,5 +318,20 @@ def test_a_damaged_picture_is_named_once_and_left_out(photo_folder, config, tmp_
 
 def test_pictures_of_which_none_can_be_read_are_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(ImageError, match="none of 1 pictures"):
+    with pytest.raises(ImageError, match="all of 1 pictures"):
         Photos(find_images(tmp_path))[0]
+
+
+def test_a_decay_made_longer_is_hardened_at_its_new_end(config):
+    Trainer(config).run()
+    for steps in (2, 4):
+        Trainer(replace(config, decay_steps=steps)).run()
+        state = checkpoint.load(config.out / "decay.pt")
+        assert state["step"] == config.steps + steps and state["average"]["shapes.log_ratio"].any()
+
+
+def test_a_new_run_does_not_take_over_what_was_counted(config, tmp_path):
+    Trainer(config).run()
+    Trainer(replace(config, decay_steps=2)).run()
+    Trainer(replace(config, out=tmp_path / "next", start_from=config.out / "decay.pt", steps=1)).run()
+    assert not checkpoint.load(tmp_path / "next" / "stable.pt")["average"]["shapes.log_ratio"].any()

@@ -16,7 +16,7 @@ REACH = 48
 PRIOR = 200.0
 """Symbols' worth of trust in the Gaussian of each scale."""
 FLOOR = 1e-12
-"""Probability below which a Gaussian is not believed."""
+"""Probability of a magnitude of either sign below which a Gaussian is not believed."""
 
 
 def sigma_of(scale: int) -> float:
@@ -24,8 +24,8 @@ def sigma_of(scale: int) -> float:
     return SCALE_MIN * float(np.exp(scale * LOG_SCALE_STEP))
 
 
-def gaussian_pmf(sigma: float, reach: int) -> NDArray[np.float64]:
-    """Probabilities of the magnitudes of a zero-mean Gaussian rounded to integers.
+def expected_pmf(sigma: float, reach: int) -> NDArray[np.float64]:
+    """Probabilities of the magnitudes of a zero-mean Gaussian rounded to integers, none below REACH under the floor.
 
     Args:
         sigma: standard deviation, in symbols.
@@ -36,8 +36,11 @@ def gaussian_pmf(sigma: float, reach: int) -> NDArray[np.float64]:
     """
     edges = torch.arange(reach + 2, dtype=torch.float64) - 0.5
     # Of the negative side, where the difference keeps its digits.
-    pmf = torch.special.ndtr(-edges[:-1] / sigma) - torch.special.ndtr(-edges[1:] / sigma)
-    return pmf.numpy()
+    pmf: NDArray[np.float64] = (
+        torch.special.ndtr(-edges[:-1] / sigma) - torch.special.ndtr(-edges[1:] / sigma)
+    ).numpy()
+    np.maximum(pmf[:REACH], FLOOR, out=pmf[:REACH])
+    return pmf
 
 
 class SymbolShapes(nn.Module):
@@ -79,15 +82,17 @@ class SymbolShapes(nn.Module):
     def fit(self, counts: Tensor) -> None:
         """Take on the shape of counts as :meth:`count` gives them, and keep the Gaussian where there are few."""
         for scale, row in enumerate(counts.double()):
-            both_signs = 2 * torch.from_numpy(gaussian_pmf(sigma_of(scale), REACH - 1))
+            both_signs = 2 * torch.from_numpy(expected_pmf(sigma_of(scale), REACH - 1))
             both_signs[0] /= 2
-            expected = torch.cat([both_signs, 1 - both_signs.sum(0, keepdim=True)]).clamp(min=FLOOR)
+            rest = (1 - both_signs.sum(0, keepdim=True)).clamp(min=FLOOR)
+            expected = torch.cat([both_signs, rest])
             fitted = (row + PRIOR * expected) / (row.sum() + PRIOR)
             self.log_ratio[scale] = (fitted / expected).log()
 
     def pmf(self, scale: int, reach: int) -> NDArray[np.float64]:
-        """Probabilities of magnitudes at one scale, as :func:`gaussian_pmf`."""
+        """Probabilities of magnitudes at one scale, as :func:`expected_pmf`; of both signs at most 1 in sum."""
         ratio = self.log_ratio[scale].double().exp().numpy()
-        gaussian = np.maximum(gaussian_pmf(sigma_of(scale), reach), FLOOR)
-        fitted: NDArray[np.float64] = gaussian * ratio[np.minimum(np.arange(reach + 1), REACH)]
+        fitted: NDArray[np.float64] = (
+            expected_pmf(sigma_of(scale), reach) * ratio[np.minimum(np.arange(reach + 1), REACH)]
+        )
         return fitted

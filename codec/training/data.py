@@ -25,13 +25,20 @@ from bitstream.errors import ImageError
 def read_rgb(path: Path) -> NDArray[np.uint8] | None:
     """Pixels of a picture, uint8 (H, W, 3).
 
-    None, and a line on stderr, if it cannot be read: one damaged file among thousands must not cost hours of work.
+    None, and a line on stderr, if it is damaged: one such file among thousands must not cost hours of work.
+
+    Raises:
+        OSError: the file itself cannot be read.
     """
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
+    except MemoryError:
+        raise
     except Exception as error:  # what a damaged picture raises is not documented
-        tqdm.write(f"{path}: left out, it cannot be read: {error}", file=sys.stderr)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        tqdm.write(f"{path}: damaged, left out: {error}", file=sys.stderr)
         return None
 
 
@@ -48,36 +55,37 @@ class Photos:
 
     def __init__(self, paths: list[Path], cache_bytes: int = 4 << 30) -> None:
         self.paths = paths
-        weights = np.sqrt([p.stat().st_size for p in paths])
+        weights = np.sqrt([max(p.stat().st_size, 1) for p in paths])
         self.weights: NDArray[np.float64] = weights / weights.sum()
         self._budget = cache_bytes
         self._held = 0
         self._cache: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
-        self._unreadable: set[int] = set()
+        self._damaged: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """Pixels of a picture, or of the next one that can be read.
+        """Pixels of a picture, or if it is damaged of the next one that is not.
 
         Raises:
-            ImageError: none can be.
+            ImageError: all are damaged.
+            OSError: a file cannot be read.
         """
         for at in chain(range(index, len(self)), range(index)):
             pixels = self._pixels(at)
             if pixels is not None:
                 return pixels
-        raise ImageError(f"none of {len(self)} pictures can be read")
+        raise ImageError(f"all of {len(self)} pictures are damaged")
 
     def _pixels(self, index: int) -> NDArray[np.uint8] | None:
-        if index in self._unreadable:
+        if index in self._damaged:
             return None
         pixels = self._cache.pop(index, None)
         if pixels is None:
             pixels = read_rgb(self.paths[index])
             if pixels is None:
-                self._unreadable.add(index)
+                self._damaged.add(index)
                 return None
             self._held += pixels.nbytes
         self._cache[index] = pixels

@@ -1,7 +1,7 @@
 """The training loop: open-ended at a constant rate, resumable after any kill, decaying in branches.
 
 Files in the output folder: ``stable.pt`` is the open-ended run; ``decay.pt`` a decaying branch of
-it, which leaves the stable run as it is; ``train.csv`` and ``validation.csv`` the figures of both.
+it, which leaves the stable run as it is; ``train-*.csv`` and ``validation-*.csv`` the figures of each.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ class Trainer:
         if state is not None:
             decay_start = self._resume(state)
         self.schedule = WarmupStableDecay(config.learning_rate, config.warmup, decay_start, config.decay_steps)
+        self.hardened = self.hardened and self.step >= self.schedule.end  # not if this decay is to be longer
         objective = Objective(self.model)
         if config.compile:
             objective.compile(dynamic=False)
@@ -154,6 +155,7 @@ class Trainer:
             self.model = source.with_range(self.config.model.lmbdas)
             if self.config.model.hyper_context:
                 self.model = self.model.with_hyper_context()
+            self.model.shapes.log_ratio.zero_()  # counted for weights that are about to change
             return
         # Steps below zero: crops that training itself never draws again.
         draw = {"seed": self.config.seed + 1, "rank": 0, "batch": 8, "size": self.config.size}

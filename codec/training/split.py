@@ -17,7 +17,7 @@ def find_images(folder: Path) -> list[Path]:
     Raises:
         FileNotFoundError: there is none.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not paths:
         raise FileNotFoundError(f"no pictures below {folder}")
     return paths
