@@ -45,6 +45,7 @@ setup(
             "pillow-heif>=0.22",
             "pillow-jxl-plugin>=1.3",
             "pytorch-msssim==1.0.0",
+            "scikit-image>=0.24",
             "ssimulacra2==0.3.0",
             "tqdm>=4.66",
         ],

@@ -1,8 +1,8 @@
 """The training curve: BD-rate against hours, ``python -m benchmarks training``.
 
-Two tables in ``results/``: ``validation.csv`` has what the trainer wrote of its open run, the running
-average on pictures held out, with hours in place of its own seconds; ``releases.csv`` has the Kodak
-figures of the weights that were shipped, as ``quick`` printed them.
+Two tables in ``results/``: ``validation.csv`` has what the trainer wrote on pictures held out, of the running average
+of its open run and at last of the shipped weights, with hours in place of its own seconds; ``releases.csv`` has the
+Kodak figures of the weights that were shipped, as ``quick`` printed them.
 """
 
 from __future__ import annotations

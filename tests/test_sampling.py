@@ -104,6 +104,9 @@ def test_the_command_writes_files_and_pictures_and_keeps_what_is_there(tmp_path,
     assert run(tmp_path / "b.png", "--near", tmp_path / "a.lmc", "--size", "9x9").exit_code == 2
     assert run(tmp_path / "c.lmc", "--near", tmp_path / "a.png", "--strength", 0).exit_code == 0
     assert (tmp_path / "c.lmc").read_bytes() == codec.compress(tmp_path / "a.png")
+    for near in ("a.lmc", "a.png"):
+        result = run(tmp_path / "b.png", "--near", tmp_path / near, "--max-pixels", 130 * 70 - 1)
+        assert result.exit_code == 1 and near in result.output and not (tmp_path / "b.png").exists()
     (tmp_path / "c.lmc").unlink()
     (tmp_path / "text.png").write_text("no picture")
     result = run(tmp_path / "b.png", "--near", tmp_path / "text.png")

@@ -238,6 +238,10 @@ def test_export_gives_the_same_symbols(exported):
     model.gains.log_gain.deviation.data += 0.05
     with pytest.raises(RuntimeError, match="symbols differ"):
         check(model, runtime)
+    model.gains.log_gain.deviation.data -= 0.05
+    model.scale_index.log_scale.deviation.data += 0.1
+    with pytest.raises(RuntimeError, match="map of scales is"):
+        check(model, runtime)
 
 
 def test_one_more_way_to_the_same_integers(exported):

@@ -60,7 +60,7 @@ def _is_output(path: Path) -> bool:
     "-e",
     "--effort",
     type=click.IntRange(0, 9),
-    help="0 (fast) to 9 (smallest); above 0 needs the extra [train].  [default: 0]",
+    help="0 (fast) to 9 (smallest); above 0 needs the extra [train].  [default: 0, or 9 with --budget]",
 )
 @click.option("--budget", type=_positive, help="Seconds to spend on effort, on each file.")
 @click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF and XMP.")

@@ -50,7 +50,8 @@ def sample(
         )
     prepare(out, force)
     if near is not None:
-        data = sampling.sample_near(near, 0.3 if strength is None else strength, seed=seed)
+        strength = 0.3 if strength is None else strength
+        data = sampling.sample_near(near, strength, seed=seed, max_pixels=max_pixels)
     else:
         width, height = size or (768, 512)
         data = sampling.sample(width, height, QUALITY if quality is None else quality, seed=seed, max_pixels=max_pixels)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bitstream.container import MAGIC
+from bitstream.container import MAGIC, MAX_PIXELS
 from bitstream.errors import CodecError
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
@@ -41,7 +41,7 @@ def is_coded(picture: Pictured) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def open_coded(picture: Pictured, *, threads: int | None = None) -> LmcFile:
+def open_coded(picture: Pictured, *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> LmcFile:
     """Open a picture as an ``.lmc`` file of the first model that ships, whose coordinates all pictures share.
 
     Any other picture, and a file of another model, is coded in memory first, at the default quality.
@@ -49,19 +49,21 @@ def open_coded(picture: Pictured, *, threads: int | None = None) -> LmcFile:
     Args:
         picture: a path, the bytes of a file, or a Pillow image.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+        max_pixels: larger pictures are refused.
 
     Raises:
-        CodecError: it is damaged, or no picture.
+        CodecError: it is damaged, too large, or no picture.
     """
     if isinstance(picture, str | os.PathLike) and Path(picture).exists() and not Path(picture).is_file():
         picture = Path(picture).read_bytes()  # a pipe can be read but once
     if not is_coded(picture):
         source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-        picture = compress(source, QUALITY, strip=True, threads=threads)
+        picture = compress(source, QUALITY, strip=True, threads=threads, max_pixels=max_pixels)
     assert not isinstance(picture, Image.Image)
-    file = LmcFile(picture, threads=threads)
+    file = LmcFile(picture, threads=threads, max_pixels=max_pixels)
     if tune_of(file.header.model_id) in (TUNES[0], None):
         return file  # in need of a model that is not here, it says so when it is read
     with file:
         file.verify()
-        return LmcFile(compress(file.array(), QUALITY, strip=True, threads=threads), threads=threads)
+        again = compress(file.array(), QUALITY, strip=True, threads=threads, max_pixels=max_pixels)
+        return LmcFile(again, threads=threads, max_pixels=max_pixels)

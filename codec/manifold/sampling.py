@@ -92,14 +92,15 @@ def sample(width: int, height: int, quality: float = QUALITY, *, seed: int = 0, 
     return _file(runtime.tables, header, symbols(), [])
 
 
-def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0) -> bytes:
+def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> bytes:
     """Draw a picture around another.
 
     Args:
         picture: a path, the bytes of a file, or a Pillow image; coded first if it is no ``.lmc`` file.
         strength: share of the symbols of y that are drawn anew, given the file's z; 0 is the picture itself, at 1
             nothing but z is left of it.
-        seed: the same seed gives the same file on every machine.
+        seed: the same seed gives the same file, on every machine if the picture is an ``.lmc`` file.
+        max_pixels: larger pictures are refused.
 
     Returns:
         bytes: an ``.lmc`` file, without metadata and transparency.
@@ -111,7 +112,7 @@ def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0) -> b
     if not 0 <= strength <= 1:
         raise ValueError(f"strength: found {strength}, expected 0 to 1")
     rng = np.random.RandomState(seed)
-    with named(picture), open_coded(picture) as source:
+    with named(picture), open_coded(picture, max_pixels=max_pixels) as source:
         source.verify()
         tables, header = source.runtime.tables, source.header
 

@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from codec.model.blocks import Pointwise
+from codec.model.hyperprior import INDEX_SHIFT, LOG_SCALE_STEP, SCALE_MIN
 from codec.model.network import ManifoldCodec
 from codec.model.stored import is_constant
 from codec.runtime import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, Runtime, model_id
@@ -152,8 +153,8 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
 def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> None:
     """Compare an exported model with the torch model it came from.
 
-    Rounding may fall either way where two engines differ in a last digit, so a few symbols in a
-    million may differ; the scale map, whose integers decide what can be decoded, may not.
+    Rounding may fall either way where two engines differ in a last digit, so a few symbols in ten thousand may
+    differ; and the scale of a symbol may be the one beside the nearest, as the tables round their map.
 
     Args:
         model: the torch model.
@@ -176,6 +177,11 @@ def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> No
         differ = max(float((z_hat.numpy() != z_run).mean()), float((symbols.numpy() != symbols_run).mean()))
         if differ > tolerance:
             raise RuntimeError(f"level {level}: {differ:.2%} of the exported sender's symbols differ")
+        sigma = model.scale_index(z_hat, t, model.gains.split(gains)["gain"].log())[0].numpy()
+        index = np.log(sigma / SCALE_MIN) / LOG_SCALE_STEP
+        apart = np.abs(index - runtime.tables.scale_index(z_hat[0].numpy().astype(np.int32), level)).max()
+        if apart > 0.5 + 2**-INDEX_SHIFT:
+            raise RuntimeError(f"level {level}: the exported map of scales is {apart:.2f} of a step off")
         y_hat = model.reconstruct(z_hat, symbols, gains)
         y_run = runtime.reconstruct(z_hat.numpy(), symbols.numpy(), level)
         for name, ours, theirs in (
