@@ -331,7 +331,7 @@ def test_a_decay_made_longer_is_hardened_at_its_new_end(config):
     for steps in (2, 4):
         Trainer(replace(config, decay_steps=steps)).run()
         state = checkpoint.load(config.out / "decay.pt")
-        assert state["step"] == config.steps + steps and state["average"]["shapes.log_ratio"].any()
+        assert state["step"] == config.steps + steps and state["average"]["shapes.log_ratio"].abs().max() > 0.1
 
 
 def test_a_new_run_does_not_take_over_what_was_counted(config, tmp_path):
@@ -339,3 +339,12 @@ def test_a_new_run_does_not_take_over_what_was_counted(config, tmp_path):
     Trainer(replace(config, decay_steps=2)).run()
     Trainer(replace(config, out=tmp_path / "next", start_from=config.out / "decay.pt", steps=1)).run()
     assert not checkpoint.load(tmp_path / "next" / "stable.pt")["average"]["shapes.log_ratio"].any()
+
+
+def test_a_picture_that_is_gone_is_no_damaged_one(photo_folder, tmp_path):
+    """A disk that went away must end a run, not thin out what it is trained on."""
+    shutil.copytree(photo_folder, tmp_path / "photos")
+    photos = Photos(find_images(tmp_path / "photos"))
+    photos.paths[0].unlink()
+    with pytest.raises(FileNotFoundError):
+        photos[0]
