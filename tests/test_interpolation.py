@@ -104,8 +104,8 @@ def test_the_charge_of_the_entropy_model_counts_as_much_as_it_is_told_to(pair):
     rates = []
     for weight in (0.0, 2.0):
         geodesics = Geodesics(SHIPPED, shipped(shipped_runtime().model_id), 0.4, weight)
-        rates.append(geodesics.report(geodesics.shorten(line, 40)).rate_bpp)
-    assert rates[1] < 0.85 * rates[0]
+        rates.append(geodesics.report(geodesics.shorten(line, 60)).rate_bpp)
+    assert rates[1] < 0.8 * rates[0]
 
 
 def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):
@@ -119,14 +119,15 @@ def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):
 
 
 def test_what_the_entropy_model_charges_is_what_files_take(pair):
-    """z is found anew, from coordinates as a file gives them and not as the picture gave them, so a part of it differs:
-    the charge is near the size of the file and not the same."""
+    """Of coordinates as the analysis gives them, not rounded, so it is near the size of the file and not the same."""
     geodesics = Geodesics(SHIPPED, shipped(shipped_runtime().model_id), 0.8)
-    data = codec.compress(codec.decompress(pair[1]), 80)
-    with codec.open(data) as file:
-        y = np.concatenate(list(file.latents()), axis=1)
-        bits = 8 * sum(file.chunk_bytes) / (256 * y.shape[1] * y.shape[2])
-    assert geodesics.report(np.stack([y, y, y])).rate_bpp == pytest.approx(bits, rel=0.15)
+    pixels = np.asarray(codec.decompress(pair[1]))[:192, :192]
+    with codec.open(codec.compress(pixels, 80)) as file:
+        bits = 8 * sum(file.chunk_bytes) / pixels[:, :, 0].size
+        level = file.header.quality_index
+    x = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], np.float32) / 255
+    y = shipped_runtime().analyse(x, level)[0]
+    assert geodesics.report(np.stack([y, y, y])).rate_bpp == pytest.approx(bits, rel=0.05)
 
 
 def test_the_command_makes_rows_animations_and_folders(pair, tmp_path):

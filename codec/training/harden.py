@@ -22,25 +22,20 @@ FIRST_STEP = 1 << 30
 """Crops from here on are drawn by no other phase."""
 
 
-@torch.no_grad()
-def coded_integers(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What the sender codes of a batch: z_hat, symbols, and the logarithm of the gains, float."""
-    gains = model.gains(t)
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_native_bf16()):
-        z_hat, symbols = model.send(x, gains)
-    return z_hat.float(), symbols.float(), model.gains.split(gains)["gain"].log()
-
-
-def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What the sender codes of a batch, and what it costs; only distributions get a gradient.
 
     Returns:
-        tuple[Tensor, Tensor]: estimated bits, float (N,), and counts of symbols as :meth:`SymbolShapes.count`.
+        tuple[Tensor, Tensor, Tensor]: estimated bits, float (N,), and the symbols and their scales, float.
     """
-    z_hat, symbols, log_gain = coded_integers(model, x, t)
+    with torch.no_grad():
+        gains = model.gains(t)
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_native_bf16()):
+            z_hat, symbols = (integers.float() for integers in model.send(x, gains))
+        log_gain = model.gains.split(gains)["gain"].log()
     sigma = model.scale_index(z_hat, t, log_gain)
     bits = model.symbol_bits(symbols, sigma).sum(dim=(1, 2, 3)) + model.z_bits(z_hat, z_hat, t)
-    return bits, model.shapes.count(symbols, sigma.detach())
+    return bits, symbols, sigma.detach()
 
 
 def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch: int, size: int) -> None:
@@ -66,9 +61,9 @@ def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch
     for step in tqdm(range(steps), unit="step", desc="harden", disable=None):
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
         x, t = draw_batch(photos, FIRST_STEP + step, seed=seed, rank=0, batch=batch, size=size)
-        bits, counted = hard_bits(model, x, t)
+        bits, symbols, sigma = hard_bits(model, x, t)
         if 2 * step >= steps:  # by then scales hardly move
-            counts += counted
+            counts += model.shapes.count(symbols, sigma)
         loss = (rate_weight(t, model.config.lmbdas) * bits).mean() / size**2
         optimizer.zero_grad()
         loss.backward()
