@@ -118,16 +118,17 @@ def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):
     assert geodesics.report(line).energy == pytest.approx(np.square(seen[1] - seen[0]).mean(), rel=1e-3)
 
 
-def test_what_the_entropy_model_charges_is_what_files_take(pair):
+@pytest.mark.parametrize(("quality", "near"), [(10, 0.1), (80, 0.05)])
+def test_what_the_entropy_model_charges_is_what_files_take(pair, quality, near):
     """Of coordinates as the analysis gives them, not rounded, so it is near the size of the file and not the same."""
-    geodesics = Geodesics(SHIPPED, shipped(shipped_runtime().model_id), 0.8)
+    geodesics = Geodesics(SHIPPED, shipped(shipped_runtime().model_id), quality / 100)
     pixels = np.asarray(codec.decompress(pair[1]))[:192, :192]
-    with codec.open(codec.compress(pixels, 80)) as file:
+    with codec.open(codec.compress(pixels, quality)) as file:
         bits = 8 * sum(file.chunk_bytes) / pixels[:, :, 0].size
         level = file.header.quality_index
     x = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], np.float32) / 255
     y = shipped_runtime().analyse(x, level)[0]
-    assert geodesics.report(np.stack([y, y, y])).rate_bpp == pytest.approx(bits, rel=0.05)
+    assert geodesics.report(np.stack([y, y, y])).rate_bpp == pytest.approx(bits, rel=near)
 
 
 def test_the_command_makes_rows_animations_and_folders(pair, tmp_path):
