@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from benchmarks.codecs import CODECS
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 ROOT = Path(__file__).parent.parent
 COMMITTED = Path(__file__).parent / "results" / "results.json"
+COMMITTED_EFFORT = COMMITTED.with_name("effort.csv")
 
 
 @click.command()
@@ -108,15 +110,22 @@ def rd(
     default=COMMITTED,
     help="[default: the committed one]",
 )
+@click.option(
+    "--effort",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=COMMITTED_EFFORT,
+    help="[default: the committed one]",
+)
 @click.option("--check", is_flag=True, help="Change nothing; fail if the README differs.")
-def readme(results: Path, check: bool) -> None:
-    """Write the README's results section from results.json."""
+def readme(results: Path, effort: Path, check: bool) -> None:
+    """Write the README's results section from results.json and effort.csv."""
     from benchmarks.readme import with_results
 
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
-    new = with_results(text, json.loads(results.read_text(encoding="utf-8")))
+    with effort.open(newline="", encoding="utf-8") as file:
+        new = with_results(text, json.loads(results.read_text(encoding="utf-8")), list(csv.DictReader(file)))
     if check and new != text:
-        raise click.ClickException("README.md: its results are not those of results.json")
+        raise click.ClickException("README.md: its results are not those of results.json and effort.csv")
     if new != text:
         path.write_text(new, encoding="utf-8")

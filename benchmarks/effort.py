@@ -75,13 +75,15 @@ def main(
                             store.add(row)
                     points[level, path.name, quality] = row
                     progress.update(1)
-    table = _table(points, efforts, [path.name for path in paths], qs)
+    measured = {"images": str(len(paths)), "qualities": qualities, "threads": str(threads),
+                "model": shipped().model_id.hex()}  # fmt: skip
+    table = [line | measured for line in _table(points, efforts, [path.name for path in paths], qs)]
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(table[0]))
         writer.writeheader()
         writer.writerows(table)
-    click.echo(f"{len(paths)} images, qualities {qualities}, {threads} threads, model {shipped().model_id.hex()}")
+    click.echo("{images} images, qualities {qualities}, {threads} threads, model {model}".format(**measured))
     for line in table:
         click.echo(
             f"effort {line['effort']}  BD-rate {line['bd_rate']:>6s}% (images: {line['most']} to {line['least']})  "

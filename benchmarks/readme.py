@@ -1,6 +1,8 @@
-"""The README's results section, written from ``results.json`` so that no figure in it is typed by hand."""
+"""The README's results section, written from ``results.json`` and ``effort.csv``: no figure in it is typed by hand."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from benchmarks.metrics import METRICS
 from benchmarks.plots import percent
@@ -22,8 +24,12 @@ SHOWN_PUBLISHED = frozenset(
 """The published curves that readers know; the report has all."""
 
 
-def section(results: Results) -> str:
-    """Tables of our curve and of BD-rates, in Markdown."""
+EffortTable = Sequence[Mapping[str, str]]
+"""The lines of ``effort.csv``."""
+
+
+def section(results: Results, effort: EffortTable) -> str:
+    """Tables of our curve, of BD-rates and of effort, in Markdown."""
     ours = results["codecs"][0]
     lines = [
         f"{len(results['images'])} images ({results['images'][0]} to {results['images'][-1]}), whole files; "
@@ -56,15 +62,34 @@ def section(results: Results) -> str:
             bd = row["bd_rate"].get("psnr-rgb")
             cells.append(f"{bd['low']:.1f} to {bd['high']:.1f}" if bd else "–")
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_of_effort(effort)])
 
 
-def with_results(text: str, results: Results) -> str:
+def _of_effort(effort: EffortTable) -> list[str]:
+    heading = (
+        "What effort buys: BD-rate in PSNR-RGB against effort {effort}, {images} images at qualities {qualities}, "
+        "model {model}, {threads} threads:"
+    )
+    return [
+        heading.format_map({**effort[0], "qualities": effort[0]["qualities"].replace(",", ", ")}),
+        "",
+        "| effort | BD-rate | images, from | to | encoding (s a megapixel) |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {line['effort']} | {float(line['bd_rate']):+.1f}% | {float(line['most']):+.1f}% "
+            f"| {float(line['least']):+.1f}% | {float(line['seconds_per_megapixel']):.2f} |"
+            for line in effort
+        ),
+    ]
+
+
+def with_results(text: str, results: Results, effort: EffortTable) -> str:
     """A README with its results section replaced.
 
     Args:
         text: the README, with the two marks.
         results: of a run.
+        effort: of a run of ``effort``.
 
     Returns:
         str: the new README.
@@ -77,4 +102,4 @@ def with_results(text: str, results: Results) -> str:
         _, after = rest.split(END)
     except ValueError as error:
         raise ValueError("README: the marks around the results section are missing or repeated") from error
-    return f"{before}{BEGIN}\n{section(results)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{section(results, effort)}\n{END}{after}"

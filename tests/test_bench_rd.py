@@ -1,4 +1,4 @@
-"""The benchmark suite end to end: codecs, rows, resuming, failures, files, plots, page, README."""
+"""The benchmark suite end to end: codecs, rows, resuming, failures, files, plots, page."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import commands
 from benchmarks import rd as rd_module
 from benchmarks.__main__ import main
 from benchmarks.codecs import CODECS
 from benchmarks.codecs.jpeg import Jpeg
 from benchmarks.measure import Timing, codec_megabytes, digest_of, measure_image, read_pixels
-from benchmarks.readme import BEGIN, END, with_results
 from benchmarks.report import render
 from benchmarks.results import averaged, collect, known_codecs
 from benchmarks.rows import Row, RowStore
@@ -331,21 +329,3 @@ def test_the_crop_to_look_at_is_where_detail_is():
     pixels[320:, 320:] = np.random.default_rng(0).integers(0, 256, (320, 320, 3))
     assert busiest(pixels) == (320, 320)
     assert busiest(pixels[:5, :9]) == (0, 0)
-
-
-def test_the_readme_shows_the_committed_results():
-    text = (ROOT / "README.md").read_text()
-    results = json.loads(commands.COMMITTED.read_text())
-    assert with_results(text, results) == text, "run: python -m benchmarks readme"
-    results["codecs"][0]["results"]["bpp"][0] += 1
-    assert with_results(text, results) != text
-    with pytest.raises(ValueError, match="marks"):
-        with_results(text.replace(END, ""), results)
-    assert text.count(BEGIN) == 1
-
-
-def test_the_committed_results_are_those_of_the_shipped_weights():
-    from codec.runtime import shipped
-
-    results = json.loads(commands.COMMITTED.read_text())
-    assert shipped().model_id.hex() in results["description"] and len(results["images"]) == 24
