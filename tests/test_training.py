@@ -111,6 +111,17 @@ def test_resumed_training_equals_uninterrupted(config):
     assert not all(torch.equal(whole[k], v) for k, v in weights(third.out / "stable.pt").items())
 
 
+def test_a_run_that_goes_on_otherwise_says_so(config, capsys):
+    Trainer(replace(config, steps=1)).run()
+    capsys.readouterr()
+    Trainer(config)
+    assert "goes on" not in capsys.readouterr().err
+    Trainer(replace(config, learning_rate=config.learning_rate / 2, batch=config.batch + 1))
+    said = capsys.readouterr().err
+    assert f"learning_rate was {config.learning_rate}, goes on with {config.learning_rate / 2}" in said
+    assert f"batch was {config.batch}" in said and "seed" not in said
+
+
 def test_a_decaying_branch_leaves_the_stable_run_alone(config):
     Trainer(config).run()
     before = (config.out / "stable.pt").read_bytes()

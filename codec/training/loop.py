@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,6 +40,8 @@ from codec.training.schedule import SpikeGuard, WarmupStableDecay
 from codec.training.split import find_images, split_validation
 
 PCA_BATCHES = 24
+SETTINGS = ("learning_rate", "linear_rate", "warmup", "average", "clip", "seed", "batch", "size")
+"""What makes another run of the same data if it changes on the way: allowed, but said."""
 Weights = tuple[Tensor, ...] | list[Tensor]
 
 
@@ -168,6 +171,10 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.guard.resume(state["guard"])
         self.step, self.seconds = state["step"], state["seconds"]
+        for name, before in state.get("settings", {}).items():
+            now = getattr(self.config, name)
+            if now != before and self.rank == 0:
+                tqdm.write(f"{self.path}: {name} was {before}, goes on with {now}", file=sys.stderr)
         self.hardened = state.get("hardened", False)
         decay_start: int | None = state["decay_start"]
         return decay_start
@@ -187,6 +194,7 @@ class Trainer:
                     "seconds": self.seconds,
                     "decay_start": self.schedule.decay_start,
                     "hardened": self.hardened,
+                    "settings": {name: getattr(self.config, name) for name in SETTINGS},
                 },
             )
 

@@ -43,8 +43,9 @@ class WarmupStableDecay:
 class SpikeGuard:
     """Keeps one bad step from spoiling a run.
 
-    A step whose loss or gradient is far above the running mean is skipped. If too many in a row are,
-    the weights themselves have gone astray, and the run steps back to their running average.
+    A step whose loss is far above its running mean, or whose loss or gradient is not finite, is skipped; large
+    gradients are clipped elsewhere. If too many in a row are skipped, the weights themselves have gone astray, and the
+    run steps back to their running average.
 
     Args:
         factor: how many times the running mean is too much.
