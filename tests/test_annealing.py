@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import sys
 import time
 
@@ -204,6 +205,15 @@ def test_the_command(photo, tmp_path):
         sizes.append((tmp_path / "photo.lmc").stat().st_size)
     assert max(sizes[1:]) < sizes[0]
     assert CliRunner().invoke(main, ["compress", str(tmp_path / "photo.png"), "-e", "10"]).exit_code == 2
+
+
+def test_the_command_says_nothing_of_other_packages_warnings(photo, tmp_path):
+    from PIL import Image
+
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    arguments = ["compress", str(tmp_path / "photo.png"), "-e", "1"]
+    done = subprocess.run([sys.executable, "-m", "codec.cli", *arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and "warn" not in done.stderr.lower()
 
 
 def test_without_torch_effort_says_what_to_install(photo, monkeypatch):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 
 import click
 
@@ -36,6 +37,8 @@ def main() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _leave)
+    if not sys.warnoptions:  # of packages to each other, nothing that a user could act on
+        warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
 
 
 for _command in (
