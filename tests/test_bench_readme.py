@@ -27,7 +27,9 @@ def test_the_readme_shows_the_committed_results():
 
 def test_other_results_change_the_readme(tmp_path):
     results, effort = tmp_path / "results.json", tmp_path / "effort.csv"
-    results.write_text(COMMITTED.read_text().replace('"vtm"', '"another"'))
+    changed = json.loads(COMMITTED.read_text())
+    changed["codecs"][0]["results"]["bpp"][0] += 1
+    results.write_text(json.dumps(changed))
     effort.write_text(COMMITTED_EFFORT.read_text().replace(EFFORT[-1]["bd_rate"], "-12.34"))
     for option, path in (("--results", results), ("--effort", effort)):
         assert path.read_text() != {"--results": COMMITTED, "--effort": COMMITTED_EFFORT}[option].read_text()

@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 import torch
 
-from bitstream.errors import CodecError, ImageError
+from bitstream.errors import CodecError
 from codec.model.network import Coded, ManifoldCodec
 from codec.model.stored import load_exported
 from codec.runtime import Runtime
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
-from codec.training.data import Photos, draw_batch, random_crop
+from codec.training.data import Photos, draw_batch
 from codec.training.export import check, export
 from codec.training.loop import Trainer, warm_average
 from codec.training.loss import rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
-from codec.training.split import find_images, split_validation
+from codec.training.split import find_images
 from tests.tiny import TINY
 
 ROOT = Path(__file__).parent.parent
@@ -72,30 +72,6 @@ def test_the_running_average_forgets_its_start():
     average.zero_()
     update([average], [torch.ones(())], 10**6)
     assert average == pytest.approx(0.001)
-
-
-def test_crops_depend_on_seed_and_step_alone(photo_folder):
-    photos, draw = Photos(find_images(photo_folder)), {"seed": 1, "rank": 0, "batch": 2, "size": 64}
-    x, t = draw_batch(photos, 5, **draw)
-    draw_batch(photos, 6, **draw)
-    again, t_again = draw_batch(Photos(find_images(photo_folder), cache_bytes=1), 5, **draw)
-    assert torch.equal(x, again) and torch.equal(t, t_again)
-    for other in ({"seed": 2}, {"rank": 1}):
-        assert not torch.equal(x, draw_batch(photos, 5, **{**draw, **other})[0])
-
-
-def test_crops_of_small_pictures_are_mirrored():
-    crop = random_crop(np.full((5, 300, 3), 7, np.uint8), 64, np.random.default_rng(0))
-    assert crop.shape == (64, 64, 3) and (crop == 7).all()
-
-
-def test_validation_split_is_by_name(tmp_path):
-    paths = [tmp_path / f"{i}.png" for i in range(500)]
-    train, held_out = split_validation(paths, every=10)
-    assert 20 < len(held_out) < 90 and not set(train) & set(held_out) and len(train) + len(held_out) == 500
-    assert set(split_validation(paths[::2], every=10)[1]) == set(held_out) & set(paths[::2])
-    turns = [split_validation(paths, every=10, turn=turn)[1] for turn in range(10)]
-    assert turns[0] == held_out and sorted(path for turn in turns for path in turn) == sorted(paths)
 
 
 def test_resumed_training_equals_uninterrupted(config):
@@ -331,12 +307,6 @@ def test_a_damaged_picture_is_named_once_and_left_out(photo_folder, config, tmp_
     assert len(rows) == 5 and all(float(row["psnr_db"]) > 0 for row in rows)
 
 
-def test_pictures_of_which_none_can_be_read_are_an_error(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(ImageError, match="all of 1 pictures"):
-        Photos(find_images(tmp_path))[0]
-
-
 def test_a_decay_made_longer_is_hardened_at_its_new_end(config):
     Trainer(config).run()
     for steps in (2, 4):
@@ -350,12 +320,3 @@ def test_a_new_run_does_not_take_over_what_was_counted(config, tmp_path):
     Trainer(replace(config, decay_steps=2)).run()
     Trainer(replace(config, out=tmp_path / "next", start_from=config.out / "decay.pt", steps=1)).run()
     assert not checkpoint.load(tmp_path / "next" / "stable.pt")["average"]["shapes.log_ratio"].any()
-
-
-def test_a_picture_that_is_gone_is_no_damaged_one(photo_folder, tmp_path):
-    """A disk that went away must end a run, not thin out what it is trained on."""
-    shutil.copytree(photo_folder, tmp_path / "photos")
-    photos = Photos(find_images(tmp_path / "photos"))
-    photos.paths[0].unlink()
-    with pytest.raises(FileNotFoundError):
-        photos[0]
