@@ -2,8 +2,8 @@
 
 While the networks train, rates are those of values under uniform noise, for the sake of their gradient.
 At low rates rounded values are distributed otherwise: most are zero, whatever the noise would have made
-of them. So in the end scales and the prior of z are fitted to rounded values, everything else frozen, and the symbols
-of the second half of that counted, for the shapes of their distributions.
+of them. So in the end scales, those of z's context as well, and the prior of z are fitted to rounded values, everything
+else frozen, and the symbols of the second half of that counted, for the shapes of their distributions.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch
     """
     trained = [model.scale_index.weight, *model.scale_index.log_scale.parameters()]
     trained += [p for p in model.prior_z.parameters() if p is not model.prior_z.quantiles]
+    if model.hyper_context is not None:
+        trained += model.hyper_context.log_scale.parameters()
     frozen = [(p, p.requires_grad) for p in model.parameters()]
     for parameter in model.parameters():
         parameter.requires_grad_(False)
