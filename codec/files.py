@@ -47,7 +47,7 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
             with temporary.open("rb") as made, path.open("wb") as target:
                 shutil.copyfileobj(made, target)
             return
-        with temporary.open("rb") as made:
+        with temporary.open("r+b") as made:  # Windows flushes only what may be written to
             os.fsync(made.fileno())  # so that a power cut leaves the old file or the new one, too
         if path.exists():
             shutil.copymode(path, temporary)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import codec
+from codec.files import replacing
 
 BIG = (3000, 3000)
 
@@ -88,6 +89,20 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes_free}, {bytes_free}))\n"
     code, errors = finished(python(limit + AT_WORK, command, folder / source, out, "-f"))
     assert code == 1 and "File too large" in errors and len(errors.splitlines()) == 1
     assert [p.name for p in tmp_path.iterdir()] == [target] and out.read_bytes() == b"what was there"
+
+
+def test_what_is_flushed_to_the_disk_is_open_for_writing(tmp_path, monkeypatch):
+    """Windows flushes no other files."""
+    fcntl, flush, flushed = pytest.importorskip("fcntl"), os.fsync, []
+
+    def fsync(number):
+        flushed.append(fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE)
+        flush(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(tmp_path / "a", False) as temporary:
+        temporary.write_text("text")
+    assert flushed == [os.O_RDWR] and (tmp_path / "a").read_text() == "text"
 
 
 def test_a_folder_that_cannot_be_written_to(folder):
