@@ -33,7 +33,7 @@ def effort_of(level: int | None, budget: float | None) -> Effort:
         budget: seconds, or None for as long as it takes.
 
     Raises:
-        ValueError: one of them is out of range.
+        ValueError: one of them is out of range, or there is a budget for no effort.
     """
     if level is None:
         level = 0 if budget is None else len(ITERATIONS) - 1
@@ -41,4 +41,6 @@ def effort_of(level: int | None, budget: float | None) -> Effort:
         raise ValueError(f"effort: found {level}, expected 0 to {len(ITERATIONS) - 1}")
     if budget is not None and not 0 < budget < math.inf:
         raise ValueError(f"budget: found {budget}, expected seconds above 0")
+    if budget is not None and level == 0:
+        raise ValueError("budget: effort 0 spends none; leave it out, or ask for 1 to 9")
     return Effort(ITERATIONS[level], budget)

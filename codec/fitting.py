@@ -41,7 +41,7 @@ def fitted_symbols(latents: Latents, side: int, effort: Effort) -> Iterator[Symb
 
         from codec.annealing import Annealer, View, shares
     except ImportError as error:
-        raise CodecError(f"effort needs more packages: pip install 'manifold-codec[train]' ({error})") from error
+        raise CodecError(f"effort needs the extra [train], see README on installing it ({error})") from error
 
     runtime, cells = latents.runtime, latents.cells
     if runtime.threads:

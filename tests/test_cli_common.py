@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner
 
@@ -26,5 +29,20 @@ def test_a_missing_package_is_named_before_any_work(arguments, extra, package, t
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(common, "find_spec", lambda name: None if name == package else object())
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 1 and f"manifold-codec[{extra}]" in result.output and package in result.output
+    assert result.exit_code == 1 and f"the extra [{extra}]" in result.output and package in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_the_commands_load_with_a_click_whose_types_are_not_generic():
+    """As before 8.4."""
+    code = """
+import click
+class Old(click.ParamType):
+    def __class_getitem__(cls, item):
+        raise TypeError("not subscriptable")
+click.ParamType = Old
+from codec.cli import main
+for command in main.list_commands(click.Context(main)):
+    assert main.get_command(click.Context(main), command).get_help(click.Context(main))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
 from bitstream.container import MAX_PIXELS
 from bitstream.errors import CodecError
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # was not generic before click 8.4
 
 _P = ParamSpec("_P")
 FILE = click.Path(path_type=Path)
@@ -33,7 +38,7 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-class Size(click.ParamType[Any]):
+class Size(ParamType):
     """Width and height, such as 768x512."""
 
     name = "WxH"
@@ -70,7 +75,9 @@ def require(extra: str) -> None:
     """
     missing = [name for name in _EXTRAS[extra] if find_spec(name) is None]
     if missing:
-        raise CodecError(f"this needs more packages: pip install 'manifold-codec[{extra}]' (no {', '.join(missing)})")
+        raise CodecError(
+            f"this needs the extra [{extra}], see the README on how to install it (no {', '.join(missing)})"
+        )
 
 
 def needing(extra: str) -> Callable[[Callable[_P, None]], Callable[_P, None]]:

@@ -10,7 +10,7 @@ import click
 
 from codec import api
 from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_output, plan, run
-from codec.cli.common import FILE, SUFFIX, FiniteRange, batch_options, reporting
+from codec.cli.common import FILE, SUFFIX, FiniteRange, ParamType, batch_options, reporting
 from codec.effort import effort_of
 from codec.rate import Target
 from codec.runtime import TUNES, shipped
@@ -18,7 +18,7 @@ from codec.runtime import TUNES, shipped
 _UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024, "M": 10**6, "MB": 10**6, "MIB": 1 << 20}
 
 
-class _Size(click.ParamType[Any]):
+class _Size(ParamType):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -95,7 +95,10 @@ def compress(
     given = [quality, target_size, target_bpp, target_psnr, target_ms_ssim]
     if sum(value is not None for value in given) > 1:
         raise click.UsageError("only one of --quality and the --target options can be given")
-    chosen = effort_of(effort, budget)
+    try:
+        chosen = effort_of(effort, budget)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
     def work(job: Job, watch: Watch) -> Result:
         from codec.sources import open_source

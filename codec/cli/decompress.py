@@ -9,10 +9,10 @@ import click
 
 from bitstream.errors import ImageError
 from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_output, plan, run
-from codec.cli.common import FILE, SUFFIX, batch_options, reporting
+from codec.cli.common import FILE, SUFFIX, ParamType, batch_options, reporting
 
 
-class _Region(click.ParamType[Any]):
+class _Region(ParamType):
     name = "X,Y,W,H"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
@@ -80,16 +80,17 @@ def decompress(
         with LmcFile(open_input(job), threads=threads, max_pixels=max_pixels, on_damage=on_damage) as file:
             factor = int(scale.split("/")[1]) if scale else 1
             width, height = file.scaled_size(factor)
-            alpha, box = file.scaled_alpha(factor), None
+            box = None
             if region is None:
                 file.verify()
+                alpha = file.scaled_alpha(factor)
             else:
                 try:
                     box = file.box(*region)
                 except ValueError as error:
                     raise ImageError(str(error)) from error
                 width, height = region[2:]
-                alpha = alpha[box[1] : box[3], box[0] : box[2]] if alpha is not None else None
+                alpha = file.alpha(box)
             strips = file.strips(box, factor, watch)
             format_name = formats[_suffix(job, suffix)]
             with open_output(job, force, watch) as output:
