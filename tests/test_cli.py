@@ -100,6 +100,7 @@ def test_a_failure_keeps_the_old_file(tmp_path):
         (["inspect", "text.png"], 1, "magic"),
         (["compress", "text.png", "-q", "nan"], 2, "finite"),
         (["compress", "text.png", "--target-psnr", "inf"], 2, "finite"),
+        (["compress", "text.png", "-e", "0", "--budget", "60"], 2, "budget"),
         (["decompress", "a.lmc", "a.png", "--region", "1,2,0,4"], 2, "no region"),
         (["decompress", "a.lmc", "a.h5"], 2, ".h5"),
         (["nonsense"], 2, "No such command"),
@@ -305,6 +306,16 @@ def test_an_interrupt_leaves_nothing(photo, tmp_path, monkeypatch):
     assert result.exit_code == 1 and [p.name for p in tmp_path.iterdir()] == ["photo.png"]
 
 
+def test_names_that_differ_only_in_case_and_suffix_are_kept_apart(photo, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    with Image.open(photo) as image:
+        for name in ("IMG_1.jpg", "img_1.png", "Alone.png"):
+            image.resize((20, 10)).save(folder / name)
+    assert run("compress", "-r", folder, "--out-dir", out).exit_code == 0
+    assert sorted(p.name for p in out.iterdir()) == ["Alone.lmc", "IMG_1.jpg.lmc", "img_1.png.lmc"]
+
+
 def test_inspect(photo):
     run("compress", photo, "-q", "30")
     coded = photo.with_suffix(".lmc")
@@ -326,4 +337,4 @@ def test_training_without_its_extra_says_what_to_install(monkeypatch, tmp_path):
     for name in [m for m in sys.modules if m.startswith(("codec.training", "codec.model"))]:
         monkeypatch.delitem(sys.modules, name)
     result = run("train", "--data", tmp_path, "--out", tmp_path / "out")
-    assert result.exit_code == 1 and "manifold-codec[train]" in result.stderr
+    assert result.exit_code == 1 and "the extra [train]" in result.stderr

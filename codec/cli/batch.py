@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -88,14 +88,16 @@ def plan(
                 pairs.append((file, file.parent if out_dir is None else out_dir / inside))
         else:
             pairs.append((argument, argument.parent if out_dir is None else out_dir))
-    plain = Counter(folder / (file.stem + suffix) for file, folder in pairs)
-    # Two pictures of one name but for the suffix both keep theirs.
-    return _checked(
-        [
-            Job(file, folder / ((file.stem if plain[folder / (file.stem + suffix)] == 1 else file.name) + suffix))
-            for file, folder in pairs
-        ]
-    )
+    # Pictures of one name but for the suffix keep theirs; Windows and macOS do not tell upper and lower case apart.
+    names: dict[str, set[str]] = defaultdict(set)
+    for file, folder in pairs:
+        names[str(folder / file.stem).casefold()].add(file.name.casefold())
+
+    def output(file: Path, folder: Path) -> Path:
+        alone = len(names[str(folder / file.stem).casefold()]) == 1
+        return folder / ((file.stem if alone else file.name) + suffix)
+
+    return _checked([Job(file, output(file, folder)) for file, folder in pairs])
 
 
 def _checked(jobs: list[Job]) -> list[Job]:
