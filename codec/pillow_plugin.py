@@ -15,7 +15,7 @@ from codec import metadata
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
 from codec.runtime import TUNES
-from codec.sources import ORIENTATIONS
+from codec.sources import ORIENTATIONS, orientation_of
 
 FORMAT = "LMC"
 
@@ -80,7 +80,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
                 given["exif"] = exif.tobytes()
             image = _turned(image, exif.get(metadata.ORIENTATION, 1))
         else:
-            image = image.copy()
+            image = _turned(image, orientation_of(image))
         image.info = {**image.info, **{k: v for k, v in given.items() if v}}
         for name in [k for k, v in given.items() if not v]:
             image.info.pop(name, None)

@@ -76,10 +76,27 @@ class ArraySource(Source):
         return self._array[:, :, -1] if self._alpha else None
 
 
-def _is_wide(arguments: Any) -> bool:
-    """Whether a reader of Pillow says it cuts pixels to 8 bits: by a raw mode, or by a maximum."""
-    parts = arguments if isinstance(arguments, tuple) else (arguments,)
-    return any(";16" in part if isinstance(part, str) else isinstance(part, int) and part > 255 for part in parts[:2])
+def _is_wide(image: Image.Image) -> bool:
+    """Whether a reader of Pillow says it cuts pixels to 8 bits: by a raw mode, or for pixmaps by their maximum."""
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        return False
+    for tile in getattr(image, "tile", ()):
+        parts = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
+        if any(isinstance(part, str) and ";16" in part for part in parts[:2]):
+            return True
+        # Elsewhere a number may be anything, such as the length of a row.
+        if image.format == "PPM" and any(isinstance(part, int) and part > 255 for part in parts[:2]):
+            return True
+    return False
+
+
+def orientation_of(image: Image.Image) -> int:
+    """How a picture as it came from its file is to be turned, as EXIF says it; 1 is not at all.
+
+    An image that was made from another keeps that one's EXIF, though it may have been turned since; Pillow's own
+    writers take its pixels as they are, too.
+    """
+    return image.getexif().get(metadata.ORIENTATION, 1) if isinstance(image, ImageFile.ImageFile) else 1
 
 
 _Box = tuple[int, int, int, int]
@@ -104,15 +121,10 @@ class PillowSource(Source):
     """
 
     def __init__(self, image: Image.Image) -> None:
-        wide = image.mode in ("L", "LA", "RGB", "RGBA") and any(
-            _is_wide(tile[3]) for tile in getattr(image, "tile", ())
-        )
+        wide = _is_wide(image)
         frames = getattr(image, "n_frames", 1)
         image.load()
-        # An image that was made from another keeps that one's EXIF, though it may have been turned since; Pillow's
-        # own writers take its pixels as they are, too.
-        turned = image.getexif().get(metadata.ORIENTATION, 1) if isinstance(image, ImageFile.ImageFile) else 1
-        self._orientation = ORIENTATIONS.get(turned)
+        self._orientation = ORIENTATIONS.get(orientation_of(image))
         self.metadata = metadata.of_image(image)
         notes = ["more than 8 bits a component were cut to 8 by the reader of this format"] if wide else []
         if frames > 1:
@@ -190,12 +202,15 @@ class PillowSource(Source):
 
     def alpha(self) -> NDArray[Any] | None:
         """See :meth:`Source.alpha`."""
-        if not self._mode.endswith("A"):
+        # Of a picture with 16 bits of gray, the one level that stands for nothing at all.
+        clear = self._image.info.get("transparency") if not self._mode else None
+        if not self._mode.endswith("A") and not isinstance(clear, int):
             return None
-        plane = np.empty((self.height, self.width), np.uint8)
+        plane = np.empty((self.height, self.width), np.uint8 if self._mode else np.uint16)
         for top in range(0, self.height, 1024):  # parts, so that no second whole picture is held
             bottom = min(top + 1024, self.height)
-            plane[top:bottom] = self._convert(self._part((0, top, self.width, bottom)))[:, :, -1]
+            part = self._convert(self._part((0, top, self.width, bottom)))
+            plane[top:bottom] = part[:, :, -1] if self._mode else np.where(part == clear, 0, 65_535)
         return plane
 
 

@@ -32,3 +32,17 @@ def test_pillow_plugin(face, tmp_path):
         image.verify()
     with pytest.raises(Image.UnidentifiedImageError):
         Image.open(io.BytesIO(damaged[:20]))
+
+
+@pytest.mark.parametrize("given", [{}, {"icc_profile": b"profile"}, {"xmp": b"<xmp/>"}])
+def test_a_picture_from_a_file_is_turned_upright_once(face, tmp_path, given):
+    codec.register_pillow()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(face[:60, :120]).save(tmp_path / "a.jpg", exif=exif)
+    with Image.open(tmp_path / "a.jpg") as image:
+        image.save(tmp_path / "a.lmc", quality=60, **given)
+    with Image.open(tmp_path / "a.lmc") as back, Image.open(tmp_path / "a.jpg") as image:
+        assert back.size == (60, 120) and back.getexif().get(0x0112, 1) == 1
+        upright = np.asarray(image.transpose(Image.Transpose.ROTATE_270), float)
+        assert np.abs(np.asarray(back, float) - upright).mean() < 12
