@@ -75,13 +75,14 @@ class Header:
 
     def chunk_cells(self) -> list[tuple[int, int, int, int]]:
         """Top, left, rows and columns in cells of each chunk, in the order of the file."""
-        rows, columns = self.cells
-        side = 1 << self.chunk_log2
-        return [
-            (top, left, min(side, rows - top), min(side, columns - left))
-            for top in range(0, rows, side)
-            for left in range(0, columns, side)
-        ]
+        return [self.chunk(i) for i in range(self.chunk_count)]
+
+    def chunk(self, i: int) -> tuple[int, int, int, int]:
+        """Top, left, rows and columns in cells of one chunk, by its place in the file."""
+        (rows, columns), side = self.cells, 1 << self.chunk_log2
+        row, column = divmod(i, -(-columns // side))
+        top, left = side * row, side * column
+        return top, left, min(side, rows - top), min(side, columns - left)
 
     @property
     def chunk_count(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bitstream.errors import ImageError
+from bitstream.errors import CorruptError
 from codec.images import open_image
 
 
@@ -24,15 +24,15 @@ def decode(data: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
     """A transparency plane from its PNG.
 
     Raises:
-        ImageError: it is no such image, or of another size or depth.
+        CorruptError: it is no such image, or of another size or depth.
     """
     try:
         with open_image(io.BytesIO(data), ("PNG",)) as image:
             mode = "L" if depth == 8 else "I;16"
             if image.size != (width, height) or image.mode != mode:
-                raise ImageError(f"alpha: found {image.size} {image.mode}, expected {(width, height)} {mode}")
+                raise CorruptError(f"alpha: found {image.size} {image.mode}, expected {(width, height)} {mode}")
             return np.asarray(image).astype(f"u{depth // 8}")
-    except ImageError:
+    except (CorruptError, MemoryError):
         raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"alpha: {error}") from error
+    except Exception as error:  # what Pillow raises of a damaged PNG is not documented, and not only OSError
+        raise CorruptError(f"alpha: {error}") from error

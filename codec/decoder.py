@@ -160,10 +160,7 @@ class LmcFile(LmcReader):
             ValueError: it does not lie within the picture.
         """
         box = self.box(x, y, width, height)
-        alpha = self.alpha()
-        if alpha is not None:
-            alpha = alpha[y : y + height, x : x + width]
-        return sinks.to_image(self.strips(box), width, height, self.form, alpha, self.metadata)
+        return sinks.to_image(self.strips(box), width, height, self.form, self.alpha(box), self.metadata)
 
     def box(self, x: int, y: int, width: int, height: int) -> tuple[int, int, int, int]:
         """Left, top, right and bottom of a region.
@@ -187,11 +184,17 @@ class LmcFile(LmcReader):
 
     def scaled_alpha(self, scale: int) -> NDArray[Any] | None:
         """Transparency at a scale, each the mean of its pixels."""
-        alpha = self.alpha()
-        if alpha is None or scale == 1:
-            return alpha
-        rounded: NDArray[Any] = np.rint(_mean(alpha[None].astype(np.float32), scale)[0]).astype(alpha.dtype)
-        return rounded
+        width, height = self.scaled_size(scale)
+        plane = self._alpha_plane()
+        if isinstance(plane, int):
+            return self.alpha((0, 0, width, height))
+        if plane is None or scale == 1:
+            return plane
+        scaled = np.empty((height, width), plane.dtype)
+        for top in range(0, height, BLOCK):  # parts, so that no whole plane of floats is held
+            part = plane[scale * top : scale * (top + BLOCK)].astype(np.float32)
+            scaled[top : top + BLOCK] = np.rint(_mean(part[None], scale)[0])
+        return scaled
 
     def preview(self, scale: int = PREVIEW) -> Image.Image:
         """The picture at a fraction of its size.

@@ -85,6 +85,7 @@ class LmcReader:
         self._lock = threading.Lock()
         self._threads, self._given = threads, runtime
         self._cache: OrderedDict[int, _Symbols] = OrderedDict()
+        self._alpha: NDArray[Any] | int | None = None
         try:
             self._layout = parse_header(self._read(0, header_bytes(self._read(0, 16, whole=False))), max_pixels)
             found = self._file.seek(0, os.SEEK_END)
@@ -165,8 +166,13 @@ class LmcReader:
 
     @property
     def box_bytes(self) -> dict[str, int]:
-        """Payload of each known box, by its type's name."""
-        return {kind.name.lower(): len(data) for kind, data in self._boxes.items()}
+        """Payload of each box, by its type's name, or its number if that is not known."""
+        names: dict[int, str] = {kind: kind.name.lower() for kind in BoxType}
+        sizes: dict[str, int] = {}
+        for _, length, _, kind in self._layout.boxes:
+            name = names.get(kind, f"box {kind}")
+            sizes[name] = sizes.get(name, 0) + length
+        return sizes
 
     @property
     def metadata(self) -> Metadata:
@@ -202,7 +208,7 @@ class LmcReader:
         return checked(self._read(at, length), checksum, f"chunk {i}")
 
     def _lost_chunk(self, i: int, error: BitstreamError) -> Damage:
-        top, left, rows, columns = self.header.chunk_cells()[i]
+        top, left, rows, columns = self.header.chunk(i)
         width, height = self.size
         box = CELL * left, CELL * top, min(CELL * (left + columns), width), min(CELL * (top + rows), height)
         return Damage(f"chunk {i}", str(error), box)
@@ -240,13 +246,13 @@ class LmcReader:
 
     def _chunk(self, top: int, left: int, keep: int) -> _Symbols:
         """Symbols of the chunk whose upper left cell this is, in the narrowest integers that hold them."""
-        side, (rows, columns) = 1 << self.header.chunk_log2, self.header.cells
+        side, columns = 1 << self.header.chunk_log2, self.header.cells[1]
         i = top // side * -(-columns // side) + left // side
         with self._lock:
             if i in self._cache:
                 self._cache.move_to_end(i)
                 return self._cache[i]
-        size = min(side, rows - top), min(side, columns - left)
+        size = self.header.chunk(i)[2:]
         tables = self.runtime.tables
         try:
             z, y = decode_chunk(tables, self.header.quality_index, *size, self._payload(i))
@@ -261,19 +267,36 @@ class LmcReader:
                 self._cache.popitem(last=False)
         return symbols
 
-    def alpha(self) -> NDArray[Any] | None:
-        """Transparency, uint8 or uint16 (H, W), or None."""
-        try:
-            found = boxes.read_alpha(self._boxes)
-            if isinstance(found, int):
-                if found >> self.form.depth:
+    def alpha(self, box: tuple[int, int, int, int] | None = None) -> NDArray[Any] | None:
+        """Transparency, which if it differs from pixel to pixel is decoded whole, once.
+
+        Args:
+            box: left, top, right and bottom in pixels; None for the whole picture.
+
+        Returns:
+            NDArray | None: uint8 or uint16 (height, width), not to be changed; None if there is none.
+        """
+        left, top, right, bottom = box or (0, 0, *self.size)
+        plane = self._alpha_plane()
+        if isinstance(plane, int):
+            return np.full((bottom - top, right - left), plane, f"u{self.form.depth // 8}")
+        return None if plane is None else plane[top:bottom, left:right]
+
+    def _alpha_plane(self) -> NDArray[Any] | int | None:
+        """Transparency of all pixels, one number if it is the same for all."""
+        if self._alpha is None:
+            try:
+                found = boxes.read_alpha(self._boxes)
+                if isinstance(found, int) and found >> self.form.depth:
                     raise CorruptError(f"alpha: found {found}, expected {self.form.depth} bits")
-                return np.full(self.size[::-1], found, f"u{self.form.depth // 8}")
-            return None if found is None else alpha_planes.decode(found, *self.size, self.form.depth)
-        except CodecError as error:  # of the PNG image inside, too
-            self._note(Damage("box ALPHA", str(error)), error)
-            del self._boxes[BoxType.ALPHA]
-            return None
+                if isinstance(found, bytes):
+                    self._alpha = alpha_planes.decode(found, *self.size, self.form.depth)
+                else:
+                    self._alpha = found
+            except CodecError as error:  # of the PNG image inside, too
+                self._note(Damage("box ALPHA", str(error)), error)
+                self._boxes.pop(BoxType.ALPHA, None)
+        return self._alpha
 
 
 def _narrow(values: NDArray[np.int32]) -> NDArray[Any]:

@@ -28,6 +28,9 @@ _KEEPS = {
 }
 """Metadata that each format is written with, by the names of Pillow's options."""
 _JPEG_SEGMENT = 65_000
+_OPAQUE = ("JPEG", "PPM", "BMP", "GIF")
+"""Formats without transparency, or with all or nothing of it; Pillow's writers of most drop it without a word."""
+_MAX_ICON = 256
 
 
 def writable_suffixes() -> dict[str, str]:
@@ -112,8 +115,12 @@ def write(
     Raises:
         ImageError: the format cannot hold the picture.
     """
+    if alpha is not None and format_name in _OPAQUE:
+        raise ImageError(f"cannot be written as {format_name}: .png and .webp hold transparency")
+    if format_name == "ICO" and max(width, height) > _MAX_ICON:
+        raise ImageError(f"cannot be written as ICO: {width} x {height} pixels, icons have {_MAX_ICON} a side at most")
     options, notes = _options(format_name, form, metadata)
-    if format_name == "PPM" and alpha is None:
+    if format_name == "PPM":
         writer = pnm.Writer(file, width, height, form.components, form.depth)
         for _, strip in strips:
             writer.write(strip)
@@ -138,8 +145,7 @@ def write(
     except (OSError, ValueError, KeyError) as error:
         if getattr(error, "errno", None) is not None:  # of the system, such as a full disk
             raise
-        tip = "; .png and .webp hold transparency" if alpha is not None and "mode" in str(error) else ""
-        raise ImageError(f"cannot be written as {format_name}: {error}{tip}") from error
+        raise ImageError(f"cannot be written as {format_name}: {error}") from error
     return notes
 
 

@@ -68,6 +68,7 @@ def test_chunks_cover_the_picture_once():
     seen = [(t + i, c + j) for t, c, h, w in header.chunk_cells() for i in range(h) for j in range(w)]
     assert sorted(seen) == [(i, j) for i in range(3) for j in range(6)]
     assert len(header.chunk_cells()) == header.chunk_count == 6
+    assert header.chunk_cells()[:2] == [(0, 0, 2, 2), (0, 2, 2, 2)] and header.chunk(5) == (2, 4, 1, 2)
 
 
 def test_overhead_of_a_photo_is_at_most_40_bytes():

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import codec
-from bitstream import ChecksumError, Metadata, TruncatedError
+from bitstream import ChecksumError, Container, Header, Metadata, TruncatedError, serialize
 from bitstream.boxes import BoxType, alpha_box, metadata_boxes
 from bitstream.container import parse_header
 from codec.cli import main
@@ -116,3 +116,14 @@ def test_the_command_tolerates_and_tells(sound, tmp_path):
     # A region that needs no damaged chunk says nothing of it.
     result = CliRunner().invoke(main, ["decompress", str(path), str(out), "-f", "--region", "300,300,64,64"])
     assert result.exit_code == 0 and result.stderr == ""
+
+
+def test_one_damaged_chunk_among_many_is_found_without_counting_all(monkeypatch):
+    """Else a small file of many damaged chunks would take hours."""
+    header = Header(32_768, 32_768, bytes(4), 0, chunk_log2=0)
+    assert header.chunk(262_143) == (511, 511, 1, 1) and header.chunk(513) == (1, 1, 1, 1)
+    data = serialize(Container(header, [b"x"] * header.chunk_count))
+    with codec.open(data[:-1000], on_damage="fill") as file:
+        monkeypatch.setattr(Header, "chunk_cells", lambda _: pytest.fail("all chunks were counted"))
+        file.verify()
+        assert len(file.damage) == 1000 and file.damage[-1].box == (32_704, 32_704, 32_768, 32_768)

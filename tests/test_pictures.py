@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -10,8 +13,10 @@ from PIL import Image, ImageCms
 
 import codec
 import codec.sources
+from bitstream import Box, Container, CorruptError, Header, parse, serialize
+from bitstream.boxes import alpha_box
 from codec import alpha, png, sinks
-from codec.runtime import TUNES
+from codec.runtime import TUNES, shipped
 from codec.sources import PillowSource, open_source
 
 SIZES = [(1, 1), (1, 70), (65, 64), (130, 97)]
@@ -130,6 +135,9 @@ def test_what_a_picture_loses_is_told(face, tmp_path):
     assert "first of 2" in open_source(tmp_path / "a.gif").notes[0]
     (tmp_path / "a.ppm").write_bytes(b"P6 2 2 1023 " + bytes(24))
     assert "cut to 8" in open_source(tmp_path / "a.ppm").notes[0]
+    for suffix in ("bmp", "pcx", "tga", "ppm", "png"):  # rows of more than 255 bytes are not deep
+        Image.fromarray(np.tile(face, (1, 3, 1))).save(tmp_path / f"wide.{suffix}")
+        assert open_source(tmp_path / f"wide.{suffix}").notes == ()
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     image = Image.fromarray(face)
     image.info["icc_profile"] = lab
@@ -205,24 +213,70 @@ def test_outputs_by_suffix(face, suffix, kind):
     if suffix not in formats:
         pytest.skip(f"this Pillow cannot write {suffix}")
     buffer = io.BytesIO()
-    try:
-        notes = sinks.write(buffer, formats[suffix], file.strips(), *file.size, file.form, file.alpha(), file.metadata)
-    except codec.ImageError as error:
-        assert kind == "RGBA" and suffix in (".jpg", ".ppm", ".pgm") and "transparency" in str(error)
+    arguments = file.strips(), *file.size, file.form, file.alpha(), file.metadata
+    if kind == "RGBA" and suffix in (".jpg", ".bmp", ".gif", ".ppm", ".pgm"):
+        with pytest.raises(codec.ImageError, match="hold transparency"):
+            sinks.write(buffer, formats[suffix], *arguments)
         return
+    notes = sinks.write(buffer, formats[suffix], *arguments)
     with Image.open(buffer) as image:
-        assert image.size == file.size
+        assert image.size == file.size and image.has_transparency_data == (kind == "RGBA")
     assert bool(notes) == (
         file.form.depth == 16 and suffix not in (".png", ".ppm", ".pgm") and (kind, suffix) != ("I;16", ".tif")
     )
 
 
 def test_hostile_transparency_is_refused(face):
-    from bitstream import Box, Container, CorruptError, parse, serialize
-
     container = parse(codec.compress(face))
-    other = alpha.encode(np.zeros((3, 3), np.uint8))
-    for payload in (b"", b"\0", b"\0\xff\xff", b"\2abc", b"\1no PNG", b"\1" + other):
+    other, right = alpha.encode(np.zeros((3, 3), np.uint8)), alpha.encode(face[..., 0])
+    profile = b"iCCPa\0"  # after the pixels, and cut off where Pillow looks for its method
+    late = right[:-12] + struct.pack(">I", 2) + profile + struct.pack(">I", zlib.crc32(profile)) + right[-12:]
+    for payload in (b"", b"\0", b"\0\xff\xff", b"\2abc", b"\1no PNG", b"\1" + other, b"\1" + late):
         data = serialize(Container(container.header, container.chunks, [Box(1, payload)]))
-        with pytest.raises((CorruptError, codec.ImageError)):
+        with pytest.raises(CorruptError):
             codec.decompress(data)
+        filled = codec.decompress(data, on_damage="fill")
+        assert filled.mode == "RGB" and "ALPHA" in filled.info["damage"][0].part
+
+
+def test_one_level_of_deep_gray_may_stand_for_nothing(tmp_path):
+    gray = np.arange(0, 65_536, 16, dtype=np.uint16).reshape(64, 64)
+    image = Image.fromarray(gray)
+    image.save(tmp_path / "a.png", transparency=int(gray[3, 5]))
+    with Image.open(tmp_path / "a.png") as again:
+        assert again.mode.startswith("I") and again.info["transparency"] == gray[3, 5]
+    back = codec.open(codec.compress(tmp_path / "a.png")).array()
+    assert back.shape == (64, 64, 2) and back[3, 5, 1] == 0 and (back[..., 1] == 65_535).sum() == 64 * 64 - 1
+
+
+def test_icons_are_no_larger_than_icons_are(face):
+    file = codec.open(codec.compress(np.tile(face, (2, 2, 1))))
+    with pytest.raises(codec.ImageError, match="256"):
+        sinks.write(io.BytesIO(), "ICO", file.strips(), *file.size, file.form, None, file.metadata)
+
+
+def test_a_part_of_transparency_takes_no_more_memory_than_it_has(face, monkeypatch):
+    huge = Header(40_000, 20_000, shipped().model_id, 0)
+    chunks = [b""] * huge.chunk_count
+    with codec.open(serialize(Container(huge, chunks, [alpha_box(77)]))) as file:
+        tracemalloc.start()
+        assert (file.alpha((9, 8, 39_000, 10)) == 77).all() and file.alpha((0, 0, 3, 4)).shape == (4, 3)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        tracemalloc.stop()
+        assert file.scaled_alpha(16).shape == (1250, 2500)
+    decoded, decode = [], alpha.decode
+
+    def counting(*arguments):
+        decoded.append(arguments)
+        return decode(*arguments)
+
+    monkeypatch.setattr(alpha, "decode", counting)
+    veil = face[:197, :131]
+    with codec.open(codec.compress(np.dstack([veil, veil[..., 1]]))) as file:
+        np.testing.assert_array_equal(file.alpha((3, 5, 131, 101)), veil[5:101, 3:131, 1])
+        for scale in (2, 8):
+            padded = np.pad(veil[..., 1], ((0, -197 % scale), (0, -131 % scale)), mode="edge").astype(float)
+            rows, columns = (n // scale for n in padded.shape)
+            means = padded.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
+            np.testing.assert_allclose(file.scaled_alpha(scale), means, atol=0.51)
+    assert len(decoded) == 1
