@@ -32,14 +32,14 @@ class Info:
         height: pixels.
         mode: ``L`` or ``RGB``, with an ``A`` if there is transparency.
         depth: bits of a component.
-        quality: 0 to 100.
+        quality: 0 to 100; None if the model that its levels are of is not available.
         model_id: which model the file needs, hexadecimal.
         model_available: whether it is one that ships with this version.
         tune: what that model is good at, ``"psnr"`` or ``"ms-ssim"``; None if it is not available.
         file_bytes: size of the whole file.
         rate_bpp: bits of the whole file per pixel.
         chunk_bytes: payload of each chunk.
-        box_bytes: payload of each box beside the picture, by name.
+        box_bytes: payload of each box beside the picture, by name, or by number where the name is not known.
         overhead_bytes: everything that is not payload.
     """
 
@@ -47,7 +47,7 @@ class Info:
     height: int
     mode: str
     depth: int
-    quality: float
+    quality: float | None
     model_id: str
     model_available: bool
     tune: str | None
@@ -205,14 +205,16 @@ def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
     with LmcFile(data, max_pixels=max_pixels) as file:
         file.verify()
         header, tune = file.header, tune_of(file.header.model_id)
-        levels = shipped().tables.levels
+        quality = None
+        if tune is not None:
+            quality = round(100 * header.quality_index / (shipped(tune=tune).tables.levels - 1), 2)
         payloads = sum(file.chunk_bytes) + sum(file.box_bytes.values())
         return Info(
             width=header.width,
             height=header.height,
             mode=("L" if file.form.components == 1 else "RGB") + "A" * file.has_alpha,
             depth=file.form.depth,
-            quality=round(100 * header.quality_index / (levels - 1), 2),
+            quality=quality,
             model_id=header.model_id.hex(),
             model_available=tune is not None,
             tune=tune,

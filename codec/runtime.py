@@ -54,7 +54,7 @@ def _read_manifest(folder: Path) -> tuple[bytes, dict[str, str]]:
     try:
         with (folder / MANIFEST).open("rb") as file:
             manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
-        return bytes.fromhex(manifest["model_id"]), {name: manifest["sha256"][name] for name in FILES}
+        return bytes.fromhex(manifest["model_id"]), {name: str(manifest["sha256"][name]) for name in FILES}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder}: no readable model manifest: {error}") from error
 

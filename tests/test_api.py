@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -124,7 +125,8 @@ def test_files_of_other_models_are_refused(photo):
     other = serialize(Container(Header(h.width, h.height, b"\0\0\0\0", h.quality_index), container.chunks))
     with pytest.raises(ModelError, match="00000000"):
         codec.decompress(other)
-    assert not codec.inspect(other).model_available
+    info = codec.inspect(other)
+    assert not info.model_available and info.quality is None
     beyond = serialize(Container(Header(h.width, h.height, h.model_id, 401), container.chunks))
     with pytest.raises(CorruptError, match="quality_index"):
         codec.decompress(beyond)
@@ -134,6 +136,8 @@ def test_boxes_of_even_type_are_skipped(photo):
     container = parse(codec.compress(photo))
     boxed = serialize(Container(container.header, container.chunks, [Box(4000, b"from the future")]))
     np.testing.assert_array_equal(codec.decompress(boxed), codec.decompress(serialize(container)))
+    info = codec.inspect(boxed)
+    assert info.box_bytes == {"box 4000": 15} and info.overhead_bytes < 50
 
 
 def test_boxes_of_odd_type_must_be_understood(photo):
@@ -230,6 +234,11 @@ def test_a_damaged_model_is_refused(tmp_path):
     weights.unlink()
     with pytest.raises(ModelError):
         Runtime(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for nonsense in ({**manifest, "sha256": dict.fromkeys(manifest["sha256"], 5)}, {**manifest, "model_id": 5}, [], 5):
+        (folder / "manifest.json").write_text(json.dumps(nonsense))
+        with pytest.raises(ModelError):
+            Runtime(folder)
     with pytest.raises(ModelError, match="manifest"):
         Runtime(tmp_path / "nowhere")
 

@@ -31,7 +31,7 @@ def inspect(source: Path, as_json: bool, max_pixels: int) -> None:
         return
     model = f"ships with this version, for {info.tune}" if info.model_available else "not available here"
     click.echo(f"size      {info.width} x {info.height} pixels, {info.mode}, {info.depth} bits")
-    click.echo(f"quality   {info.quality:g}")
+    click.echo(f"quality   {'unknown' if info.quality is None else f'{info.quality:g}'}")
     click.echo(f"model     {info.model_id} ({model})")
     click.echo(f"bytes     {info.file_bytes} ({info.rate_bpp:.4f} bpp)")
     click.echo(f"chunks    {len(info.chunk_bytes)}, {sum(info.chunk_bytes)} bytes")
