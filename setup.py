@@ -21,7 +21,7 @@ setup(
     install_requires=[
         "numpy>=1.26",
         "pillow>=11.3",
-        "click>=8.1",
+        "click>=8.2",
         "onnxruntime>=1.20",
         # Where it has no wheels, bitstream/ans_python.py does the same.
         'constriction>=0.4.1,<0.6; platform_machine == "x86_64" or platform_machine == "AMD64" '

@@ -41,7 +41,7 @@ def fitted_symbols(latents: Latents, side: int, effort: Effort) -> Iterator[Symb
 
         from codec.annealing import Annealer, View, shares
     except ImportError as error:
-        raise CodecError(f"effort needs the extra [train], see README on installing it ({error})") from error
+        raise CodecError(f"effort needs the extra [train], see the README on how to install it ({error})") from error
 
     runtime, cells = latents.runtime, latents.cells
     if runtime.threads:
