@@ -14,11 +14,12 @@ import codec
 from bitstream import CodecError, CorruptError, ModelError
 from bitstream.entropy import encode_chunk
 from codec.cli import main
-from codec.manifold.anomaly import LEAST, Collection, Gaussian, Line, Oddities, _rarity
+from codec.manifold.anomaly import LEAST, Collection, _rarity
 from codec.manifold.codelength import CodeLength
 from codec.manifold.embedding import EmbeddingHead, shipped
 from codec.manifold.facts import SAMPLED_CELLS, facts_of
 from codec.manifold.heat import heat_map
+from codec.manifold.oddities import Gaussian, Line, Oddities
 from codec.manifold.sampling import draw_y, draw_z
 from codec.runtime import shipped as shipped_runtime
 from tests.common import small_tables

@@ -25,129 +25,18 @@ from bitstream.errors import CodecError, ModelError
 from codec.files import replacing
 from codec.manifold.embedding import EmbeddingHead
 from codec.manifold.facts import Facts
+from codec.manifold.oddities import TESTS, Gaussian, Line, Oddities
 
 Floats = NDArray[np.float64]
-TESTS = ("cost", "appearance", "neighbours", "error")
-COMPONENTS = 32
-"""Of the statistics, kept for appearance."""
 CELL_COMPONENTS = 24
-NEIGHBOURS = 3
 FOLDS = 5
 TAIL = 0.1
 """Share of the collection from which the tail of a test is extrapolated."""
 LEAST = 20
 """Pictures without which there is nothing to learn."""
-_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Gaussian:
-    """A normal distribution of the leading components of some numbers.
-
-    Attributes:
-        mean: (N,).
-        axes: (N, K), each component scaled to unit variance.
-    """
-
-    mean: Floats
-    axes: Floats
-
-    def distance(self, values: NDArray[Any]) -> Floats:
-        """Mahalanobis distance of each row, over the square root of the number of components."""
-        components = (np.asarray(values, np.float64) - self.mean) @ self.axes
-        distances: Floats = np.sqrt(np.square(components).mean(axis=-1))
-        return distances
-
-    @classmethod
-    def fit(cls, values: NDArray[Any], components: int) -> Gaussian:
-        """Fit to rows."""
-        from sklearn.decomposition import PCA
-
-        mean, scale = values.mean(axis=0).astype(np.float64), values.std(axis=0) + 1e-6
-        if not np.ptp(values, axis=0).any():  # one picture many times
-            return cls(mean, np.zeros((values.shape[1], 1)))
-        count = max(1, min(components, values.shape[1], len(values) // 4))
-        pca = PCA(count, random_state=0).fit((values - mean) / scale)
-        axes = pca.components_.T / np.sqrt(pca.explained_variance_ + 1e-9)
-        return cls(mean, axes / scale[:, None])
-
-
-@dataclass(frozen=True)
-class Line:
-    """A linear prediction from numbers.
-
-    Attributes:
-        weights: (N,).
-        offset: ().
-    """
-
-    weights: Floats
-    offset: float
-
-    def __call__(self, values: NDArray[Any]) -> Floats:
-        """Prediction for each row."""
-        predicted: Floats = np.asarray(values, np.float64) @ self.weights + self.offset
-        return predicted
-
-    @classmethod
-    def fit(cls, values: NDArray[Any], targets: NDArray[Any]) -> Line:
-        """Ridge regression of targets on rows."""
-        from sklearn.linear_model import RidgeCV
-
-        ridge = RidgeCV(np.logspace(-2, 4, 13)).fit(values, targets)
-        return cls(np.asarray(ridge.coef_, np.float64), float(ridge.intercept_))
-
-
-@dataclass(frozen=True)
-class Oddities:
-    """The tests of a collection, not calibrated.
-
-    Attributes:
-        cost: of costs, see :class:`~codec.manifold.facts.Facts`.
-        appearance: of statistics.
-        embeddings: (pictures, D), all of the collection.
-        error: predicts the reconstruction's error from statistics and costs; None if there were no pixels.
-    """
-
-    cost: Gaussian
-    appearance: Gaussian
-    embeddings: Floats
-    error: Line | None
-
-    @classmethod
-    def fit(cls, facts: Sequence[Facts]) -> Oddities:
-        """Fit to what is known of pictures."""
-        costs, statistics = np.stack([f.costs for f in facts]), np.stack([f.statistics for f in facts])
-        appearance = Gaussian.fit(statistics, COMPONENTS)
-        errors = [f.error for f in facts if f.error is not None]
-        line = None
-        if len(errors) == len(facts):
-            line = Line.fit(_predictors(appearance, facts), np.array(errors))
-        return cls(
-            Gaussian.fit(costs, costs.shape[1]), appearance, np.stack([f.embedding for f in facts]).astype(float), line
-        )
-
-    def run(self, facts: Sequence[Facts]) -> dict[str, Floats]:
-        """Scores of each test for each picture, higher is odder; NaN where a test cannot be made."""
-        likeness = np.stack([f.embedding for f in facts]) @ self.embeddings.T
-        nearest = -np.partition(-likeness, min(NEIGHBOURS, likeness.shape[1]) - 1, axis=1)[:, :NEIGHBOURS]
-        scores = {
-            "cost": self.cost.distance(np.stack([f.costs for f in facts])),
-            "appearance": self.appearance.distance(np.stack([f.statistics for f in facts])),
-            "neighbours": 1 - nearest.mean(axis=1),
-            "error": np.full(len(facts), np.nan),
-        }
-        if self.error is not None:
-            found = np.array([np.nan if f.error is None else f.error for f in facts])
-            scores["error"] = np.abs(found - self.error(_predictors(self.appearance, facts)))
-        # So that what is equal but for the order of summation is equal.
-        return {name: values.round(5) for name, values in scores.items()}
-
-
-def _predictors(appearance: Gaussian, facts: Sequence[Facts]) -> Floats:
-    """What the reconstruction's error is predicted from: the look of a picture, and what it costs."""
-    components = (np.stack([f.statistics for f in facts]) - appearance.mean) @ appearance.axes
-    return np.concatenate([components, np.stack([f.costs for f in facts])], axis=1)
+TWINS = 0.999
+"""Likeness from which two pictures are one, such as a photograph and its ``.lmc`` file."""
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -171,7 +60,7 @@ class Collection:
         digest: of the embedding head whose statistics these are.
         tests: of the collection.
         references: scores of each test on pictures of the collection that it was not fitted to, ascending; of
-            "all", the oddest of the others.
+            "all", the oddest of the others, and of "all but error", the oddest without that one.
         cells: distribution of what is known of single cells.
     """
 
@@ -188,17 +77,17 @@ class Collection:
         if len(facts) < LEAST:
             raise CodecError(f"collection: {len(facts)} pictures, expected at least {LEAST}")
         # Each fifth is scored by tests fitted to the others.
-        order = np.random.default_rng(0).permutation(len(facts))
-        held: dict[str, list[Floats]] = {name: [] for name in TESTS}
-        for part in np.array_split(order, FOLDS):
+        scores = {name: np.empty(len(facts)) for name in TESTS}
+        for part in _folds(np.stack([f.embedding for f in facts])):
             inside = set(part.tolist())
             tests = Oddities.fit([f for i, f in enumerate(facts) if i not in inside])
             for name, values in tests.run([facts[i] for i in part]).items():
-                held[name].append(values)
-        scores = {name: np.concatenate(values) for name, values in held.items()}
-        references = {name: np.sort(values) for name, values in scores.items() if not np.isnan(values).any()}
-        parts = np.stack([_rarity(references[name], scores[name]) for name in references])
-        references["all"] = np.sort(parts.max(axis=0))
+                scores[name][part] = values
+        scores = {name: values for name, values in scores.items() if not np.isnan(values).any()}
+        references = {name: np.sort(values) for name, values in scores.items()}
+        parts = {name: _rarity_within(values) for name, values in scores.items()}
+        references["all"] = np.sort(np.max(list(parts.values()), axis=0))
+        references["all but error"] = np.sort(np.max([parts[n] for n in parts if n != "error"], axis=0))
         cells = Gaussian.fit(np.concatenate([f.cell_sample() for f in facts]), CELL_COMPONENTS)
         return cls(head.digest, Oddities.fit(facts), references, cells)
 
@@ -208,7 +97,8 @@ class Collection:
         for name, values in self.tests.run([facts]).items():
             if name in self.references and not np.isnan(values[0]):
                 parts[name] = float(_rarity(self.references[name], values)[0])
-        return Score(float(_rarity(self.references["all"], np.array([max(parts.values())]))[0]), parts)
+        oddest = self.references["all" if len(parts) == len(self.references) - 2 else "all but error"]
+        return Score(float(_rarity(oddest, np.array([max(parts.values())]))[0]), parts)
 
     def heat(self, facts: Facts) -> NDArray[np.float32]:
         """Oddness of each cell of 64 pixels, float32 (rows, columns): 1 is as odd as cells of the collection are in
@@ -252,7 +142,9 @@ class Collection:
                     gaussian("cost"), gaussian("appearance"), stored["embeddings"].astype(np.float64), error
                 )
                 references = {
-                    name: stored[f"reference_{name}"] for name in (*TESTS, "all") if f"reference_{name}" in stored
+                    name: stored[f"reference_{name}"]
+                    for name in (*TESTS, "all", "all but error")
+                    if f"reference_{name}" in stored
                 }
                 collection = cls(digest, tests, references, gaussian("cells"))
         except OSError:
@@ -266,7 +158,26 @@ class Collection:
         return collection
 
 
-def _rarity(reference: Floats, values: Floats) -> Floats:
+def _folds(embeddings: NDArray[Any]) -> list[NDArray[np.intp]]:
+    """Numbers of the pictures of each fold, drawn at random but always the same; twins are in one fold."""
+    leaders = np.arange(len(embeddings))
+    for at in range(0, len(embeddings), 1024):  # parts, so that not all pairs are held at once
+        leaders[at : at + 1024] = (embeddings[at : at + 1024] @ embeddings.T > TWINS).argmax(axis=1)
+    leaders = leaders[leaders]
+    if len(set(leaders)) < LEAST:  # all of them alike, and no twins in particular
+        leaders = np.arange(len(embeddings))
+    order = np.random.default_rng(0).permutation(np.unique(leaders))
+    return [np.flatnonzero(np.isin(leaders, part)) for part in np.array_split(order, FOLDS)]
+
+
+def _rarity_within(scores: Floats) -> Floats:
+    """How rare each score is among the others, itself left out, as a new picture's is not among them either."""
+    ascending, places = np.sort(scores), np.argsort(np.argsort(scores))
+    rare: Floats = np.array([_rarity(np.delete(ascending, i), ascending[i]) for i in places], float)
+    return rare
+
+
+def _rarity(reference: Floats, values: Floats | float) -> Floats:
     """How rare scores are among those of a collection: 2 is one in a hundred.
 
     Within the collection by counting, beyond its last tenth by an exponential tail.
