@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from itertools import count, islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from benchmarks.manifold.pictures import split, spread
 from benchmarks.manifold.retrieval import DISTORTIONS, precision, recall, tiles
 from benchmarks.manifold.shifts import SHIFTS
 from codec.runtime import shipped
+from codec.training.split import HEAD_EVERY, HEAD_TURN, split_validation
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,21 @@ def crops(tmp_path_factory):
     for i in range(32):
         top, left = 6 * i, 190 - 6 * i
         Image.fromarray(pixels[top : top + 322, left : left + 322]).save(folder / f"{i:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small_crops(tmp_path_factory):
+    """Small parts of a photograph, all held out by their names."""
+    from skimage import data
+
+    folder, rng = tmp_path_factory.mktemp("small"), np.random.default_rng(0)
+    names = (Path(f"{i}.png") for i in count())
+    held_out = (path for path in names if split_validation([path], HEAD_EVERY, HEAD_TURN)[1])
+    pixels = np.asarray(data.astronaut())
+    for path in islice(held_out, 46):
+        top, left = rng.integers(512 - 80, size=2)
+        Image.fromarray(pixels[top : top + 80, left : left + 80]).save(folder / path)
     return folder
 
 
@@ -82,24 +100,27 @@ def test_held_out_pictures_are_not_those_of_training(crops):
     assert spread([str(i) for i in range(10)], 4) == ["0", "2", "5", "7"] and spread(seen, 99) == seen
 
 
-def test_the_commands_measure_and_keep_their_figures(crops, tmp_path, monkeypatch):
+def test_the_commands_measure_and_keep_their_figures(crops, small_crops, tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.manifold.retrieval.MATERIALS", ("coffee", "brick"))
     rng = np.random.default_rng(0)
     patches = [Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)) for _ in range(8)]
     monkeypatch.setattr("benchmarks.manifold.retrieval.faces", lambda: (["a", "b"] * 4, patches))
 
-    def run(command, *arguments):
-        result = CliRunner().invoke(main, [command, str(crops), *map(str, arguments)])
+    def run(command, *arguments, folder=crops):
+        result = CliRunner().invoke(main, [command, str(folder), *map(str, arguments)])
         assert result.exit_code == 0, result.output
         return result.output
 
     assert "recall@1" in run("search", "--most", 3, "--out", tmp_path / "search.json")
     search = json.loads((tmp_path / "search.json").read_text())
     assert search["table"]["embedding"]["recall@1, mean"] > 1 / 3 and search["indexing_speed_ratio"] > 1
-    assert "ROC" in run("anomaly", "--fit", 20, "--most", 3, "--out", tmp_path / "anomaly.json")
-    assert json.loads((tmp_path / "anomaly.json").read_text())["auroc"]["noise"]["all"] > 0.8
+    assert "ROC" in run("anomaly", "--most", 3, "--out", tmp_path / "anomaly.json", folder=small_crops)
+    anomaly = json.loads((tmp_path / "anomaly.json").read_text())
+    assert anomaly["auroc"]["noise"]["all"] > 0.8 and (anomaly["fitted"], anomaly["held_out"]) == (23, 3)
     assert "latent" in run("continuity", "--most", 3, "--out", tmp_path)
-    movement = json.loads((tmp_path / "continuity.json").read_text())["movement"]["noise"]
+    continuity = json.loads((tmp_path / "continuity.json").read_text())
+    movement = continuity["movement"]["noise"]
+    assert continuity["pca"] == {"pictures": len(split(crops)[0]), "dimensions": len(split(crops)[0])}
     assert movement["latent"] == sorted(movement["latent"]) and (tmp_path / "continuity.png").exists()
     output = run(
         "geodesic", "--pairs", 1, "--steps", 4, "--iterations", 60, "--out", tmp_path / "g.json", "--pictures", tmp_path

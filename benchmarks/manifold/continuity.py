@@ -23,12 +23,14 @@ from tqdm import tqdm
 
 import codec
 from benchmarks.manifold.baselines import Floats, PixelPca, small_pixels
-from benchmarks.manifold.pictures import read, split
+from benchmarks.manifold.pictures import read, split, spread
 from codec.manifold.embedding import embed_file, shipped
 from codec.runtime import shipped as shipped_runtime
 
 RESULTS = Path(__file__).parent.parent / "results"
 SIDE, MARGIN = 256, 64
+PCA_PICTURES = 600
+"""That the PCA is fitted to; none of those that are moved."""
 Change = Callable[[Image.Image, float], Image.Image]
 
 
@@ -110,7 +112,11 @@ def main(folder: Path, most: int, threads: int, out: Path) -> None:
     if len(pictures) < 3:
         raise click.UsageError(f"{folder}: fewer than 3 held-out pictures of {SIDE + MARGIN} pixels a side")
     plain = represent([_centre(p) for p in pictures], threads)
-    pca = PixelPca(list(plain[2]), shipped(shipped_runtime().model_id).dimensions, scaled=False)
+    read_others = map(read, spread(split(folder)[0], PCA_PICTURES))
+    others = [small_pixels(_centre(picture)) for picture in read_others if min(picture.size) >= SIDE]
+    if len(others) < 3:
+        raise click.UsageError(f"{folder}: fewer than 3 pictures of {SIDE} pixels a side to fit a PCA to")
+    pca = PixelPca(others, shipped(shipped_runtime().model_id).dimensions, scaled=False)
     known = {"latent": plain[0], "embedding": plain[1], "PCA of pixels": pca(list(plain[2]))}
     units = {name: unit_distance(rows) for name, rows in known.items()}
     table: dict[str, Any] = {}
@@ -125,7 +131,12 @@ def main(folder: Path, most: int, threads: int, out: Path) -> None:
                 distances = np.linalg.norm(rows - known[r], axis=1) / units[r]
                 table[name][r].append(float(np.median(distances)))
     out.mkdir(parents=True, exist_ok=True)
-    results = {"model": shipped_runtime().model_id.hex(), "pictures": len(pictures), "movement": table}
+    results = {
+        "model": shipped_runtime().model_id.hex(),
+        "pictures": len(pictures),
+        "pca": {"pictures": len(others), "dimensions": known["PCA of pixels"].shape[1]},
+        "movement": table,
+    }
     (out / "continuity.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     draw(table, out / "continuity.png")
     click.echo(f"{len(pictures)} pictures; median movement, 1 is as far as another picture; per level of input change")

@@ -34,7 +34,7 @@ def search(results: Any) -> str:
     for name, row in table.items():
         lines.append(f"| {name} | {100 * row['faces']:.1f}% | {100 * row['materials']:.1f}% |")
     ratio = results["indexing_speed_ratio"]
-    return "\n".join(lines) + f"\n\nA file is embedded {ratio:.1f} times as fast as decoded and its pixels embedded."
+    return "\n".join(lines) + f"\n\nA file is embedded {ratio:.1f} times as fast as decoded, coded anew and embedded."
 
 
 def anomaly(results: Any) -> str:
@@ -74,7 +74,8 @@ def continuity(results: Any) -> str:
     names = ["latent", "embedding", "PCA of pixels"]
     lines = [
         f"{results['pictures']} pictures, medians; in brackets thousandths for each level (of 255, root mean square) "
-        f"by which the pixels changed; model {results['model']}.",
+        f"by which the pixels changed; model {results['model']}. The PCA is of 32 x 32 pixels, fitted to "
+        f"{results['pca']['pictures']} other pictures, {results['pca']['dimensions']} dimensions.",
         "",
         "| change | pixels changed by | " + " | ".join(names) + " |",
         "|---|---|" + "---|" * len(names),
