@@ -13,6 +13,7 @@ The oddest of them counts. No network runs on an ``.lmc`` file but the one that 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ class Collection:
             if name in self.references and not np.isnan(values[0]):
                 parts[name] = float(_rarity(self.references[name], values)[0])
         oddest = self.references["all" if len(parts) == len(self.references) - 2 else "all but error"]
-        return Score(float(_rarity(oddest, np.array([max(parts.values())]))[0]), parts)
+        return Score(float(_rarity(oddest, max(parts.values()), of_rarities=True)), parts)
 
     def heat(self, facts: Facts) -> NDArray[np.float32]:
         """Oddness of each cell of 64 pixels, float32 (rows, columns): 1 is as odd as cells of the collection are in
@@ -177,7 +178,7 @@ def _rarity_within(scores: Floats) -> Floats:
     return rare
 
 
-def _rarity(reference: Floats, values: Floats | float) -> Floats:
+def _rarity(reference: Floats, values: Floats | float, of_rarities: bool = False) -> Floats:
     """How rare scores are among those of a collection: 2 is one in a hundred.
 
     Within the collection by counting, beyond its last tenth by an exponential tail.
@@ -185,13 +186,18 @@ def _rarity(reference: Floats, values: Floats | float) -> Floats:
     Args:
         reference: scores of the collection, ascending.
         values: any shape.
+        of_rarities: they are rarities themselves.
     """
     n = len(reference)
     share = (n - np.searchsorted(reference, values, side="left") + 0.5) / (n + 1)
     knee = reference[int(np.ceil((1 - TAIL) * n)) - 1]
     tail = reference[reference > knee] - knee
-    # A collection of much the same pictures has hardly a tail.
-    slope = max(float(tail.mean()) if len(tail) else 0.0, 0.01 * abs(float(knee)), 1e-3)
+    if of_rarities:
+        # They fall at least tenfold for each unit, as they are meant to. The oddest of a collection may be odd beyond
+        # measure, so it is the middle one that says whether they fall more slowly.
+        slope = max(float(tail[(len(tail) - 1) // 2]) / math.log(2) if len(tail) else 0.0, 1 / math.log(10))
+    else:  # a collection of much the same pictures has hardly a tail
+        slope = max(float(tail.mean()) if len(tail) else 0.0, 0.01 * abs(float(knee)), 1e-3)
     beyond = TAIL * np.exp(-np.maximum(values - knee, 0) / slope)
     rare: Floats = -np.log10(np.where(values > knee, np.maximum(beyond, 1e-300), share))
     return rare
