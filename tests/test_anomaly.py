@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ import codec
 from bitstream import CodecError, CorruptError, ModelError
 from bitstream.entropy import encode_chunk
 from codec.cli import main
+from codec.cli.anomaly import _targets
 from codec.manifold.anomaly import LEAST, Collection, _rarity
 from codec.manifold.codelength import CodeLength
 from codec.manifold.embedding import EmbeddingHead, shipped
@@ -129,6 +134,34 @@ def test_files_are_scored_without_pixels_and_pictures_with_them(collection, phot
     one, other = collection.score(from_file), collection.score(from_pixels)
     assert set(other.parts) - set(one.parts) == {"error"}
     assert all(one.parts[name] == pytest.approx(other.parts[name], rel=1e-3) for name in one.parts)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("coded", [False, True])
+def test_a_pipe_is_read_once(photos, head, tmp_path, coded):
+    os.mkfifo(tmp_path / "pipe")
+    buffer = io.BytesIO()
+    photos[0].save(buffer, "PNG")
+    data = codec.compress(photos[0], 50) if coded else buffer.getvalue()
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(data,), daemon=True)
+    writer.start()
+    found = facts_of(tmp_path / "pipe", head)
+    np.testing.assert_array_equal(found.embedding, facts_of(data, head).embedding)
+    assert (found.error is None) == coded
+    writer.join(10)
+    assert not writer.is_alive()
+
+
+def test_maps_of_pictures_on_several_drives_do_not_collide(tmp_path, monkeypatch):
+    pictures = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
+    assert list(_targets(pictures, Path("maps")).values()) == [Path("maps/a/x.png.png"), Path("maps/b/x.png.png")]
+
+    def no_common_path(_):
+        raise ValueError("Paths don't have the same drive")
+
+    monkeypatch.setattr(os.path, "commonpath", no_common_path)
+    targets = set(_targets(pictures, Path("maps")).values())
+    assert len(targets) == 2 and all(target.is_relative_to("maps") for target in targets)
 
 
 def test_cells_are_sampled_from_everywhere(photos, head):

@@ -16,6 +16,7 @@ from bitstream import ModelError
 from codec.cli import main
 from codec.manifold import embedding
 from codec.manifold.coordinates import is_coded, open_coded
+from codec.manifold.facts import facts_of
 from codec.manifold.training import (
     SIDES,
     TEMPERATURE,
@@ -47,7 +48,7 @@ def test_the_deployed_head_is_the_trained_one(head):
     cells = cells_of(y_hat, head.scale)
     with torch.no_grad():
         expected = head(cells, torch.repeat_interleave(torch.arange(2), 6), 2).numpy()
-    deployed = head.deployed()
+    deployed = head.deployed(b"abcd")
     for part, vector in zip(y_hat.numpy(), expected, strict=True):
         found = deployed.project(deployed.statistics([part]))
         np.testing.assert_allclose(found, vector, atol=5e-3)
@@ -70,7 +71,7 @@ def test_latents_are_what_the_receiver_sees_whatever_the_tiles(face):
 
 
 def test_a_file_and_its_picture_have_nearly_one_embedding(head, face, tmp_path, monkeypatch):
-    embedding.save(tmp_path / "head.npz", head.deployed(), shipped().model_id)
+    embedding.save(tmp_path / "head.npz", head.deployed(shipped().model_id))
     monkeypatch.setattr(embedding, "SHIPPED", tmp_path / "head.npz")
     embedding.shipped.cache_clear()
     try:
@@ -94,10 +95,14 @@ def test_what_is_coded_is_told_by_its_bytes(face, tmp_path):
         open_coded(b"nothing of the kind")
 
 
-def test_a_head_of_another_model_or_a_damaged_one_is_refused(head, tmp_path):
+def test_a_head_of_another_model_or_a_damaged_one_is_refused(head, face, tmp_path):
     path = tmp_path / "head.npz"
-    embedding.save(path, head.deployed(), b"abcd")
+    embedding.save(path, head.deployed(b"abcd"))
     assert embedding.load(path).dimensions == 12
+    with pytest.raises(ModelError, match="belongs to model 61626364"), open_coded(Image.fromarray(face)) as file:
+        embedding.embed_file(file, embedding.load(path))
+    with pytest.raises(ModelError, match="belongs to model 61626364"):
+        facts_of(Image.fromarray(face), embedding.load(path))
     with pytest.raises(ModelError, match="belongs to model"):
         embedding.load(path, b"efgh")
     path.write_bytes(path.read_bytes()[:300])
@@ -185,6 +190,10 @@ def test_damaged_pictures_are_left_out_of_training(photo_folder, tmp_path):
     arguments += ["--steps", "1", "--hold-out", "1000"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1 and "0 readable pictures" in result.output
+    (tmp_path / "head.npz").mkdir()
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1 and "is a directory" in result.output
+    (tmp_path / "head.npz").rmdir()
     for name in ("astronaut.png", "coffee.png"):
         (folder / name).write_bytes((photo_folder / name).read_bytes())
     result = CliRunner().invoke(main, arguments)

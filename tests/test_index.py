@@ -63,8 +63,12 @@ def test_what_is_gone_altogether_is_forgotten_too(folder, tmp_path):
     (folder / "coffee.lmc").unlink()
     result = search("index", folder / "coffee.lmc", "--index", database)
     assert result.exit_code == 0 and "2 pictures; 0 added, 0 unchanged, 1 removed" in result.output
+    (folder / "chelsea.lmc").unlink()
+    result = search("index", folder, tmp_path / "mistyped", "--index", database)
+    assert result.exit_code == 1 and "mistyped" in result.output
+    assert "1 pictures; 0 added, 1 unchanged, 1 removed" in search("index", folder, "--index", database).output
     shutil.rmtree(folder)
-    assert "0 pictures; 0 added, 0 unchanged, 2 removed" in search("index", folder, "--index", database).output
+    assert "0 pictures; 0 added, 0 unchanged, 1 removed" in search("index", folder, "--index", database).output
     assert search("index", folder, "--index", database).exit_code == 1
     assert search("index", folder, "--index", tmp_path / "new").exit_code == 1 and not (tmp_path / "new").exists()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 import codec
-from bitstream.errors import LimitError
+from bitstream import LimitError, ModelError, parse, serialize
 from codec.api import level_of
 from codec.cli import main
 from codec.manifold import interpolation
@@ -158,5 +160,45 @@ def test_the_command_makes_rows_animations_and_folders(pair, tmp_path):
     result = CliRunner().invoke(main, [str(a) for a in broken])
     assert result.exit_code == 1 and "cut.lmc" in result.output
     assert run(tmp_path / "other.png", "--iterations", 3).exit_code == 2
+    result = run(tmp_path / "way.gif", "-f", "--steps", 1000, "--size", "1024x1024")
+    assert result.exit_code == 1 and "take fewer" in result.output
+
+
+def test_frames_appear_together_or_not_at_all(pair, tmp_path, monkeypatch):
+    for name, data in zip("ab", pair, strict=True):
+        (tmp_path / f"{name}.lmc").write_bytes(data)
+    save, saved = Image.Image.save, []
+
+    def full(image, path, *arguments):
+        saved.append(path)
+        if len(saved) == 3:
+            raise OSError(28, "No space left on device")
+        save(image, path, *arguments)
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    command = ["interpolate", tmp_path / "a.lmc", tmp_path / "b.lmc", "--size", "64x48", "--out", tmp_path / "frames"]
+    result = CliRunner().invoke(main, [str(a) for a in command])
+    assert result.exit_code == 1 and "No space" in result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.lmc", "b.lmc"]
+
+
+def test_an_end_of_a_model_that_is_not_here_is_named(pair, tmp_path):
+    container = parse(pair[0])
+    header = replace(container.header, model_id=b"zzzz")
+    (tmp_path / "a.lmc").write_bytes(serialize(replace(container, header=header)))
+    (tmp_path / "b.lmc").write_bytes(pair[1])
+    for ends in (("a.lmc", "b.lmc"), ("b.lmc", "a.lmc")):
+        with pytest.raises(ModelError, match=r"a\.lmc.*7a7a7a7a"):
+            Ends(*(tmp_path / name for name in ends))
+
+
+def test_the_command_wants_sizes_and_suffixes_it_knows(pair, tmp_path):
+    (tmp_path / "a.lmc").write_bytes(pair[0])
+
+    def run(out, *arguments):
+        common = ["interpolate", tmp_path / "a.lmc", tmp_path / "a.lmc", "--size", "64x48", "--steps", 4, "--out", out]
+        return CliRunner().invoke(main, [str(a) for a in (*common, *arguments)])
+
+    assert run(tmp_path / "row.png").exit_code == 0
     assert run(tmp_path / "row.png").exit_code == 1
     assert run(tmp_path / "way.txt").exit_code == 2

@@ -79,8 +79,8 @@ def score(
     """
     from codec.files import replacing
     from codec.manifold.anomaly import Collection, Score
-    from codec.manifold.collection import absolute, find_pictures
-    from codec.manifold.coordinates import is_coded, open_coded
+    from codec.manifold.collection import find_pictures
+    from codec.manifold.coordinates import at_rest, is_coded, open_coded
     from codec.manifold.embedding import shipped
     from codec.manifold.facts import facts_of_file
     from codec.manifold.heat import heat_map
@@ -90,18 +90,14 @@ def score(
     collection, pictures = Collection.load(model, head), find_pictures(paths)
     if not pictures:
         raise click.ClickException("no pictures found")
-    # Maps lie in their folder as the pictures lie in the one they have in common.
-    common = os.path.commonpath([absolute(path).parent for path in pictures])
-
-    targets: dict[Path, Path] = {}
-    if heat_maps is not None:
-        targets = {path: heat_maps / f"{absolute(path).relative_to(common)}.png" for path in pictures}
-        for target in targets.values():
-            prepare(target, force)
+    targets = {} if heat_maps is None else _targets(pictures, heat_maps)
+    for target in targets.values():
+        prepare(target, force)
 
     def look(path: Path) -> Score:
-        with open_coded(path, threads=threads) as file:
-            facts = facts_of_file(file, head, None if is_coded(path) else path)
+        held = at_rest(path)
+        with open_coded(held, threads=threads) as file:
+            facts = facts_of_file(file, head, None if is_coded(held) else held)
             if path in targets:
                 picture = heat_map(file, collection.heat(facts))
                 with replacing(targets[path], force) as temporary:
@@ -122,3 +118,18 @@ def score(
             click.echo(f"{one.score:6.2f}  {click.format_filename(path)}  ({parts})")
     if failed:
         sys.exit(1)
+
+
+def _targets(pictures: list[Path], folder: Path) -> dict[Path, Path]:
+    """Where maps go: they lie in their folder as the pictures lie in the one they have in common."""
+    from codec.manifold.collection import absolute
+
+    places = {path: absolute(path) for path in pictures}
+    try:
+        common = Path(os.path.commonpath([place.parent for place in places.values()]))
+    except ValueError:  # of several drives, which become folders
+        return {
+            path: folder / place.drive.strip(":\\/") / f"{place.relative_to(place.anchor)}.png"
+            for path, place in places.items()
+        }
+    return {path: folder / f"{place.relative_to(common)}.png" for path, place in places.items()}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import click
 
-from codec.cli.common import FILE, SEED, needing, reporting, threads_option
+from codec.cli.common import FILE, SEED, needing, prepare, reporting, threads_option
 from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_validation
 
 
@@ -41,6 +43,10 @@ def train_embedding(
     if model is not None and out is None:
         raise click.UsageError("--model: also give --out, as the head that ships belongs to the model that ships")
     folder, target = model or runtime.SHIPPED, out or embedding.SHIPPED
+    prepare(target, force=True)
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target.parent))
+    model_id = runtime.Runtime(folder).model_id
     if threads:
         torch.set_num_threads(threads)
     networks = load_exported(folder)
@@ -48,7 +54,6 @@ def train_embedding(
     pictures, _ = split_validation(find_images(data), hold_out, HEAD_TURN)
     bank = build_bank(networks, pictures, config)
     head = train_head(bank, networks.synthesis.scale, config)
-    target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target, overwrite=True) as temporary:
-        embedding.save(temporary, head.deployed(), runtime.Runtime(folder).model_id)
+        embedding.save(temporary, head.deployed(model_id))
     click.echo(f"trained on {bank.pictures} pictures, written to {target}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 ANIMATED = {".gif": "GIF", ".webp": "WEBP"}
 WEBP_SIDE = 16_383
+MAX_HELD = 1 << 28
+"""Pixels of all pictures that go into one file, which are in memory at once."""
 
 
 @click.command()
@@ -67,6 +71,10 @@ def interpolate(
     elif out.is_dir() and any(out.iterdir()) and not force:
         raise FileExistsError(f"{out} is not empty; use -f to write 000.png and so on into it all the same")
     ends = Ends(one, other, size=size, threads=threads)
+    if suffix and steps * ends.size[0] * ends.size[1] > MAX_HELD:
+        raise LimitError(
+            f"{out}: more than {MAX_HELD} pixels in {steps} pictures; take fewer, a smaller --size, or a folder"
+        )
     if suffix == ".webp" and max(ends.size) > WEBP_SIDE:
         raise ImageError(f"{out}: {ends.size[0]} x {ends.size[1]} pixels, WebP holds {WEBP_SIDE} a side")
     points: Iterable[Floats] = ends.linear(steps)
@@ -108,12 +116,14 @@ def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Fl
 
 
 def _write_folder(folder: Path, pictures: Iterator[Image.Image]) -> None:
-    from codec.files import replacing
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, picture in enumerate(pictures):
-        with replacing(folder / f"{number:03d}.png", overwrite=True) as temporary:
-            picture.save(temporary, "PNG")
+    """All of them or none."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as new:
+        for number, picture in enumerate(pictures):
+            picture.save(Path(new) / f"{number:03d}.png", "PNG")
+        folder.mkdir(exist_ok=True)
+        for made in sorted(Path(new).iterdir()):
+            shutil.move(made, folder / made.name)
 
 
 def _write_file(out: Path, pictures: list[Image.Image], force: bool) -> None:

@@ -61,6 +61,9 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
             length=len(pictures), file=sys.stderr, show_pos=True, hidden=quiet or not sys.stderr.isatty()
         ) as bar,
     ):
+        for path in gone:
+            if not index.holds(path):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         update = index.update(
             pictures,
             forget_below=paths,
@@ -71,8 +74,6 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
         total = len(index)
     for path, error in update.failed.items():
         complain(path, error)
-    if gone and not update.removed:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(gone[0]))
     if not quiet:
         click.echo(
             f"{index_path}: {total} pictures; {update.added} added, {update.kept} unchanged, {update.removed} removed"

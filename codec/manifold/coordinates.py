@@ -31,6 +31,13 @@ def named(picture: Pictured) -> Iterator[None]:
         raise type(error)(f"{name}: {error}") from error
 
 
+def at_rest(picture: Pictured) -> Pictured:
+    """The bytes of what can be read but once, such as a pipe; anything else as it is."""
+    if isinstance(picture, str | os.PathLike) and Path(picture).exists() and not Path(picture).is_file():
+        return Path(picture).read_bytes()
+    return picture
+
+
 def is_coded(picture: Pictured) -> bool:
     """Whether a picture is an ``.lmc`` file, by its first bytes."""
     if isinstance(picture, Image.Image):
@@ -54,8 +61,7 @@ def open_coded(picture: Pictured, *, threads: int | None = None, max_pixels: int
     Raises:
         CodecError: it is damaged, too large, or no picture.
     """
-    if isinstance(picture, str | os.PathLike) and Path(picture).exists() and not Path(picture).is_file():
-        picture = Path(picture).read_bytes()  # a pipe can be read but once
+    picture = at_rest(picture)
     if not is_coded(picture):
         source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
         picture = compress(source, QUALITY, strip=True, threads=threads, max_pixels=max_pixels)

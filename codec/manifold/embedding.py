@@ -38,6 +38,7 @@ class EmbeddingHead:
         cell, cell_bias: (F, F) and (F,), what is seen in a cell.
         hidden, hidden_bias: (4 F, H) and (H,), from statistics to a hidden layer.
         output: (H, D), to the embedding.
+        model_id: of the model whose coordinates it reads.
     """
 
     scale: Floats
@@ -48,18 +49,30 @@ class EmbeddingHead:
     hidden: Floats
     hidden_bias: Floats
     output: Floats
+    model_id: bytes
 
     @property
     def dimensions(self) -> int:
         """Length of an embedding."""
         return int(self.output.shape[1])
 
+    def check(self, file: LmcFile) -> None:
+        """Refuse a file whose coordinates mean nothing to this head.
+
+        Raises:
+            ModelError: it is of another model.
+        """
+        if file.header.model_id != self.model_id:
+            raise ModelError(
+                f"embedding: belongs to model {self.model_id.hex()}, the file is of {file.header.model_id.hex()}"
+            )
+
     @property
     def digest(self) -> bytes:
         """Eight bytes that name the head: embeddings compare only if they are of one."""
         digest = hashlib.sha256()
-        for field in fields(self):
-            digest.update(getattr(self, field.name).astype("<f2").tobytes())
+        for name in ARRAYS:
+            digest.update(getattr(self, name).astype("<f2").tobytes())
         return digest.digest()[:8]
 
     def statistics(self, latents: Iterable[Floats]) -> Floats:
@@ -91,6 +104,10 @@ class EmbeddingHead:
         vector: Floats = _silu(statistics @ self.hidden + self.hidden_bias) @ self.output
         vector /= max(float(np.linalg.norm(vector)), 1e-12)
         return vector
+
+
+ARRAYS = tuple(field.name for field in fields(EmbeddingHead) if field.name != "model_id")
+"""The weights among a head's attributes."""
 
 
 def pooled(features: Iterable[tuple[Floats, Floats]]) -> Floats:
@@ -125,11 +142,11 @@ def _silu(x: Floats) -> Floats:
     return result
 
 
-def save(path: Path, head: EmbeddingHead, model_id: bytes) -> None:
+def save(path: Path, head: EmbeddingHead) -> None:
     """Write a head and the model it belongs to."""
-    arrays = {field.name: getattr(head, field.name).astype(np.float16) for field in fields(head)}
+    arrays = {name: getattr(head, name).astype(np.float16) for name in ARRAYS}
     with path.open("wb") as file:  # by its name NumPy would add a suffix
-        np.savez_compressed(file, about=np.array(json.dumps({"model_id": model_id.hex()})), **arrays)
+        np.savez_compressed(file, about=np.array(json.dumps({"model_id": head.model_id.hex()})), **arrays)
 
 
 def load(path: Path, model_id: bytes | None = None) -> EmbeddingHead:
@@ -145,8 +162,8 @@ def load(path: Path, model_id: bytes | None = None) -> EmbeddingHead:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
-            head = EmbeddingHead(**{f.name: stored[f.name].astype(np.float32) for f in fields(EmbeddingHead)})
             belongs = bytes.fromhex(about["model_id"])
+            head = EmbeddingHead(**{name: stored[name].astype(np.float32) for name in ARRAYS}, model_id=belongs)
     except Exception as error:  # what a damaged archive raises is not documented
         raise ModelError(f"{path}: no readable embedding: {error}") from error
     if model_id is not None and belongs != model_id:
@@ -168,8 +185,13 @@ def shipped(model_id: bytes) -> EmbeddingHead:
 
 
 def embed_file(file: LmcFile, head: EmbeddingHead | None = None) -> Floats:
-    """Embedding of an open file, float32 (D,), of length 1; costs entropy decoding and the means, no synthesis."""
+    """Embedding of an open file, float32 (D,), of length 1; costs entropy decoding and the means, no synthesis.
+
+    Raises:
+        ModelError: the head reads the coordinates of another model.
+    """
     head = head or shipped(file.header.model_id)
+    head.check(file)
     return head.project(head.statistics(file.latents()))
 
 

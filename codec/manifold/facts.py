@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bitstream.tables import HYPER
 from codec.decoder import LmcFile
 from codec.manifold.codelength import CodeLength
-from codec.manifold.coordinates import Pictured, is_coded, named, open_coded
+from codec.manifold.coordinates import Pictured, at_rest, is_coded, named, open_coded
 from codec.manifold.embedding import EmbeddingHead, pooled
 from codec.sources import open_source
 from codec.tiling import Area
@@ -65,8 +65,10 @@ def facts_of(picture: Pictured, head: EmbeddingHead, *, threads: int | None = No
     Raises:
         CodecError: it is damaged, or no picture.
     """
-    with named(picture), open_coded(picture, threads=threads) as file:
-        return facts_of_file(file, head, None if is_coded(picture) else picture)
+    with named(picture):
+        held = at_rest(picture)
+        with open_coded(held, threads=threads) as file:
+            return facts_of_file(file, head, None if is_coded(held) else held)
 
 
 def facts_of_file(file: LmcFile, head: EmbeddingHead, original: Pictured | None = None) -> Facts:
@@ -76,7 +78,11 @@ def facts_of_file(file: LmcFile, head: EmbeddingHead, original: Pictured | None 
         file: an ``.lmc`` file.
         head: of the model.
         original: the picture it was made from, if it is to be decoded to know the error.
+
+    Raises:
+        ModelError: the head reads the coordinates of another model.
     """
+    head.check(file)
     error = None if original is None else _error(original, file)
     seen: list[Floats] = []
     statistics = pooled(_kept(map(head.features, file.latents()), seen))

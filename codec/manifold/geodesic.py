@@ -3,8 +3,8 @@
 The energy of points y_0 .. y_n is ``n sum |f(y_{i+1}) - f(y_i)|^2``, f being what the embedding's head sees in each
 cell: means and spreads of its features, so that half-transparent pictures on top of each other are far from both.
 Beside it counts what the entropy model charges for each point, so that the way keeps to where pictures are. The ends
-stay. In pixels the straight line is within 0.3% of the least energy there is: the coordinates are nearly linear
-there, so that pixels would say nothing about the manifold.
+stay. Pixels would say next to nothing about the manifold: the coordinates are nearly linear in them, and the
+straight line all but the shortest.
 
 Reference:
     Shao, Kumar and Fletcher, "The Riemannian Geometry of Deep Generative Models", CVPR Workshops 2018;

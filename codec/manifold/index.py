@@ -189,6 +189,13 @@ class Index:
                 progress(done, len(pictures))
         return Update(len(todo) - len(failed), len(pictures) - len(todo), removed, failed)
 
+    def holds(self, path: Path) -> bool:
+        """Whether anything of a path is in the index: a picture, or pictures below a folder."""
+        with self._errors():
+            names = self._database.execute("SELECT path FROM picture").fetchall()
+        root = absolute(path)
+        return any(absolute(self._path(name)).is_relative_to(root) for (name,) in names)
+
     def _put(self, path: Path, stamp: tuple[int, int], record: Record) -> None:
         row = (
             self._name(path), *stamp, record.width, record.height,

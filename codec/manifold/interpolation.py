@@ -7,6 +7,7 @@ torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,10 +56,12 @@ class Ends:
     ) -> None:
         if size is not None and size[0] * size[1] > MAX_PIXELS:
             raise LimitError(f"size: {size[0]} x {size[1]} pixels, limit is {MAX_PIXELS}")
-        with named(one):
-            first = open_coded(one, threads=threads)
-        with first, named(other), open_coded(other, threads=threads) as second:
-            self.runtime: Runtime = first.runtime
+        with ExitStack() as files:
+            with named(one):
+                first = files.enter_context(open_coded(one, threads=threads))
+                self.runtime: Runtime = first.runtime
+            with named(other):
+                second = files.enter_context(open_coded(other, threads=threads))
             self.size = size or _within(first.size)
             # Of an ordinary picture it is that at which it was coded in passing.
             self.quality_index = max(
@@ -66,7 +69,8 @@ class Ends:
             )
             with named(one):
                 y = self._coordinates(first)
-            self.y = np.stack([y, self._coordinates(second)])
+            with named(other):
+                self.y = np.stack([y, self._coordinates(second)])
 
     def _coordinates(self, file: LmcFile) -> Floats:
         """Coordinates of a file at our size: its own if the size is its, else those of its pixels made to fit."""

@@ -98,8 +98,8 @@ class Head(nn.Module):
             parts += [average, (F.relu(mean(second) - average.square()) + SPREAD_FLOOR).sqrt()]
         return F.normalize(self.output(F.silu(self.hidden(torch.cat(parts, dim=1)))), dim=1)
 
-    def deployed(self) -> EmbeddingHead:
-        """The weights as the runtime has them."""
+    def deployed(self, model_id: bytes) -> EmbeddingHead:
+        """The weights as the runtime has them, for the model whose coordinates they were trained on."""
 
         def array(tensor: Tensor) -> NDArray[np.float32]:
             return np.ascontiguousarray(tensor.detach().half().float().numpy())
@@ -113,6 +113,7 @@ class Head(nn.Module):
             hidden=array(self.hidden.weight.T),
             hidden_bias=array(self.hidden.bias),
             output=array(self.output.weight.T),
+            model_id=model_id,
         )
 
 
