@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,13 @@ from codec.encoder import boxes_of, encode
 from codec.progress import Progress
 from codec.rate import Target
 from codec.reader import File
-from codec.runtime import Runtime, shipped, tune_of
+from codec.runtime import TUNES, Runtime, loaded, shipped, tune_of
 from codec.sources import ArraySource, Picture, Source, open_source
 from codec.targets import encode_to_target
 
 QUALITY = 50.0
+Model = str | os.PathLike[str]
+"""A folder that ``codec export`` made."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ def compress(
     image: Picture,
     quality: float = QUALITY,
     *,
-    tune: str = "psnr",
+    tune: str = TUNES[0],
+    model: Model | None = None,
     target: Target | None = None,
     effort: int | None = None,
     budget: float | None = None,
@@ -89,6 +93,7 @@ def compress(
             gray and alpha, RGB, or RGB and alpha.
         quality: 0 (smallest) to 100 (best), in steps of a quarter.
         tune: ``"psnr"`` for the exact value of each pixel, ``"ms-ssim"`` for the structures that people see.
+        model: folder of an exported model to use instead of those that ship; whoever decodes the file needs it, too.
         target: a size or distortion to meet instead of a quality.
         effort: 0 (one pass of the networks) to 9 (hundreds of passes, for a smaller file); from 1 on it needs the
             extra ``[train]``. None is 0, or 9 if there is a budget.
@@ -104,9 +109,12 @@ def compress(
     Raises:
         ImageError: the picture cannot be read or coded, or no quality meets the target.
         CodecError: effort needs packages that are not installed.
-        ValueError: quality, tune, effort or budget is out of range.
+        ModelError: the model is damaged, or there is none.
+        ValueError: quality, tune, effort or budget is out of range, or there are both a tune and a model.
     """
-    runtime = shipped(threads, tune)
+    if model is not None and tune != TUNES[0]:
+        raise ValueError("tune: says which of the models that ship is to be used; leave it out, or the model")
+    runtime = shipped(threads, tune) if model is None else loaded(model, threads)
     level, chosen = level_of(quality, runtime.tables.levels), effort_of(effort, budget)
     source = open_source(image, max_pixels)
     return compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=progress)
@@ -135,12 +143,18 @@ def compress_pixels(runtime: Runtime, pixels: NDArray[Any], quality_index: int) 
 
 
 def decompress(
-    data: bytes, *, threads: int | None = None, max_pixels: int = MAX_PIXELS, on_damage: str = "raise"
+    data: bytes,
+    *,
+    model: Model | None = None,
+    threads: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    on_damage: str = "raise",
 ) -> Image.Image:
     """Decode a file.
 
     Args:
         data: an ``.lmc`` file.
+        model: folder of the exported model that the file needs; None takes the one that ships.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
         on_damage: ``"raise"`` an error, or ``"fill"`` what can be filled; see :attr:`LmcFile.damage`.
@@ -153,7 +167,7 @@ def decompress(
         BitstreamError: the file is damaged, or no ``.lmc`` file.
         ModelError: it needs a model that is not here.
     """
-    with LmcFile(data, threads=threads, max_pixels=max_pixels, on_damage=on_damage) as file:
+    with open(data, model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage) as file:
         file.verify()
         image = file.load()
         if file.damage:
@@ -161,19 +175,29 @@ def decompress(
         return image
 
 
-def open(file: File, *, threads: int | None = None, max_pixels: int = MAX_PIXELS, on_damage: str = "raise") -> LmcFile:
+def open(
+    file: File,
+    *,
+    model: Model | None = None,
+    threads: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    on_damage: str = "raise",
+) -> LmcFile:
     """Open a file lazily: its header is read now, its chunks when they are needed.
 
     Args:
         file: a path, bytes, or a binary file.
+        model: folder of the exported model that the file needs; None takes the one that ships.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
         on_damage: ``"raise"`` an error, or ``"fill"`` what can be filled; see :attr:`LmcFile.damage`.
 
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
+        ModelError: the model is damaged, or there is none.
     """
-    return LmcFile(file, threads=threads, max_pixels=max_pixels, on_damage=on_damage)
+    runtime = None if model is None else loaded(model, threads)
+    return LmcFile(file, threads=threads, max_pixels=max_pixels, runtime=runtime, on_damage=on_damage)
 
 
 def read_symbols(

@@ -210,8 +210,8 @@ class Runtime:
 
 def _after_fork() -> None:
     """In a forked child: whoever held a lock did not come along."""
-    global _shipped_lock
-    _shipped_lock = threading.Lock()
+    global _loading
+    _loading = threading.Lock()
     for runtime in list(_runtimes):
         runtime._lock = threading.Lock()
 
@@ -219,12 +219,30 @@ def _after_fork() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
-_shipped: dict[tuple[str, int | None], Runtime] = {}
-_shipped_lock = threading.Lock()
+_loaded: dict[tuple[Path, bytes, int | None], Runtime] = {}
+_loading = threading.Lock()
+
+
+def loaded(folder: str | os.PathLike[str], threads: int | None = None) -> Runtime:
+    """An exported model, loaded once for each number of threads, and again once it was exported anew.
+
+    Args:
+        folder: of the model.
+        threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
+
+    Raises:
+        ModelError: files are missing, damaged, or do not belong together.
+    """
+    folder = Path(folder).resolve()
+    key = folder, _read_manifest(folder)[0], threads
+    with _loading:
+        if key not in _loaded:
+            _loaded[key] = Runtime(folder, threads)
+        return _loaded[key]
 
 
 def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
-    """A model that ships inside the package, loaded once for each number of threads.
+    """A model that ships inside the package, see :func:`loaded`.
 
     Args:
         threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
@@ -235,10 +253,7 @@ def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
     """
     if tune not in TUNES:
         raise ValueError(f"tune: found {tune!r}, expected {' or '.join(TUNES)}")
-    with _shipped_lock:
-        if (tune, threads) not in _shipped:
-            _shipped[tune, threads] = Runtime(MODELS / tune, threads)
-        return _shipped[tune, threads]
+    return loaded(MODELS / tune, threads)
 
 
 @cache

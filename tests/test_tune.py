@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from PIL import Image
 
 import codec
 import codec.pillow_plugin
+from bitstream import ModelError
 from codec.cli import main
 from codec.manifold.coordinates import open_coded
 from codec.manifold.embedding import embed
 from codec.quality import ms_ssim_db, psnr_db
-from codec.runtime import TUNES, shipped, shipped_of, tune_of
+from codec.runtime import SHIPPED, TUNES, loaded, shipped, shipped_of, tune_of
+from tests.test_vectors import MODEL
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +79,39 @@ def test_collections_see_files_of_both_models_alike(photo):
     assert min(float(a @ b) for a, b in zip(plain, similar, strict=True)) > 0.9 > float(plain[0] @ plain[1])
     with open_coded(codec.compress(pairs[0], tune="ms-ssim")) as file:
         assert file.runtime is shipped() and file.size == (256, 256)
+
+
+def test_a_model_of_ones_own_is_used_both_ways(photo, tmp_path):
+    part, other = photo[:100, :120], loaded(MODEL)
+    data = codec.compress(part, 40, model=MODEL)
+    assert codec.inspect(data).model_id == other.model_id.hex() and loaded(str(MODEL)) is other
+    with pytest.raises(ModelError, match=other.model_id.hex()):
+        codec.decompress(data)
+    expected = np.asarray(codec.decompress(data, model=MODEL))
+    with codec.open(data, model=MODEL) as file:
+        np.testing.assert_array_equal(file.array(), expected)
+    Image.fromarray(part).save(tmp_path / "in.png")
+
+    def run(*arguments):
+        return CliRunner().invoke(main, [str(a) for a in arguments])
+
+    coded = tmp_path / "out.lmc"
+    assert run("compress", tmp_path / "in.png", coded, "-q", 40, "--model", MODEL).exit_code == 0
+    assert coded.read_bytes() == data
+    assert run("decompress", coded, tmp_path / "back.png").exit_code == 1
+    assert run("decompress", coded, tmp_path / "back.png", "--model", MODEL).exit_code == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "back.png")), expected)
+    assert run("compress", tmp_path / "in.png", "--model", MODEL, "--tune", "ms-ssim").exit_code == 2
+    with pytest.raises(ValueError, match="tune"):
+        codec.compress(part, model=MODEL, tune="ms-ssim")
+    for command in (("compress", tmp_path / "in.png"), ("decompress", coded)):
+        result = run(*command, tmp_path / "new.lmc", "-f", "--model", tmp_path / "nowhere")
+        assert result.exit_code != 0 and not (tmp_path / "new.lmc").exists()
+
+
+def test_a_model_exported_anew_is_loaded_anew(tmp_path):
+    shutil.copytree(MODEL, tmp_path / "model")
+    before = loaded(tmp_path / "model")
+    shutil.rmtree(tmp_path / "model")
+    shutil.copytree(SHIPPED, tmp_path / "model")
+    assert loaded(tmp_path / "model").model_id == shipped().model_id != before.model_id

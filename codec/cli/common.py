@@ -130,6 +130,9 @@ jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Pictures at a time."
 )
 threads_option = click.option("--threads", type=click.IntRange(1, 256), help="For the networks.  [default: all cores]")
+model_option = click.option(
+    "--model", type=FILE, help="Folder of an exported model.  [default: the one that ships, of --tune or of the file]"
+)
 max_pixels_option = click.option(
     "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, help="Refuse larger pictures."
 )

@@ -10,10 +10,10 @@ import click
 
 from codec import api
 from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_output, plan, run
-from codec.cli.common import FILE, SUFFIX, FiniteRange, ParamType, batch_options, reporting
+from codec.cli.common import FILE, SUFFIX, FiniteRange, ParamType, batch_options, model_option, reporting
 from codec.effort import effort_of
 from codec.rate import Target
-from codec.runtime import TUNES, shipped
+from codec.runtime import TUNES, loaded, shipped
 
 _UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024, "M": 10**6, "MB": 10**6, "MIB": 1 << 20}
 
@@ -52,6 +52,7 @@ def _is_output(path: Path) -> bool:
     show_default=True,
     help="What to be good at: each pixel's exact value, or the structures that people see.",
 )
+@model_option
 @click.option("--target-size", type=_Size(), help="Best quality in at most so many bytes; 100K, 0.5M.")
 @click.option("--target-bpp", type=_positive, help="Best quality in at most so many bits a pixel.")
 @click.option("--target-psnr", type=_positive, help="Smallest file of at least this PSNR, dB.")
@@ -70,6 +71,7 @@ def compress(
     paths: tuple[Path, ...],
     quality: float | None,
     tune: str,
+    model: Path | None,
     target_size: float | None,
     target_bpp: float | None,
     target_psnr: float | None,
@@ -95,6 +97,8 @@ def compress(
     given = [quality, target_size, target_bpp, target_psnr, target_ms_ssim]
     if sum(value is not None for value in given) > 1:
         raise click.UsageError("only one of --quality and the --target options can be given")
+    if model is not None and tune != TUNES[0]:
+        raise click.UsageError("--tune says which of the models that ship is to be used; leave it out, or --model")
     try:
         chosen = effort_of(effort, budget)
     except ValueError as error:
@@ -117,7 +121,7 @@ def compress(
             target = Target("psnr", target_psnr)
         elif target_ms_ssim is not None:
             target = Target("ms-ssim", target_ms_ssim)
-        runtime = shipped(threads, tune)
+        runtime = shipped(threads, tune) if model is None else loaded(model, threads)
         level = api.level_of(api.QUALITY if quality is None else quality, runtime.tables.levels)
         data = api.compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=watch)
         with open_output(job, force, watch) as output:

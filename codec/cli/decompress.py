@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from bitstream.errors import ImageError
+from codec import api
 from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_output, plan, run
-from codec.cli.common import FILE, SUFFIX, ParamType, batch_options, reporting
+from codec.cli.common import FILE, SUFFIX, ParamType, batch_options, model_option, reporting
 
 
 class _Region(ParamType):
@@ -33,6 +34,7 @@ class _Region(ParamType):
 )
 @click.option("--region", type=_Region(), help="Only this part, X,Y from the upper left corner.")
 @click.option("--scale", type=click.Choice(["1/2", "1/4", "1/8", "1/16"]), help="Smaller; from 1/8 on much faster.")
+@model_option
 @click.option("--tolerate-damage", is_flag=True, help="Fill what is damaged and say so, rather than fail.")
 @batch_options
 @reporting
@@ -41,6 +43,7 @@ def decompress(
     suffix: str,
     region: tuple[int, int, int, int] | None,
     scale: str | None,
+    model: Path | None,
     tolerate_damage: bool,
     force: bool,
     recursive: bool,
@@ -58,7 +61,6 @@ def decompress(
     - for stdin.
     """
     from codec import sinks
-    from codec.decoder import LmcFile
 
     if region and scale:
         raise click.UsageError("--region and --scale cannot be given together")
@@ -77,7 +79,8 @@ def decompress(
     def work(job: Job, watch: Watch) -> Result:
         check_output(job, force)
         on_damage = "fill" if tolerate_damage else "raise"
-        with LmcFile(open_input(job), threads=threads, max_pixels=max_pixels, on_damage=on_damage) as file:
+        opened = api.open(open_input(job), model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage)
+        with opened as file:
             factor = int(scale.split("/")[1]) if scale else 1
             width, height = file.scaled_size(factor)
             box = None
