@@ -15,9 +15,9 @@ from benchmarks.bdrate import Curve, bd_rate, curve
 from benchmarks.measure import digest_of, read_pixels
 from benchmarks.metrics import Pixels, psnr_db
 from benchmarks.rows import Row, RowStore
+from bitstream.container import CELL
 from codec.runtime import shipped
 
-RESULTS = Path(__file__).parent / "results" / "effort.csv"
 Points = dict[tuple[int, str, float], Row]
 """By level, name of the image and quality."""
 
@@ -49,9 +49,9 @@ def _measure(name: str, pixels: Pixels, quality: float, level: int, threads: int
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--rows", type=click.Path(path_type=Path, dir_okay=False), help="Kept here as they come: a run that was "
               "stopped goes on.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, help="The table as CSV.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the table, as CSV.")
 def main(
-    folder: Path, levels: str, qualities: str, most: int | None, threads: int, rows: Path | None, out: Path
+    folder: Path, levels: str, qualities: str, most: int | None, threads: int, rows: Path | None, out: Path | None
 ) -> None:
     """Code the PNG images in FOLDER at each level of effort: BD-rate and time against the first."""
     efforts, qs = [int(level) for level in levels.split(",")], [float(q) for q in qualities.split(",")]
@@ -62,7 +62,8 @@ def main(
     known = {row.key: row for row in store or ()}
     points: Points = {}
     with click.progressbar(length=len(paths) * len(efforts) * len(qs), label="encoding", show_pos=True) as progress:
-        codec.compress(read_pixels(paths[0]), threads=threads)  # so that loading is not timed
+        for level in sorted({min(efforts), max(efforts)}):  # so that loading is not timed, nor that of torch
+            codec.compress(np.zeros((CELL, CELL, 3), np.uint8), effort=min(level, 1), threads=threads)
         for path in paths:
             pixels = read_pixels(path)
             digest = digest_of(pixels)
@@ -78,11 +79,12 @@ def main(
     measured = {"images": str(len(paths)), "qualities": qualities, "threads": str(threads),
                 "model": shipped().model_id.hex()}  # fmt: skip
     table = [line | measured for line in _table(points, efforts, [path.name for path in paths], qs)]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(table[0]))
+            writer.writeheader()
+            writer.writerows(table)
     click.echo("{images} images, qualities {qualities}, {threads} threads, model {model}".format(**measured))
     for line in table:
         click.echo(

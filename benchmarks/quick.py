@@ -16,7 +16,7 @@ from benchmarks.codecs import CODECS
 from benchmarks.measure import read_pixels
 from benchmarks.metrics import Pixels, psnr_db
 
-PEERS = ("jpeg", "avif")
+PEERS = ("jpeg", "avif", "avif-psnr")
 QUALITIES = (0, 16, 32, 48, 64, 80, 96)
 
 

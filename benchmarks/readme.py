@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 
 from benchmarks.metrics import METRICS
 from benchmarks.plots import percent
@@ -17,12 +18,15 @@ SHOWN_PUBLISHED = frozenset(
         "compressai-bmshj2018-hyperprior_ms-ssim_cpu",
         "compressai-mbt2018-mean_mse_cpu",
         "compressai-mbt2018-mean_ms-ssim_cpu",
+        "compressai-mbt2018_mse_cpu",
+        "compressai-cheng2020-anchor_mse_cpu",
+        "cool-chic-5.0",
         "hm",
+        "paper-elic2022_mse",
         "vtm",
     ]
 )
-"""The published curves that readers know; the report has all."""
-
+"""The published curves that readers know, the best among them; the report has all."""
 
 EffortTable = Sequence[Mapping[str, str]]
 """The lines of ``effort.csv``."""
@@ -62,7 +66,27 @@ def section(results: Results, effort: EffortTable) -> str:
             bd = row["bd_rate"].get("psnr-rgb")
             cells.append(f"{bd['low']:.1f} to {bd['high']:.1f}" if bd else "–")
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *_of_effort(effort)])
+    return "\n".join([*lines, "", *_of_cost(results), "", *_of_effort(effort)])
+
+
+def _of_cost(results: Results) -> list[str]:
+    """Settings, time and memory of each codec that was measured."""
+    first = results["codecs"][0]
+    lines = [
+        f"What was measured, and what it takes on average over qualities, {first['threads']} thread a codec and "
+        f"{first['jobs']} processes side by side (orders of magnitude; memory is what coding one image adds):",
+        "",
+        "| codec | version | settings | encoding (s) | decoding (s) | memory (MB) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for codec in results["codecs"]:
+        version, settings = codec["description"].split(" | ", 1)
+        encoding, decoding = (mean(codec["results"][f"{step}_time"]) for step in ("encoding", "decoding"))
+        lines.append(
+            f"| {codec['name']} | {version} | {settings} | {encoding:.3f} | {decoding:.3f} "
+            f"| {codec['peak_megabytes']:.0f} |"
+        )
+    return lines
 
 
 def _of_effort(effort: EffortTable) -> list[str]:

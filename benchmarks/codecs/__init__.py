@@ -21,12 +21,15 @@ CODECS: dict[str, Codec] = {
         WebP("webp", method=6),
         WebP("webp-default", method=4),
         Avif("avif", speed=6, subsampling="4:4:4"),
+        Avif("avif-psnr", speed=6, subsampling="4:4:4", tune="psnr"),
         Avif("avif-420", speed=6, subsampling="4:2:0"),
         Avif("avif-slow", speed=2, subsampling="4:4:4"),
+        Avif("avif-slow-psnr", speed=2, subsampling="4:4:4", tune="psnr"),
         Avif("avif-slow-420", speed=2, subsampling="4:2:0"),
         JpegXl("jxl", effort=7),
         Jpeg2000(),
         Heic("heic", chroma=444),
+        Heic("heic-psnr", chroma=444, tune="psnr"),
         Heic("heic-420", chroma=420),
     )
 }

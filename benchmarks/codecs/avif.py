@@ -16,18 +16,20 @@ class Avif(PillowCodec):
         name: of these settings.
         speed: 0 (slowest) to 10.
         subsampling: of chroma, as Pillow names it.
+        tune: what the encoder aims at; None leaves it to libavif: since 1.4 that is ``iq``, how pictures look to
+            people, which costs PSNR.
     """
 
     format = "AVIF"
     qualities = (10, 20, 32, 45, 58, 70, 82, 92)
     quality_range = (0, 100)
 
-    def __init__(self, name: str, speed: int, subsampling: str) -> None:
-        self.name, self.speed, self.subsampling = name, speed, subsampling
+    def __init__(self, name: str, speed: int, subsampling: str, tune: str | None = None) -> None:
+        self.name, self.speed, self.subsampling, self.tune = name, speed, subsampling, tune
 
     @property
     def settings(self) -> str:
-        return f"{self.subsampling}, speed {self.speed}"
+        return f"{self.subsampling}, speed {self.speed}, tune {self.tune or 'left to libavif'}"
 
     @property
     def version(self) -> str:
@@ -39,6 +41,7 @@ class Avif(PillowCodec):
             "speed": self.speed,
             "subsampling": self.subsampling,
             "max_threads": threads,
+            "advanced": {"tune": self.tune} if self.tune else {},
         }
 
     def decode(self, data: bytes, threads: int) -> Pixels:

@@ -14,17 +14,18 @@ class Heic(PillowCodec):
     Args:
         name: of these settings.
         chroma: 420 or 444.
+        tune: what x265 aims at, ``"ssim"``, which is libheif's choice, or ``"psnr"``.
     """
 
     format = "HEIF"
     qualities = (5, 15, 25, 35, 45, 55, 65, 75)
 
-    def __init__(self, name: str, chroma: int) -> None:
-        self.name, self.chroma = name, chroma
+    def __init__(self, name: str, chroma: int, tune: str = "ssim") -> None:
+        self.name, self.chroma, self.tune = name, chroma, tune
 
     @property
     def settings(self) -> str:
-        return f"chroma {self.chroma}, encoder's defaults"
+        return f"chroma {self.chroma}, tune {self.tune}, otherwise the encoder's defaults"
 
     @property
     def version(self) -> str:
@@ -33,7 +34,8 @@ class Heic(PillowCodec):
         return f"pillow-heif {version('pillow-heif')}, libheif {pillow_heif.libheif_version()}"
 
     def options(self, quality: float, threads: int) -> dict[str, Any]:
-        return {"quality": round(quality), "chroma": self.chroma, "enc_params": {"x265:pools": str(threads)}}
+        parameters = {"tune": self.tune, "x265:pools": str(threads)}
+        return {"quality": round(quality), "chroma": self.chroma, "enc_params": parameters}
 
     def encode(self, pixels: Pixels, quality: float, threads: int) -> bytes:
         import pillow_heif

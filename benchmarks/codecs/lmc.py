@@ -32,7 +32,7 @@ class Lmc(Codec):
         tune: which model.
     """
 
-    qualities = (0, 12, 24, 36, 48, 60, 72, 84)
+    qualities = (0, 12, 24, 36, 48, 60, 72, 84, 96)
     quality_range = (0, 100)
 
     def __init__(self, name: str, tune: str) -> None:

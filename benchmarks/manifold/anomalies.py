@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read, split, spread
 from benchmarks.manifold.shifts import SHIFTS
 from codec.manifold.anomaly import Collection, Score
@@ -19,7 +19,6 @@ from codec.manifold.facts import facts_of
 from codec.manifold.oddities import TESTS
 from codec.runtime import shipped as shipped_runtime
 
-RESULTS = Path(__file__).parent.parent / "results" / "anomaly.json"
 SIDE = 512
 """Pixels a side of pictures, at most."""
 
@@ -29,8 +28,8 @@ SIDE = 512
 @click.option("--fit", "fitted", type=click.IntRange(20), default=200, show_default=True, help="Pictures to fit to.")
 @click.option("--most", type=click.IntRange(2), default=150, show_default=True, help="Pictures held out to score.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, help="The figures as JSON.")
-def main(folder: Path, fitted: int, most: int, threads: int, out: Path) -> None:
+@out_option
+def main(folder: Path, fitted: int, most: int, threads: int, out: Path | None) -> None:
     """Tell pictures of FOLDER from others that do not belong, in files and with pixels: area under ROC.
 
     Both those fitted to and those told apart are such as the embedding's head was not trained on.
@@ -70,8 +69,7 @@ def main(folder: Path, fitted: int, most: int, threads: int, out: Path) -> None:
         "held_out_at_2_or_more": false_alarms,
         "auroc": table,
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    keep(results, out)
     click.echo(f"fitted to {len(known)} pictures; area under ROC, {len(pictures)} held-out pictures against as many")
     for name, row in table.items():
         click.echo(f"  {name:18s}" + "".join(f"{key} {value:.3f}   " for key, value in row.items()))

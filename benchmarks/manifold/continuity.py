@@ -6,7 +6,6 @@ movement of 1 would be as far as another picture. (Extras ``[bench,manifold]``.)
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -23,11 +22,11 @@ from tqdm import tqdm
 
 import codec
 from benchmarks.manifold.baselines import Floats, PixelPca, small_pixels
+from benchmarks.manifold.kept import keep
 from benchmarks.manifold.pictures import read, split, spread
 from codec.manifold.embedding import embed_file, shipped
 from codec.runtime import shipped as shipped_runtime
 
-RESULTS = Path(__file__).parent.parent / "results"
 SIDE, MARGIN = 256, 64
 PCA_PICTURES = 600
 """That the PCA is fitted to; none of those that are moved."""
@@ -104,8 +103,9 @@ def draw(table: dict[str, Any], path: Path) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--most", type=click.IntRange(3), default=60, show_default=True, help="No more than this many pictures.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=RESULTS, help="For JSON and plot.")
-def main(folder: Path, most: int, threads: int, out: Path) -> None:
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Also write the figures and their plot, "
+              "to this folder.")  # fmt: skip
+def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
     """Measure how far latents and embeddings move as pictures of FOLDER change, beside a PCA of pixels."""
     large = (picture for path in split(folder)[1] if min((picture := read(path)).size) >= SIDE + MARGIN)
     pictures = list(islice(large, most))
@@ -130,15 +130,15 @@ def main(folder: Path, most: int, threads: int, out: Path) -> None:
             for r, rows in zip(known, (moved[0], moved[1], pca(list(moved[2]))), strict=True):
                 distances = np.linalg.norm(rows - known[r], axis=1) / units[r]
                 table[name][r].append(float(np.median(distances)))
-    out.mkdir(parents=True, exist_ok=True)
     results = {
         "model": shipped_runtime().model_id.hex(),
         "pictures": len(pictures),
         "pca": {"pictures": len(others), "dimensions": known["PCA of pixels"].shape[1]},
         "movement": table,
     }
-    (out / "continuity.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    draw(table, out / "continuity.png")
+    if out is not None:
+        keep(results, out / "continuity.json")
+        draw(table, out / "continuity.png")
     click.echo(f"{len(pictures)} pictures; median movement, 1 is as far as another picture; per level of input change")
     for name, row in table.items():
         for i, size in enumerate(row["sizes"]):

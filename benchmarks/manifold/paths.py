@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read, split, spread
 from codec.manifold.embedding import shipped
 from codec.manifold.interpolation import Ends
 from codec.runtime import shipped as shipped_runtime
 
-RESULTS = Path(__file__).parent.parent / "results" / "geodesic.json"
 SIZE = (384, 256)
 
 
@@ -27,9 +26,11 @@ SIZE = (384, 256)
 @click.option("--steps", type=click.IntRange(3), default=9, show_default=True)
 @click.option("--iterations", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, help="The figures as JSON.")
+@out_option
 @click.option("--pictures", type=click.Path(path_type=Path, file_okay=False), help="Folder for both ways of each pair.")
-def main(folder: Path, pairs: int, steps: int, iterations: int, threads: int, out: Path, pictures: Path | None) -> None:
+def main(
+    folder: Path, pairs: int, steps: int, iterations: int, threads: int, out: Path | None, pictures: Path | None
+) -> None:
     """Find the shortest ways between pairs of held-out pictures of FOLDER, and compare them with straight lines."""
     import torch
 
@@ -55,9 +56,8 @@ def main(folder: Path, pairs: int, steps: int, iterations: int, threads: int, ou
             pictures.mkdir(parents=True, exist_ok=True)
             both = [np.hstack([np.asarray(p) for p in ends.pictures(points)]) for points in (line, way)]
             Image.fromarray(np.vstack(both)).save(pictures / f"{len(rows):02d}.png")
-    out.parent.mkdir(parents=True, exist_ok=True)
     results = {"model": shipped_runtime().model_id.hex(), "pairs": rows}
-    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    keep(results, out)
     click.echo("geodesic over linear: energy, length, bits a pixel between the ends")
     for row in rows:
         ratios = [row["geodesic"][key] / row["linear"][key] for key in ("energy", "length", "rate_bpp")]

@@ -7,7 +7,6 @@ apart in photographs that scikit-image ships, beside a PCA of pixels and colour 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from timeit import timeit
@@ -20,11 +19,11 @@ from tqdm import tqdm
 
 import codec
 from benchmarks.manifold.baselines import Floats, PixelPca, colour_histogram, small_pixels
+from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read, split, spread
 from codec.manifold.embedding import embed, shipped
 from codec.runtime import shipped as shipped_runtime
 
-RESULTS = Path(__file__).parent.parent / "results" / "search.json"
 MATERIALS = (
     "astronaut", "brick", "cat", "coffee", "coins", "grass", "gravel", "hubble_deep_field", "immunohistochemistry",
     "moon", "page", "retina", "rocket", "text",
@@ -145,8 +144,8 @@ def indexing_speed(pictures: Pictures, threads: int) -> float:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--most", type=click.IntRange(2), default=300, show_default=True, help="No more than this many pictures.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, help="The figures as JSON.")
-def main(folder: Path, most: int, threads: int, out: Path) -> None:
+@out_option
+def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
     """Find pictures of FOLDER, those held out of the head's training, from distorted versions of themselves."""
     collection = [read(path) for path in spread(split(folder)[1], most)]
     ways = methods(collection, threads)
@@ -170,8 +169,7 @@ def main(folder: Path, most: int, threads: int, out: Path) -> None:
     }
     for row in table.values():
         row["recall@1, mean"] = float(np.mean([row[d] for d in DISTORTIONS]))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    keep(results, out)
     click.echo(f"{len(collection)} pictures; recall@1 of the original, then precision@5 among labelled pictures")
     for name, row in table.items():
         click.echo(f"  {name:18s}" + "".join(f"{column} {100 * value:.1f}%   " for column, value in row.items()))
