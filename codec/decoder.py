@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bitstream.container import CELL
 from bitstream.tables import HYPER
 from codec import sinks
 from codec.progress import Progress
@@ -74,11 +75,12 @@ class LmcFile(LmcReader):
             latents.forget((v.end - halo) // HYPER)
             yield y0, strip
 
-    def latents(self, max_tile: int = TILE_CELLS) -> Iterator[NDArray[np.float32]]:
+    def latents(self, max_tile: int = TILE_CELLS, progress: Progress | None = None) -> Iterator[NDArray[np.float32]]:
         """The picture's coordinates from top to bottom, in bounded memory; no synthesis runs.
 
         Args:
             max_tile: cells of a tile with its halo.
+            progress: called before each part.
 
         Yields:
             NDArray: y_hat, float32 (channels, rows, columns) in positions of 16 pixels, both multiples of 4 and as many
@@ -88,6 +90,8 @@ class LmcFile(LmcReader):
         _, latents = self._latents(Area(0, HYPER * rows, 0, HYPER * columns), 0, max_tile)
         step = max(1, max_tile // columns)
         for top in range(0, rows, step):
+            if progress:
+                progress(top * columns * CELL**2, rows * columns * CELL**2)
             yield latents.get(top, min(rows, top + step))[0]
             latents.forget(top + step)
 
@@ -139,9 +143,9 @@ class LmcFile(LmcReader):
         for component in range(len(part)):  # one transposed copy of all three is several times slower
             target[:, :, component] = part[component]
 
-    def array(self) -> NDArray[Any]:
+    def array(self, progress: Progress | None = None) -> NDArray[Any]:
         """All pixels with full depth: uint8 or uint16, (H, W) or (H, W, 2 to 4), transparency last."""
-        return sinks.to_array(self.strips(), *self.size, self.form, self.alpha())
+        return sinks.to_array(self.strips(progress=progress), *self.size, self.form, self.alpha())
 
     def load(self, progress: Progress | None = None) -> Image.Image:
         """The whole picture: L, LA, RGB, RGBA, or I;16."""
@@ -196,14 +200,17 @@ class LmcFile(LmcReader):
             scaled[top : top + BLOCK] = np.rint(_mean(part[None], scale)[0])
         return scaled
 
-    def preview(self, scale: int = PREVIEW) -> Image.Image:
+    def preview(self, scale: int = PREVIEW, progress: Progress | None = None) -> Image.Image:
         """The picture at a fraction of its size.
 
         Args:
             scale: 2, 4, 8 or 16; at 8 and 16 a smaller network gives it in a fraction of the time.
+            progress: called after each tile.
         """
         size = self.scaled_size(scale)
-        return sinks.to_image(self.strips(scale=scale), *size, self.form, self.scaled_alpha(scale), self.metadata)
+        return sinks.to_image(
+            self.strips(scale=scale, progress=progress), *size, self.form, self.scaled_alpha(scale), self.metadata
+        )
 
 
 def _edge(position: int, low: int, high: int) -> int:

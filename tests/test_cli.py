@@ -18,7 +18,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from codec.cli import main
-from codec.cli.batch import Job, Watch, open_output
+from codec.cli.batch import Job, open_output
+from codec.progress import Watch
 
 
 def run(*args):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_pictures_are_found_below_folders_in_order_and_once(tmp_path):
 def test_results_come_in_order_and_errors_take_their_place(tmp_path, jobs):
     paths = [tmp_path / str(i) for i in range(20)]
 
-    def work(path):
+    def work(path, progress):
         if path.name == "7":
             raise OSError("broken")
         return int(path.name)
@@ -39,7 +40,7 @@ def test_little_is_worked_on_ahead(tmp_path):
     begun = []
     lock = threading.Lock()
 
-    def work(path):
+    def work(path, progress):
         with lock:
             begun.append(path)
 
@@ -47,3 +48,26 @@ def test_little_is_worked_on_ahead(tmp_path):
     next(results)
     results.close()
     assert len(begun) <= 4
+
+
+def test_what_is_in_work_is_stopped_when_nobody_wants_the_results(tmp_path):
+    begun, stopped = threading.Event(), threading.Event()
+
+    def work(path, progress):
+        if path.name == "0":
+            return 0
+        begun.set()
+        try:
+            for done in range(10_000):
+                progress(done, 10_000)
+                time.sleep(0.001)
+        except InterruptedError:
+            stopped.set()
+            raise
+        return 1
+
+    results = each([tmp_path / str(i) for i in range(3)], work, jobs=1)
+    next(results)
+    assert begun.wait(10)
+    results.close()
+    assert stopped.is_set()

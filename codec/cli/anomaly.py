@@ -12,6 +12,7 @@ import click
 from bitstream.errors import CodecError
 from codec.cli.common import FILE, force_option, jobs_option, needing, prepare, reporting, threads_option
 from codec.cli.survey import survey
+from codec.progress import Progress
 
 _model_option = click.option("--model", type=FILE, required=True, help="File that says what is normal.")
 
@@ -37,12 +38,16 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     from codec.manifold.anomaly import LEAST, Collection
     from codec.manifold.collection import find_pictures
     from codec.manifold.embedding import shipped
-    from codec.manifold.facts import facts_of
+    from codec.manifold.facts import Facts, facts_of
     from codec.runtime import shipped as shipped_runtime
 
     prepare(model, force)
     head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
-    found, failed = survey(pictures, lambda p: facts_of(p, head, threads=threads).condensed(), jobs)
+
+    def look(path: Path, progress: Progress) -> Facts:
+        return facts_of(path, head, threads=threads, progress=progress).condensed()
+
+    found, failed = survey(pictures, look, jobs)
     known = list(found.values())
     if len(known) < LEAST:
         raise CodecError(f"{len(known)} pictures to learn from; at least {LEAST} are needed")
@@ -94,10 +99,10 @@ def score(
     for target in targets.values():
         prepare(target, force)
 
-    def look(path: Path) -> Score:
+    def look(path: Path, progress: Progress) -> Score:
         held = at_rest(path)
-        with open_coded(held, threads=threads) as file:
-            facts = facts_of_file(file, head, None if is_coded(held) else held)
+        with open_coded(held, threads=threads, progress=progress) as file:
+            facts = facts_of_file(file, head, None if is_coded(held) else held, progress)
             if path in targets:
                 picture = heat_map(file, collection.heat(facts))
                 with replacing(targets[path], force) as temporary:

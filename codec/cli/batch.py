@@ -20,7 +20,7 @@ import click
 
 from codec.cli.common import describe
 from codec.files import replacing
-from codec.progress import Progress
+from codec.progress import Progress, Watch
 
 STREAM = "-"
 
@@ -115,29 +115,6 @@ def _same(one: Path, other: Path) -> bool:
         return os.path.realpath(one) == os.path.realpath(other) or one.samefile(other)
     except OSError:  # one is not there
         return False
-
-
-class Watch:
-    """Passes progress on to a bar, and stops a job that is no longer wanted."""
-
-    def __init__(self, bar: Progress | None = None) -> None:
-        self._bar = bar
-        self._stopped = threading.Event()
-
-    def stop(self) -> None:
-        """Make every further call raise."""
-        self._stopped.set()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Tell of pixels done and in all.
-
-        Raises:
-            InterruptedError: the job was stopped.
-        """
-        if self._stopped.is_set():
-            raise InterruptedError("stopped")
-        if self._bar:
-            self._bar(done, total)
 
 
 def open_input(job: Job) -> Path | io.BytesIO:

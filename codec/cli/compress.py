@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from codec import api
-from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_output, plan, run
+from codec.cli.batch import Job, Result, check_output, open_input, open_output, plan, run
 from codec.cli.common import FILE, SUFFIX, FiniteRange, ParamType, batch_options, model_option, reporting
 from codec.effort import effort_of
+from codec.progress import Watch
 from codec.rate import Target
 from codec.runtime import TUNES, loaded, shipped
 

@@ -9,8 +9,9 @@ import click
 
 from bitstream.errors import ImageError
 from codec import api
-from codec.cli.batch import Job, Result, Watch, check_output, open_input, open_output, plan, run
+from codec.cli.batch import Job, Result, check_output, open_input, open_output, plan, run
 from codec.cli.common import FILE, SUFFIX, ParamType, batch_options, model_option, reporting
+from codec.progress import Watch
 
 
 class _Region(ParamType):

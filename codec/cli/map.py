@@ -53,7 +53,9 @@ def draw_map(
     head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
     if len(pictures) < LEAST:
         raise CodecError(f"{len(pictures)} pictures found; a map takes at least {LEAST}")
-    records, failed = survey(pictures, lambda p: record_of(p, head=head, threads=threads), jobs)
+    records, failed = survey(
+        pictures, lambda p, progress: record_of(p, head=head, threads=threads, progress=progress), jobs
+    )
     places = flatten([record.embedding for record in records.values()], method, seed)
     shown = [
         {"path": path, "thumbnail": record.thumbnail, "x": x, "y": y}

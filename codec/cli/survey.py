@@ -10,16 +10,17 @@ from typing import TypeVar
 import click
 
 from codec.cli.common import complain
+from codec.progress import Progress
 
 T = TypeVar("T")
 
 
-def survey(pictures: Sequence[Path], look: Callable[[Path], T], jobs: int) -> tuple[dict[Path, T], int]:
+def survey(pictures: Sequence[Path], look: Callable[[Path, Progress], T], jobs: int) -> tuple[dict[Path, T], int]:
     """What ``look`` tells of each picture that it can read, in their order, and how many it cannot.
 
     Args:
         pictures: files.
-        look: safe to call from threads.
+        look: safe to call from threads, see :func:`codec.manifold.collection.each`.
         jobs: calls at a time.
     """
     from codec.manifold.collection import each

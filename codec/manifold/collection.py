@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from codec.images import readable_suffixes
+from codec.progress import Progress, Watch
 
 T = TypeVar("T")
 CODED_SUFFIX = ".lmc"
@@ -51,21 +52,25 @@ def _files_below(folder: Path) -> Iterator[Path]:
         yield from (path for path in files if path.is_file())
 
 
-def each(paths: Iterable[Path], function: Callable[[Path], T], jobs: int = 1) -> Iterator[tuple[Path, T | Exception]]:
+def each(
+    paths: Iterable[Path], function: Callable[[Path, Progress], T], jobs: int = 1
+) -> Iterator[tuple[Path, T | Exception]]:
     """Results, or the errors instead, in the order of the paths; only a few are worked on ahead.
 
     Args:
         paths: pictures.
-        function: safe to call from threads.
+        function: safe to call from threads; what it is to tell of its progress stops it, by an error, once nobody
+            wants the results.
         jobs: calls at a time.
     """
+    watch = Watch()
     waiting: list[tuple[Path, Future[T]]] = []
     remaining = iter(paths)
     with ThreadPoolExecutor(jobs) as pool:
         try:
             while True:
                 for path in islice(remaining, 2 * jobs - len(waiting)):
-                    waiting.append((path, pool.submit(function, path)))
+                    waiting.append((path, pool.submit(function, path, watch)))
                 if not waiting:
                     return
                 path, future = waiting.pop(0)
@@ -75,5 +80,6 @@ def each(paths: Iterable[Path], function: Callable[[Path], T], jobs: int = 1) ->
                     result = error
                 yield path, result
         finally:
+            watch.stop()
             for _, future in waiting:
                 future.cancel()

@@ -14,6 +14,7 @@ from bitstream.container import MAGIC, MAX_PIXELS
 from bitstream.errors import CodecError
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
+from codec.progress import Progress
 from codec.runtime import TUNES, tune_of
 
 Pictured = str | os.PathLike[str] | bytes | Image.Image
@@ -48,7 +49,9 @@ def is_coded(picture: Pictured) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def open_coded(picture: Pictured, *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> LmcFile:
+def open_coded(
+    picture: Pictured, *, threads: int | None = None, max_pixels: int = MAX_PIXELS, progress: Progress | None = None
+) -> LmcFile:
     """Open a picture as an ``.lmc`` file of the first model that ships, whose coordinates all pictures share.
 
     Any other picture, and a file of another model, is coded in memory first, at the default quality.
@@ -57,6 +60,7 @@ def open_coded(picture: Pictured, *, threads: int | None = None, max_pixels: int
         picture: a path, the bytes of a file, or a Pillow image.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
+        progress: of coding it.
 
     Raises:
         CodecError: it is damaged, too large, or no picture.
@@ -64,12 +68,13 @@ def open_coded(picture: Pictured, *, threads: int | None = None, max_pixels: int
     picture = at_rest(picture)
     if not is_coded(picture):
         source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-        picture = compress(source, QUALITY, strip=True, threads=threads, max_pixels=max_pixels)
+        picture = compress(source, QUALITY, strip=True, threads=threads, max_pixels=max_pixels, progress=progress)
     assert not isinstance(picture, Image.Image)
     file = LmcFile(picture, threads=threads, max_pixels=max_pixels)
     if tune_of(file.header.model_id) in (TUNES[0], None):
         return file  # in need of a model that is not here, it says so when it is read
     with file:
         file.verify()
-        again = compress(file.array(), QUALITY, strip=True, threads=threads, max_pixels=max_pixels)
+        pixels = file.array(progress)
+        again = compress(pixels, QUALITY, strip=True, threads=threads, max_pixels=max_pixels, progress=progress)
         return LmcFile(again, threads=threads, max_pixels=max_pixels)

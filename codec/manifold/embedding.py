@@ -21,6 +21,7 @@ from bitstream.errors import CorruptError, ModelError
 from bitstream.tables import HYPER
 from codec.decoder import LmcFile
 from codec.manifold.coordinates import Pictured, open_coded
+from codec.progress import Progress
 
 Floats = NDArray[np.float32]
 SHIPPED = Path(__file__).parent / "weights" / "embedding.npz"
@@ -184,7 +185,7 @@ def shipped(model_id: bytes) -> EmbeddingHead:
     return load(SHIPPED, model_id)
 
 
-def embed_file(file: LmcFile, head: EmbeddingHead | None = None) -> Floats:
+def embed_file(file: LmcFile, head: EmbeddingHead | None = None, progress: Progress | None = None) -> Floats:
     """Embedding of an open file, float32 (D,), of length 1; costs entropy decoding and the means, no synthesis.
 
     Raises:
@@ -192,7 +193,7 @@ def embed_file(file: LmcFile, head: EmbeddingHead | None = None) -> Floats:
     """
     head = head or shipped(file.header.model_id)
     head.check(file)
-    return head.project(head.statistics(file.latents()))
+    return head.project(head.statistics(file.latents(progress=progress)))
 
 
 def embed(picture: Pictured, *, threads: int | None = None) -> Floats:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bitstream.container import CELL
 from bitstream.tables import HYPER
 from codec.decoder import LmcFile
 from codec.manifold.codelength import CodeLength
 from codec.manifold.coordinates import Pictured, at_rest, is_coded, named, open_coded
 from codec.manifold.embedding import EmbeddingHead, pooled
+from codec.progress import Progress
 from codec.sources import open_source
 from codec.tiling import Area
 
@@ -53,7 +55,9 @@ class Facts:
         return replace(self, cells=self.cell_sample()[None])
 
 
-def facts_of(picture: Pictured, head: EmbeddingHead, *, threads: int | None = None) -> Facts:
+def facts_of(
+    picture: Pictured, head: EmbeddingHead, *, threads: int | None = None, progress: Progress | None = None
+) -> Facts:
     """Find out about a picture.
 
     Args:
@@ -61,32 +65,36 @@ def facts_of(picture: Pictured, head: EmbeddingHead, *, threads: int | None = No
             then also decoded, to know the error.
         head: of the model.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+        progress: of each step of the work.
 
     Raises:
         CodecError: it is damaged, or no picture.
     """
     with named(picture):
         held = at_rest(picture)
-        with open_coded(held, threads=threads) as file:
-            return facts_of_file(file, head, None if is_coded(held) else held)
+        with open_coded(held, threads=threads, progress=progress) as file:
+            return facts_of_file(file, head, None if is_coded(held) else held, progress)
 
 
-def facts_of_file(file: LmcFile, head: EmbeddingHead, original: Pictured | None = None) -> Facts:
+def facts_of_file(
+    file: LmcFile, head: EmbeddingHead, original: Pictured | None = None, progress: Progress | None = None
+) -> Facts:
     """Find out about the picture of an open file, see :func:`facts_of`.
 
     Args:
         file: an ``.lmc`` file.
         head: of the model.
         original: the picture it was made from, if it is to be decoded to know the error.
+        progress: of each step of the work.
 
     Raises:
         ModelError: the head reads the coordinates of another model.
     """
     head.check(file)
-    error = None if original is None else _error(original, file)
+    error = None if original is None else _error(original, file, progress)
     seen: list[Floats] = []
-    statistics = pooled(_kept(map(head.features, file.latents()), seen))
-    (expected, actual), z_bits = _bits(file)
+    statistics = pooled(_kept(map(head.features, file.latents(progress=progress)), seen))
+    (expected, actual), z_bits = _bits(file, progress)
     ratio = np.log((actual + LEAST_BITS) / (expected + LEAST_BITS))
     cells = np.concatenate([np.concatenate(seen), np.log(expected + LEAST_BITS)[..., None], ratio[..., None]], axis=-1)
     costs = [
@@ -104,7 +112,7 @@ def _kept(features: Iterator[tuple[Floats, Floats]], cells: list[Floats]) -> Ite
         yield part
 
 
-def _bits(file: LmcFile) -> tuple[Floats, Floats]:
+def _bits(file: LmcFile, progress: Progress | None) -> tuple[Floats, Floats]:
     """Expected and actual bits a position: of y, (2, rows, columns) by cell, and of z, (2,)."""
     length = CodeLength(file.runtime.tables, file.header.quality_index)
     rows, columns = file.header.cells
@@ -112,6 +120,8 @@ def _bits(file: LmcFile) -> tuple[Floats, Floats]:
     side = 1 << file.header.chunk_log2
     for top in range(0, rows, side):
         for left in range(0, columns, side):
+            if progress:
+                progress((top * columns + left) * CELL**2, rows * columns * CELL**2)
             area = Area(top, min(top + side, rows), left, min(left + side, columns))
             z, y = file.symbols(area)
             actual, expected = length.y(z, y)
@@ -122,11 +132,11 @@ def _bits(file: LmcFile) -> tuple[Floats, Floats]:
     return y_bits / HYPER**2, (z_bits / (rows * columns * HYPER**2)).astype(np.float32)
 
 
-def _error(picture: Pictured, file: LmcFile) -> float:
+def _error(picture: Pictured, file: LmcFile, progress: Progress | None) -> float:
     """Logarithm of the mean squared error of a file against its picture, in levels of 0 to 255."""
     source = open_source(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
     total = 0.0
-    for top, strip in file.strips():
+    for top, strip in file.strips(progress=progress):
         wanted = source.crop(top, top + len(strip), 0, source.width)
         total += float(np.square(strip.astype(np.float32) - wanted).sum(dtype=np.float64))
     levels = ((1 << source.form.depth) - 1) / 255

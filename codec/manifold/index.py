@@ -20,6 +20,7 @@ from bitstream.errors import CodecError, ModelError
 from codec.manifold.collection import absolute, each
 from codec.manifold.embedding import EmbeddingHead, Floats, shipped
 from codec.manifold.record import Record, record_of
+from codec.progress import Progress
 from codec.runtime import shipped as shipped_runtime
 
 APPLICATION = 0x4C4D4349
@@ -174,9 +175,9 @@ class Index:
         if progress:
             progress(done, len(pictures))
 
-        def look(path: Path) -> tuple[tuple[int, int] | None, Record]:
+        def look(path: Path, watch: Progress) -> tuple[tuple[int, int] | None, Record]:
             stamp = _stamp(path)  # before it is read: a change meanwhile is then seen the next time
-            return stamp, record_of(path, head=self.head, threads=threads)
+            return stamp, record_of(path, head=self.head, threads=threads, progress=watch)
 
         for path, result in each(todo, look, jobs):
             if isinstance(result, Exception):

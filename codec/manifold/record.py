@@ -9,6 +9,7 @@ from codec.decoder import LmcFile
 from codec.images import as_rgb
 from codec.manifold.coordinates import Pictured, named, open_coded
 from codec.manifold.embedding import EmbeddingHead, Floats, embed_file
+from codec.progress import Progress
 
 THUMBNAIL = 160
 """Pixels of a thumbnail's longer side, at most ..."""
@@ -33,27 +34,34 @@ class Record:
     thumbnail: bytes
 
 
-def record_of(picture: Pictured, *, head: EmbeddingHead | None = None, threads: int | None = None) -> Record:
+def record_of(
+    picture: Pictured,
+    *,
+    head: EmbeddingHead | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Record:
     """Look at a picture: embedding and thumbnail.
 
     Args:
         picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file.
         head: embeds; None takes the one that ships.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+        progress: of each step of the work.
 
     Raises:
         CodecError: it is damaged, or no picture.
     """
-    with named(picture), open_coded(picture, threads=threads) as file:
-        return Record(*file.size, embed_file(file, head), thumbnail_of(file))
+    with named(picture), open_coded(picture, threads=threads, progress=progress) as file:
+        return Record(*file.size, embed_file(file, head, progress), thumbnail_of(file, progress))
 
 
-def thumbnail_of(file: LmcFile) -> bytes:
+def thumbnail_of(file: LmcFile, progress: Progress | None = None) -> bytes:
     """A small view of an open file, as a JPEG."""
     # By the preview network where that shows enough; small pictures are cheap to synthesise.
     side = max(file.size)
     scale = 16 if side >= 16 * THUMBNAIL else next((s for s in (8, 4, 2) if side >= LEAST * s), 1)
-    view = as_rgb(file.preview(scale))
+    view = as_rgb(file.preview(scale, progress))
     view.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     view.save(buffer, "JPEG", quality=85)
