@@ -86,6 +86,7 @@ class LmcReader:
         self._threads, self._given = threads, runtime
         self._cache: OrderedDict[int, _Symbols] = OrderedDict()
         self._alpha: NDArray[Any] | int | None = None
+        self._alpha_lock = threading.Lock()
         try:
             self._layout = parse_header(self._read(0, header_bytes(self._read(0, 16, whole=False))), max_pixels)
             found = self._file.seek(0, os.SEEK_END)
@@ -152,6 +153,7 @@ class LmcReader:
             raise ModelError(f"model: file needs {self.header.model_id.hex()}, here is {runtime.model_id.hex()}")
         if self.header.quality_index >= runtime.tables.levels:
             raise CorruptError(f"quality_index: found {self.header.quality_index}, model has {runtime.tables.levels}")
+        self._given = runtime
         return runtime
 
     @property
@@ -274,29 +276,32 @@ class LmcReader:
             box: left, top, right and bottom in pixels; None for the whole picture.
 
         Returns:
-            NDArray | None: uint8 or uint16 (height, width), not to be changed; None if there is none.
+            NDArray | None: uint8 or uint16 (height, width), read-only; None if there is none.
         """
         left, top, right, bottom = box or (0, 0, *self.size)
         plane = self._alpha_plane()
         if isinstance(plane, int):
-            return np.full((bottom - top, right - left), plane, f"u{self.form.depth // 8}")
+            return np.broadcast_to(np.array(plane, f"u{self.form.depth // 8}"), (bottom - top, right - left))
         return None if plane is None else plane[top:bottom, left:right]
 
     def _alpha_plane(self) -> NDArray[Any] | int | None:
         """Transparency of all pixels, one number if it is the same for all."""
-        if self._alpha is None:
-            try:
-                found = boxes.read_alpha(self._boxes)
-                if isinstance(found, int) and found >> self.form.depth:
-                    raise CorruptError(f"alpha: found {found}, expected {self.form.depth} bits")
-                if isinstance(found, bytes):
-                    self._alpha = alpha_planes.decode(found, *self.size, self.form.depth)
-                else:
-                    self._alpha = found
-            except CodecError as error:  # of the PNG image inside, too
-                self._note(Damage("box ALPHA", str(error)), error)
-                self._boxes.pop(BoxType.ALPHA, None)
-        return self._alpha
+        with self._alpha_lock:
+            if self._alpha is None:
+                try:
+                    found = boxes.read_alpha(self._boxes)
+                    if isinstance(found, int) and found >> self.form.depth:
+                        raise CorruptError(f"alpha: found {found}, expected {self.form.depth} bits")
+                    if isinstance(found, bytes):
+                        plane = alpha_planes.decode(found, *self.size, self.form.depth)
+                        plane.setflags(write=False)
+                        self._alpha = plane
+                    else:
+                        self._alpha = found
+                except CodecError as error:  # of the PNG image inside, too
+                    self._note(Damage("box ALPHA", str(error)), error)
+                    self._boxes.pop(BoxType.ALPHA, None)
+            return self._alpha
 
 
 def _narrow(values: NDArray[np.int32]) -> NDArray[Any]:

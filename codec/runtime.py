@@ -50,7 +50,7 @@ def model_id(digests: dict[str, str]) -> bytes:
 
 
 def _read_manifest(folder: Path) -> tuple[bytes, dict[str, str]]:
-    """The id of an exported model, and what its files should be."""
+    """The id of an exported model, and what its files should be, by SHA-256."""
     try:
         with (folder / MANIFEST).open("rb") as file:
             manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
@@ -79,7 +79,8 @@ class Runtime:
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
         _runtimes.add(self)
-        self.model_id, self._digests = _read_manifest(folder)
+        self.manifest = self.model_id, self._digests = _read_manifest(folder)
+        self._stamps: dict[str, tuple[int, int]] = {}
         identity = model_id(self._digests)
         if identity != self.model_id:
             raise ModelError(f"{folder}: model id {self.model_id.hex()}, expected {identity.hex()}")
@@ -90,6 +91,7 @@ class Runtime:
 
     def _check(self, name: str) -> None:
         try:
+            self._stamps[name] = self._stamp(name)
             with (self.folder / name).open("rb") as file:
                 found = (
                     hashlib.file_digest(file, "sha256").hexdigest()
@@ -101,9 +103,16 @@ class Runtime:
         if found != self._digests[name]:
             raise ModelError(f"{self.folder / name}: sha256 {found}, expected {self._digests[name]}")
 
+    def _stamp(self, name: str) -> tuple[int, int]:
+        status = (self.folder / name).stat()
+        return status.st_size, status.st_mtime_ns
+
     def _session(self, graph: str) -> Any:
         with self._lock:
             if graph not in self._sessions:
+                for name in (graph, WEIGHTS):  # read only now, long after it was checked
+                    if self._stamp(name) != self._stamps[name]:
+                        raise ModelError(f"{self.folder / name}: has changed since the model was loaded")
                 import onnxruntime  # slow to import, and not needed to inspect a file
 
                 options = onnxruntime.SessionOptions()
@@ -219,7 +228,7 @@ def _after_fork() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
-_loaded: dict[tuple[Path, bytes, int | None], Runtime] = {}
+_loaded: dict[tuple[Path, int | None], Runtime] = {}
 _loading = threading.Lock()
 
 
@@ -234,15 +243,15 @@ def loaded(folder: str | os.PathLike[str], threads: int | None = None) -> Runtim
         ModelError: files are missing, damaged, or do not belong together.
     """
     folder = Path(folder).resolve()
-    key = folder, _read_manifest(folder)[0], threads
     with _loading:
-        if key not in _loaded:
-            _loaded[key] = Runtime(folder, threads)
-        return _loaded[key]
+        found = _loaded.get((folder, threads))
+        if found is None or found.manifest != _read_manifest(folder):
+            found = _loaded[folder, threads] = Runtime(folder, threads)
+        return found
 
 
 def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
-    """A model that ships inside the package, see :func:`loaded`.
+    """A model that ships inside the package, loaded once for each number of threads.
 
     Args:
         threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
@@ -253,7 +262,11 @@ def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
     """
     if tune not in TUNES:
         raise ValueError(f"tune: found {tune!r}, expected {' or '.join(TUNES)}")
-    return loaded(MODELS / tune, threads)
+    folder = MODELS / tune
+    with _loading:
+        if (folder, threads) not in _loaded:
+            _loaded[folder, threads] = Runtime(folder, threads)
+        return _loaded[folder, threads]
 
 
 @cache

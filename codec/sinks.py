@@ -116,10 +116,14 @@ def write(
         ImageError: the format cannot hold the picture.
     """
     if alpha is not None and format_name in _OPAQUE:
-        raise ImageError(f"cannot be written as {format_name}: .png and .webp hold transparency")
+        if alpha.min() < (1 << form.depth) - 1:
+            raise ImageError(f"cannot be written as {format_name}: .png and .webp hold transparency")
+        alpha = None  # it is opaque all over
     if format_name == "ICO" and max(width, height) > _MAX_ICON:
         raise ImageError(f"cannot be written as ICO: {width} x {height} pixels, icons have {_MAX_ICON} a side at most")
     options, notes = _options(format_name, form, metadata)
+    if format_name == "ICO":
+        options["sizes"] = [(width, height)]
     if format_name == "PPM":
         writer = pnm.Writer(file, width, height, form.components, form.depth)
         for _, strip in strips:

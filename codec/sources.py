@@ -211,7 +211,7 @@ class PillowSource(Source):
             bottom = min(top + 1024, self.height)
             part = self._convert(self._part((0, top, self.width, bottom)))
             plane[top:bottom] = part[:, :, -1] if self._mode else np.where(part == clear, 0, 65_535)
-        return plane
+        return plane if self._mode or not plane.all() else None
 
 
 def open_source(picture: Picture, max_pixels: int = MAX_PIXELS) -> Source:

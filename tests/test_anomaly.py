@@ -226,10 +226,14 @@ def test_too_few_pictures_are_refused(photos, head):
         Collection.fit([facts_of(photos[0], head)] * (LEAST - 1), head)
 
 
-def test_a_collection_of_one_picture_many_times_is_no_division_by_zero(photos, head):
-    facts = facts_of(photos[0], head)
-    score = Collection.fit([facts] * LEAST, head).score(facts)
-    assert 0 <= score.score < 2
+def test_what_is_there_many_times_counts_once(photos, head):
+    facts = [facts_of(photo, head) for photo in photos[:LEAST]]
+    with pytest.raises(CodecError, match="19 different pictures"):
+        Collection.fit(2 * facts[1:], head)
+    from_file = facts_of(codec.compress(photos[0], 50), head)
+    once, twice = (Collection.fit(known, head) for known in (facts, [from_file, *facts]))
+    odd = facts_of(photos[45], head)
+    assert once.score(odd) == twice.score(odd) and "error" in once.score(odd).parts
 
 
 def test_the_commands_work_on_files_alone(photos, tmp_path):
@@ -243,8 +247,11 @@ def test_the_commands_work_on_files_alone(photos, tmp_path):
     def run(*arguments):
         return CliRunner().invoke(main, ["anomaly", *map(str, arguments)])
 
+    photos[0].save(folder / "00.png")
     result = run("fit", folder, "--model", model, "-j", 2)
     assert result.exit_code == 0, result.output
+    assert "1 .lmc files are left out" in result.output and f"learned from {LEAST} pictures" in result.output
+    (folder / "00.png").unlink()
     assert run("fit", folder, "--model", model).exit_code == 1
     (folder / "broken.lmc").write_bytes(b"\x89LMC")
     result = run("score", folder, tmp_path / "odd.lmc", "--model", model, "--heat-maps", maps)

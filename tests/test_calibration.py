@@ -46,5 +46,4 @@ def test_files_without_pixels_are_ranked_among_their_like():
 
 
 def test_pictures_that_are_there_twice_change_nothing():
-    share = np.mean([score >= 2 for score in scores(100, 10, collected=lambda facts: facts + facts)])
-    assert share < 0.025
+    assert list(scores(30, 2, collected=lambda facts: facts + facts)) == list(scores(30, 2))

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -307,7 +308,7 @@ def test_an_interrupt_leaves_nothing(photo, tmp_path, monkeypatch):
     assert result.exit_code == 1 and [p.name for p in tmp_path.iterdir()] == ["photo.png"]
 
 
-def test_names_that_differ_only_in_case_and_suffix_are_kept_apart(photo, tmp_path):
+def test_names_that_differ_only_in_case_and_suffix_are_kept_apart(photo, tmp_path, monkeypatch):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     with Image.open(photo) as image:
@@ -315,6 +316,11 @@ def test_names_that_differ_only_in_case_and_suffix_are_kept_apart(photo, tmp_pat
             image.resize((20, 10)).save(folder / name)
     assert run("compress", "-r", folder, "--out-dir", out).exit_code == 0
     assert sorted(p.name for p in out.iterdir()) == ["Alone.lmc", "IMG_1.jpg.lmc", "img_1.png.lmc"]
+    monkeypatch.setattr("codec.cli.batch.sys.platform", "darwin")
+    (tmp_path / "other").mkdir()
+    shutil.copyfile(folder / "Alone.png", tmp_path / "other" / "alone.png")
+    result = run("compress", folder / "Alone.png", tmp_path / "other" / "alone.png", "--out-dir", tmp_path / "both")
+    assert result.exit_code == 2 and "would both become" in result.stderr and not (tmp_path / "both").exists()
 
 
 def test_inspect(photo):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from codec.manifold.collection import each, find_pictures
+from codec.manifold.collection import each, find_pictures, without_copies
 
 
 def test_pictures_are_found_below_folders_in_order_and_once(tmp_path):
@@ -19,6 +19,19 @@ def test_pictures_are_found_below_folders_in_order_and_once(tmp_path):
     assert [p.relative_to(tmp_path).as_posix() for p in found] == ["a.jpg", "b/10.lmc", "b/2.PNG", "notes.txt"]
     with pytest.raises(FileNotFoundError, match="nowhere"):
         find_pictures([tmp_path / "nowhere"])
+
+
+def test_files_beside_the_pictures_they_were_made_from_are_copies(tmp_path):
+    names = ("a.jpg", "a.lmc", "b.png.lmc", "b.png", "c.lmc", "d/a.lmc", "e.f.lmc", "e.png")
+    kept = without_copies([tmp_path / name for name in names])
+    assert [p.relative_to(tmp_path).as_posix() for p in kept] == [
+        "a.jpg",
+        "b.png",
+        "c.lmc",
+        "d/a.lmc",
+        "e.f.lmc",
+        "e.png",
+    ]
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

@@ -247,9 +247,24 @@ def test_one_level_of_deep_gray_may_stand_for_nothing(tmp_path):
         assert again.mode.startswith("I") and again.info["transparency"] == gray[3, 5]
     back = codec.open(codec.compress(tmp_path / "a.png")).array()
     assert back.shape == (64, 64, 2) and back[3, 5, 1] == 0 and (back[..., 1] == 65_535).sum() == 64 * 64 - 1
+    image.save(tmp_path / "b.png", transparency=7)  # which no pixel has
+    assert codec.decompress(codec.compress(tmp_path / "b.png")).mode == "I;16"
 
 
-def test_icons_are_no_larger_than_icons_are(face):
+def test_formats_without_transparency_take_what_is_opaque_all_over(face):
+    file = codec.open(codec.compress(np.dstack([face, np.full(face.shape[:2], 255, np.uint8)])))
+    for name in ("JPEG", "BMP", "GIF", "PPM"):
+        buffer = io.BytesIO()
+        assert sinks.write(buffer, name, file.strips(), *file.size, file.form, file.alpha(), file.metadata) == []
+        with Image.open(buffer) as image:
+            assert image.size == file.size
+
+
+def test_icons_have_the_size_of_their_picture_and_no_more_than_icons_have(face):
+    file, buffer = codec.open(codec.compress(face[:80, :100])), io.BytesIO()
+    assert sinks.write(buffer, "ICO", file.strips(), *file.size, file.form, None, file.metadata) == []
+    with Image.open(buffer) as image:
+        assert image.size == (100, 80)
     file = codec.open(codec.compress(np.tile(face, (2, 2, 1))))
     with pytest.raises(codec.ImageError, match="256"):
         sinks.write(io.BytesIO(), "ICO", file.strips(), *file.size, file.form, None, file.metadata)
@@ -261,6 +276,7 @@ def test_a_part_of_transparency_takes_no_more_memory_than_it_has(face, monkeypat
     with codec.open(serialize(Container(huge, chunks, [alpha_box(77)]))) as file:
         tracemalloc.start()
         assert (file.alpha((9, 8, 39_000, 10)) == 77).all() and file.alpha((0, 0, 3, 4)).shape == (4, 3)
+        assert (file.alpha()[::999, ::999] == 77).all() and file.scaled_alpha(1).shape == (20_000, 40_000)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
         tracemalloc.stop()
         assert file.scaled_alpha(16).shape == (1250, 2500)
@@ -279,4 +295,6 @@ def test_a_part_of_transparency_takes_no_more_memory_than_it_has(face, monkeypat
             rows, columns = (n // scale for n in padded.shape)
             means = padded.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
             np.testing.assert_allclose(file.scaled_alpha(scale), means, atol=0.51)
+        with pytest.raises(ValueError, match="read-only"):
+            file.alpha()[:] = 0
     assert len(decoded) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 
 import numpy as np
@@ -110,8 +111,26 @@ def test_a_model_of_ones_own_is_used_both_ways(photo, tmp_path):
 
 
 def test_a_model_exported_anew_is_loaded_anew(tmp_path):
-    shutil.copytree(MODEL, tmp_path / "model")
-    before = loaded(tmp_path / "model")
-    shutil.rmtree(tmp_path / "model")
-    shutil.copytree(SHIPPED, tmp_path / "model")
-    assert loaded(tmp_path / "model").model_id == shipped().model_id != before.model_id
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    before = loaded(folder)
+    assert loaded(folder) is before
+    for path in SHIPPED.iterdir():
+        shutil.copyfile(path, folder / path.name)
+    assert loaded(folder).model_id == shipped().model_id != before.model_id
+    with pytest.raises(ModelError, match="changed since"):  # not the new graphs with the old tables
+        codec.decoder.LmcFile(codec.compress(np.zeros((9, 9, 3), np.uint8), model=MODEL), runtime=before).array()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["preview.onnx"] = "0" * 64  # another graph that computes with the same numbers
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="sha256"):
+        loaded(folder)
+
+
+def test_a_model_that_is_loaded_needs_no_manifest(photo, tmp_path, monkeypatch):
+    data = codec.compress(photo[:90, :70])
+    with codec.open(data) as file:
+        expected = file.array()
+        monkeypatch.setattr("codec.runtime._read_manifest", lambda _: pytest.fail("read again"))
+        np.testing.assert_array_equal(file.array(), expected)
+        np.testing.assert_array_equal(codec.decompress(data), expected)

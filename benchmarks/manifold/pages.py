@@ -98,7 +98,11 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 def with_table(text: str, command: str, table: str) -> str:
     """A page with the table between its marks replaced."""
-    begin = f"<!-- table: python -m benchmarks {command}, then python -m benchmarks docs -->"
+    out = "" if command == "continuity" else f"/{command}.json"
+    begin = (
+        f"<!-- table: python -m benchmarks {command} PHOTOS --out benchmarks/results{out}, "
+        "then python -m benchmarks docs -->"
+    )
     before, rest = text.split(begin)
     return f"{before}{begin}\n{table}\n{END}{rest.split(END, 1)[1]}"
 

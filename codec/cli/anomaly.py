@@ -36,13 +36,19 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     From .lmc files it takes no pixels; from ordinary pictures it also learns what errors their coding makes.
     """
     from codec.manifold.anomaly import LEAST, Collection
-    from codec.manifold.collection import find_pictures
+    from codec.manifold.collection import find_pictures, without_copies
     from codec.manifold.embedding import shipped
     from codec.manifold.facts import Facts, facts_of
     from codec.runtime import shipped as shipped_runtime
 
     prepare(model, force)
-    head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
+    head, found_pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
+    pictures = without_copies(found_pictures)
+    if len(pictures) < len(found_pictures):
+        count = len(found_pictures) - len(pictures)
+        click.echo(
+            f"Note: {count} .lmc files are left out, as the pictures they were made from are there too", err=True
+        )
 
     def look(path: Path, progress: Progress) -> Facts:
         return facts_of(path, head, threads=threads, progress=progress).condensed()

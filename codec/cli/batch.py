@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -104,9 +104,13 @@ def _checked(jobs: list[Job]) -> list[Job]:
     for job in jobs:
         if job.source is not None and job.target is not None and _same(job.source, job.target):
             raise click.UsageError(f"output and input are the same file: {job.source}")
-    doubled = [target for target, count in Counter(job.target for job in jobs).items() if count > 1]
-    if doubled:
-        raise click.UsageError(f"two inputs would both become {doubled[0]}")
+    seen: set[str] = set()
+    for job in jobs:
+        name = str(job.target)
+        name = name.casefold() if sys.platform in ("darwin", "win32") else name
+        if name in seen:
+            raise click.UsageError(f"two inputs would both become {job.target}")
+        seen.add(name)
     return jobs
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -118,12 +117,13 @@ def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Fl
 def _write_folder(folder: Path, pictures: Iterator[Image.Image]) -> None:
     """All of them or none."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as new:
+    within = folder if folder.is_dir() else folder.parent  # where one may write, and on the same file system
+    with TemporaryDirectory(prefix=f".{folder.name[:32]}-", dir=within) as new:
         for number, picture in enumerate(pictures):
             picture.save(Path(new) / f"{number:03d}.png", "PNG")
         folder.mkdir(exist_ok=True)
         for made in sorted(Path(new).iterdir()):
-            shutil.move(made, folder / made.name)
+            made.replace(folder / made.name)
 
 
 def _write_file(out: Path, pictures: list[Image.Image], force: bool) -> None:

@@ -35,8 +35,6 @@ TAIL = 0.1
 """Share of the collection from which the tail of a test is extrapolated."""
 LEAST = 20
 """Pictures without which there is nothing to learn."""
-TWINS = 0.999
-"""Likeness from which two pictures are one, such as a photograph and its ``.lmc`` file."""
 _VERSION = 2
 
 
@@ -72,14 +70,19 @@ class Collection:
     def fit(cls, facts: Sequence[Facts], head: EmbeddingHead) -> Collection:
         """Learn what is normal from what is known of pictures.
 
+        Args:
+            facts: of each picture; what is there twice counts once, as it would vouch for itself.
+            head: that they are of.
+
         Raises:
             CodecError: there are too few.
         """
+        facts = _different(facts)
         if len(facts) < LEAST:
-            raise CodecError(f"collection: {len(facts)} pictures, expected at least {LEAST}")
+            raise CodecError(f"collection: {len(facts)} different pictures, expected at least {LEAST}")
         # Each fifth is scored by tests fitted to the others.
         scores = {name: np.empty(len(facts)) for name in TESTS}
-        for part in _folds(np.stack([f.embedding for f in facts])):
+        for part in np.array_split(np.random.default_rng(0).permutation(len(facts)), FOLDS):
             inside = set(part.tolist())
             tests = Oddities.fit([f for i, f in enumerate(facts) if i not in inside])
             for name, values in tests.run([facts[i] for i in part]).items():
@@ -159,16 +162,14 @@ class Collection:
         return collection
 
 
-def _folds(embeddings: NDArray[Any]) -> list[NDArray[np.intp]]:
-    """Numbers of the pictures of each fold, drawn at random but always the same; twins are in one fold."""
-    leaders = np.arange(len(embeddings))
-    for at in range(0, len(embeddings), 1024):  # parts, so that not all pairs are held at once
-        leaders[at : at + 1024] = (embeddings[at : at + 1024] @ embeddings.T > TWINS).argmax(axis=1)
-    leaders = leaders[leaders]
-    if len(set(leaders)) < LEAST:  # all of them alike, and no twins in particular
-        leaders = np.arange(len(embeddings))
-    order = np.random.default_rng(0).permutation(np.unique(leaders))
-    return [np.flatnonzero(np.isin(leaders, part)) for part in np.array_split(order, FOLDS)]
+def _different(facts: Sequence[Facts]) -> list[Facts]:
+    """One of those that are the same, one that knows of an error if there is any."""
+    found: dict[bytes, Facts] = {}
+    for one in facts:
+        key = one.costs.tobytes() + one.embedding.tobytes()
+        if key not in found or found[key].error is None:
+            found[key] = one
+    return list(found.values())
 
 
 def _rarity_within(scores: Floats) -> Floats:

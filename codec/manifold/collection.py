@@ -35,6 +35,18 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
+def without_copies(pictures: list[Path]) -> list[Path]:
+    """Pictures without the files that ``codec compress`` put beside them: ``a.lmc`` or ``a.png.lmc`` of ``a.png``."""
+    places = [absolute(path) for path in pictures]
+    plain = {place for place in places if place.suffix.lower() != CODED_SUFFIX}
+    originals = {str(place.with_suffix("")) for place in plain} | {str(place) for place in plain}
+    return [
+        path
+        for path, place in zip(pictures, places, strict=True)
+        if place in plain or str(place.with_suffix("")) not in originals
+    ]
+
+
 def absolute(path: Path) -> Path:
     """From the root and without detours; links are not followed, so that what is found by them stays where it is."""
     return Path(os.path.normpath(path.absolute()))
