@@ -29,9 +29,7 @@ setup(
     ],
     extras_require={
         "train": [
-            "torch==2.14.1",
-            "torchvision==0.29.1",
-            "compressai==1.2.8",
+            "torch>=2.13,<3",
             "onnx>=1.17",
             "pytorch-msssim==1.0.0",
             "safetensors>=0.4.5",
@@ -40,6 +38,10 @@ setup(
         "manifold": ["jinja2>=3.1", "scikit-learn>=1.5", "umap-learn>=0.5.7", "usearch>=2.16"],
         "bench": [
             "bjontegaard>=1.3",
+            # Research codecs to compare speed with; of one release, or torchvision does not load.
+            'compressai==1.2.8; python_version < "3.13"',
+            'torch==2.14.1; python_version < "3.13"',
+            'torchvision==0.29.1; python_version < "3.13"',
             "jinja2>=3.1",
             "matplotlib>=3.8",
             "pillow-heif>=0.22",

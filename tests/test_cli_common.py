@@ -20,7 +20,7 @@ from codec.cli import common, main
         (["anomaly", "fit", ".", "--model", "made/m"], "manifold", "sklearn"),
         (["anomaly", "score", ".", "--model", "made/m"], "manifold", "sklearn"),
         (["interpolate", "a.png", "b.png", "--out", "made/c.gif", "--path", "geodesic"], "train", "torch"),
-        (["train", "--data", ".", "--out", "made"], "train", "compressai"),
+        (["train", "--data", ".", "--out", "made"], "train", "onnx"),
         (["export", "a.pt", "made"], "train", "torch"),
         (["train-embedding", "--data", ".", "--out", "made/head"], "train", "torch"),
     ],

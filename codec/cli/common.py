@@ -64,7 +64,10 @@ def reporting(command: Callable[_P, None]) -> Callable[_P, None]:
     return run
 
 
-_EXTRAS = {"manifold": ("jinja2", "sklearn", "umap", "usearch"), "train": ("compressai", "torch")}
+_EXTRAS = {
+    "manifold": ("jinja2", "sklearn", "umap", "usearch"),
+    "train": ("onnx", "pytorch_msssim", "safetensors", "torch"),
+}
 
 
 def require(extra: str) -> None:

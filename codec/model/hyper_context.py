@@ -10,10 +10,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from compressai.ops import LowerBound
 from torch import Tensor, nn
 
 from bitstream.z_context import NEIGHBOURS, PHASES
+from codec.model.density import LEAST, at_least
 from codec.model.gains import KNOTS, QualityKnots
 from codec.model.hyperprior import FactorizedPrior
 
@@ -35,7 +35,6 @@ class HyperContext(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(channels, len(NEIGHBOURS) * channels))
         self.log_scale = QualityKnots(torch.full((KNOTS, channels), -1.0), reach=3.0)
-        self.lowest = LowerBound(1e-9)
 
     def integer_weight(self) -> Tensor:
         """The map on its integer grid, float (channels, 4 channels), in [-127, 127]."""
@@ -85,4 +84,4 @@ class HyperContext(nn.Module):
         far = (z - mean).abs()
         # Below the mean, where a difference of tails keeps its digits.
         mass = torch.sigmoid((0.5 - far) * inverse) - torch.sigmoid((-0.5 - far) * inverse)
-        return self.lowest(mass)
+        return at_least(mass, LEAST)

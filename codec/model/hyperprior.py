@@ -12,11 +12,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from compressai.entropy_models import EntropyBottleneck
-from compressai.ops import LowerBound
 from torch import Tensor, nn
 
 from codec.model.blocks import Block, Pointwise, bounded, modulate
+from codec.model.density import LEAST, Cumulative, at_least
 from codec.model.gains import KNOTS, QualityKnots
 
 GAIN = 3.0
@@ -67,16 +66,15 @@ class HyperSynthesis(nn.Module):
         return self.block(F.pixel_shuffle(self.enter(z_hat), HYPER))
 
 
-class FactorizedPrior(EntropyBottleneck):  # type: ignore[misc]
-    """CompressAI's fully factorised density for z, with a width per channel that depends on quality.
+class FactorizedPrior(Cumulative):
+    """Fully factorised density for z, with a width per channel that depends on quality.
 
     z is coded on the integers themselves: no medians are subtracted, so the decoder needs nothing
     but the table.
     """
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels, init_scale=1.0)
-        self.quantiles.requires_grad_(False)  # only the parent's own tables use them
+        super().__init__(channels)
         self.log_width = QualityKnots(torch.zeros(KNOTS, channels))
 
     def likelihood(self, z: Tensor, t: Tensor) -> Tensor:
@@ -92,12 +90,11 @@ class FactorizedPrior(EntropyBottleneck):  # type: ignore[misc]
         inverse = torch.exp(-self.log_width(t))[:, :, None, None]
         edges = torch.stack([(z - 0.5) * inverse, (z + 0.5) * inverse])
         flat = edges.permute(2, 0, 1, 3, 4).reshape(z.shape[1], 1, -1)
-        logits = self._logits_cumulative(flat, stop_gradient=False)
-        lower, upper = logits.reshape(z.shape[1], 2, z.shape[0], *z.shape[2:]).permute(1, 2, 0, 3, 4)
+        lower, upper = self.logits(flat).reshape(z.shape[1], 2, z.shape[0], *z.shape[2:]).permute(1, 2, 0, 3, 4)
         # On the side where both are far from saturation, so that the difference keeps its digits.
         sign = -torch.sign(lower + upper).detach()
         mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
-        return self.likelihood_lower_bound(mass)
+        return at_least(mass, LEAST)
 
 
 SCALES = 64
@@ -122,8 +119,6 @@ class ScaleIndex(nn.Module):
         self.unit = 8.0
         self.weight = nn.Parameter(torch.randn(latents * HYPER**2, hyper_latents) * 0.03)
         self.log_scale = QualityKnots(torch.zeros(KNOTS, latents), reach=6.0)
-        # A plain clamp would leave an index that fell below zero without a way back.
-        self.lowest = LowerBound(0.0)
 
     def integer_weight(self) -> Tensor:
         """W on its integer grid, float (latents * 16, hyper_latents), in [-127, 127]."""
@@ -158,4 +153,4 @@ class ScaleIndex(nn.Module):
         weight = fixed / 2**INDEX_SHIFT
         moved = F.linear(z_hat.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
         index = F.pixel_shuffle(moved, HYPER) + self.bias(t, log_gain)[:, :, None, None]
-        return SCALE_MIN * torch.exp(self.lowest(index).clamp(max=SCALES - 1) * LOG_SCALE_STEP)
+        return SCALE_MIN * torch.exp(at_least(index, 0.0).clamp(max=SCALES - 1) * LOG_SCALE_STEP)

@@ -14,21 +14,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-from compressai.entropy_models import GaussianConditional
 from torch import Tensor, nn
 
 from bitstream.z_context import second_half
 from codec.model.analysis import Analysis
 from codec.model.context import Context
+from codec.model.density import gaussian_mass
 from codec.model.gains import KNOTS, Gains, LmbdaRange, QualityKnots
 from codec.model.hyper_context import HyperContext
-from codec.model.hyperprior import (
-    SCALE_MIN,
-    FactorizedPrior,
-    HyperAnalysis,
-    HyperSynthesis,
-    ScaleIndex,
-)
+from codec.model.hyperprior import FactorizedPrior, HyperAnalysis, HyperSynthesis, ScaleIndex
 from codec.model.shapes import SymbolShapes
 from codec.model.synthesis import Synthesis
 
@@ -126,7 +120,6 @@ class ManifoldCodec(nn.Module):
         self.prior_z = FactorizedPrior(c.hyper_latents)
         self.hyper_context = HyperContext(c.hyper_latents) if c.hyper_context else None
         self.shapes = SymbolShapes()
-        self.conditional_y = GaussianConditional(None, scale_bound=SCALE_MIN)
 
     def with_range(self, lmbdas: LmbdaRange) -> ManifoldCodec:
         """A copy whose qualities stand for another range of multipliers, what depends on them moved along.
@@ -275,5 +268,4 @@ class ManifoldCodec(nn.Module):
 
     def symbol_bits(self, symbols: Tensor, sigma: Tensor) -> Tensor:
         """Estimated bits of each symbol, which need not be integers, for its scale; all of one shape."""
-        likelihood = self.conditional_y._likelihood(symbols, sigma)
-        return -self.conditional_y.likelihood_lower_bound(likelihood).log2()
+        return -gaussian_mass(symbols, sigma).log2()

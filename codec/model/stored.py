@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import Tensor
 
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.runtime import WEIGHTS
 
+FORMER = re.compile(r"conditional_y\..*|.*\.bound|prior_z\.(quantiles|target|_offset|_quantized_cdf|_cdf_length)")
+"""Entries that a state may still have from when densities were CompressAI's, none of which the networks used."""
 
-def is_constant(name: str) -> bool:
-    """Whether an entry of the state is a constant of the code, which half precision may round to nothing."""
-    return name.startswith("conditional_y.") or name.endswith(".bound")
+
+def current(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A stored state without what only earlier versions had."""
+    return {name: value for name, value in state.items() if not FORMER.fullmatch(name)}
 
 
 def load_exported(folder: Path) -> ManifoldCodec:
@@ -26,7 +31,7 @@ def load_exported(folder: Path) -> ManifoldCodec:
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         config = ModelConfig.stored(json.loads(file.metadata()["config"]))
     model = ManifoldCodec(config)
-    stored = {k: v for k, v in load_file(folder / WEIGHTS).items() if not is_constant(k)}
+    stored = current(load_file(folder / WEIGHTS))
     missing = model.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}, strict=False
     )

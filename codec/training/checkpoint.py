@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from codec.model.network import ManifoldCodec, ModelConfig
+from codec.model.stored import current
 
 VERSION = 1
 
@@ -47,5 +48,5 @@ def load_model(path: Path, averaged: bool = True) -> ManifoldCodec:
     """
     state = load(path)
     model = ManifoldCodec(ModelConfig.stored(state["config"]))
-    model.load_state_dict(state["average"] if averaged else state["model"])
+    model.load_state_dict(current(state["average"] if averaged else state["model"]))
     return model.eval()

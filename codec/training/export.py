@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from codec.model.blocks import Pointwise
 from codec.model.hyperprior import INDEX_SHIFT, LOG_SCALE_STEP, SCALE_MIN
 from codec.model.network import ManifoldCodec
-from codec.model.stored import is_constant
 from codec.runtime import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, Runtime, model_id
 from codec.tables_file import ModelTables, write_tables
 from codec.training.tables import build_tables, level_qualities
@@ -108,15 +107,14 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(parameter.half())
-        for name, buffer in model.named_buffers():
-            if buffer.is_floating_point() and not is_constant(name):
+        for buffer in model.buffers():
+            if buffer.is_floating_point():
                 buffer.copy_(buffer.half())
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
         state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-        kept = {k: v for k, v in state.items() if v.numel() and not is_constant(k)}
-        save_file(kept, work / WEIGHTS, {"config": json.dumps(model.config.as_dict())})
+        save_file(state, work / WEIGHTS, {"config": json.dumps(model.config.as_dict())})
         ranges = _tensor_ranges(work / WEIGHTS)
         x = torch.rand(1, 3, 128, 192)
         gains = model.gains(torch.tensor([0.5])).detach()

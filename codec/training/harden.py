@@ -50,7 +50,7 @@ def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch
         size: side of a crop in pixels.
     """
     trained = [model.scale_index.weight, *model.scale_index.log_scale.parameters()]
-    trained += [p for p in model.prior_z.parameters() if p is not model.prior_z.quantiles]
+    trained += model.prior_z.parameters()
     if model.hyper_context is not None:
         trained += model.hyper_context.log_scale.parameters()
     frozen = [(p, p.requires_grad) for p in model.parameters()]

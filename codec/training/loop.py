@@ -27,7 +27,7 @@ from bitstream.errors import CodecError
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
 from codec.model.precision import has_native_bf16
-from codec.model.stored import load_exported
+from codec.model.stored import current, load_exported
 from codec.quality import SMALLEST_SIDE
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
@@ -165,8 +165,8 @@ class Trainer:
         initialise(self.model, [draw_batch(self.photos, i, **draw)[0] for i in range(PCA_BATCHES)])
 
     def _resume(self, state: dict[str, Any]) -> int | None:
-        self.model.load_state_dict(state["model"])
-        self.average.module.load_state_dict(state["average"])
+        self.model.load_state_dict(current(state["model"]))
+        self.average.module.load_state_dict(current(state["average"]))
         self.average.n_averaged.fill_(state["n_averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.guard.resume(state["guard"])
