@@ -288,5 +288,5 @@ def shipped_of(model_id: bytes, threads: int | None = None) -> Runtime:
     tune = tune_of(model_id)
     if tune is None:
         here = ", ".join(f"{known.hex()} ({name})" for known, name in _shipped_ids().items())
-        raise ModelError(f"model: file needs {model_id.hex()}, here are {here}")
+        raise ModelError(f"model: file needs {model_id.hex()}, here are {here}; others are taken by model= or --model")
     return shipped(threads, tune)
