@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from codec.training.config import TrainingConfig
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +30,15 @@ def face() -> np.ndarray:
     from skimage import data
 
     return data.astronaut()[60:260, 120:320]
+
+
+@pytest.fixture
+def config(photo_folder: Path, tmp_path: Path) -> TrainingConfig:
+    """A run of six steps of a small model."""
+    from codec.training.config import TrainingConfig
+    from tests.tiny import TINY
+
+    return TrainingConfig(
+        photo_folder, tmp_path / "run", validation=photo_folder, steps=6, batch=2, size=64, warmup=2, model=TINY,
+        harden_steps=3,
+    )  # fmt: skip
