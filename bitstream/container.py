@@ -192,7 +192,7 @@ def _header_reader(data: bytes | memoryview) -> _Reader:
         what = "file: empty" if not len(data) else f"magic: ends at byte {len(data)}, expected {len(MAGIC)}"
         raise TruncatedError(what)
     if bytes(data[: len(MAGIC)]) != MAGIC:
-        raise BadMagicError(f"magic: found {bytes(data[: len(MAGIC)])!r}, expected {MAGIC!r}")
+        raise BadMagicError(f"not an .lmc file: begins with {bytes(data[: len(MAGIC)])!r}, expected {MAGIC!r}")
     reader = _Reader(data, len(MAGIC), "header")
     version = reader.bytes(1)[0]
     if version != VERSION:

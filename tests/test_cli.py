@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import codec
 from codec.cli import main
 from codec.cli.batch import Job, open_output
 from codec.progress import Watch
@@ -73,7 +74,7 @@ def test_a_failure_keeps_the_old_file(tmp_path):
     out = tmp_path / "out.png"
     out.write_bytes(b"precious")
     result = run("decompress", tmp_path / "bad.lmc", out, "-f")
-    assert result.exit_code == 1 and "magic" in result.stderr
+    assert result.exit_code == 1 and "not an .lmc file" in result.stderr
     assert out.read_bytes() == b"precious" and len(list(tmp_path.iterdir())) == 2
 
 
@@ -99,7 +100,20 @@ def test_a_failure_keeps_the_old_file(tmp_path):
         (["compress", "text.png", "-q", "101"], 2, "101"),
         (["compress"], 2, "Missing argument"),
         (["decompress", "a.lmc", "a.xyz"], 2, ".xyz"),
-        (["inspect", "text.png"], 1, "magic"),
+        (["inspect", "text.png"], 1, "not an .lmc file"),
+        (["decompress", "empty.png"], 1, "not an .lmc file"),
+        (["decompress", "empty.png", "-f"], 1, "not an .lmc file"),
+        (["compress", "text.png", "NOWHERE"], 2, "--out-dir makes one"),
+        (["compress", "text.png", "out.jpg"], 2, "has to end in .lmc"),
+        (["compress", "text.png", "empty.png", "out.lmc"], 2, "output of several"),
+        (["compress", "text.png", "out.lmc", "--out-dir", "OUT"], 2, "--out-dir"),
+        (["compress", "text.png", "--out-dir", "empty.png"], 2, "no folder"),
+        (["compress", "-r", "text.png", "."], 2, "--out-dir ."),
+        (["compress", "text.png", "-f", "--skip-existing"], 2, "together"),
+        (["compress", "text.png", "-q", "good"], 2, "not a valid number"),
+        (["decompress", "a.lmc", "out.png", "--format", "jpg"], 2, "named"),
+        (["decompress", "a.lmc", "NOWHERE"], 2, "suffix"),
+        (["decompress", "a.lmc", "b.lmc", "both.png"], 2, "output of several"),
         (["compress", "text.png", "-q", "nan"], 2, "finite"),
         (["compress", "text.png", "--target-psnr", "inf"], 2, "finite"),
         (["compress", "text.png", "-e", "0", "--budget", "60"], 2, "budget"),
@@ -140,6 +154,51 @@ def test_a_folder_of_many_kinds_one_of_them_broken(photo, tmp_path):
             assert image.size == (90, 70)
     again = run("compress", "-r", folder, "--out-dir", out, "--quiet")
     assert again.exit_code == 1 and again.stderr.count("exists") == 4
+
+
+def test_what_is_there_can_be_left_as_it_is(photo, tmp_path):
+    out = tmp_path / "out"
+    shutil.copy(photo, tmp_path / "a.png")
+    assert run("compress", tmp_path / "a.png", "--out-dir", out, "--quiet").exit_code == 0
+    (out / "a.lmc").write_bytes(b"precious")
+    shutil.copy(photo, tmp_path / "b.png")
+    more = run("compress", tmp_path / "a.png", tmp_path / "b.png", "--out-dir", out, "--skip-existing")
+    assert more.exit_code == 0 and "1 of 2 files, 1 were there" in more.stderr
+    assert (out / "a.lmc").read_bytes() == b"precious" and codec.inspect(out / "b.lmc").width == 517
+    none = run("compress", tmp_path / "a.png", "--out-dir", out, "--skip-existing")
+    assert none.exit_code == 0 and (out / "a.lmc").read_bytes() == b"precious"
+
+
+def test_coded_files_among_pictures_do_not_stop_them(photo, tmp_path):
+    shutil.copy(photo, tmp_path / "a.png")
+    shutil.copy(photo, tmp_path / "b.lmc")
+    result = run("compress", tmp_path / "b.lmc", tmp_path / "a.png", "-f")
+    assert result.exit_code == 1 and "b.lmc: an .lmc file already" in result.stderr and "1 of 2 files" in result.stderr
+    assert (tmp_path / "b.lmc").read_bytes() == photo.read_bytes() and (tmp_path / "a.lmc").is_file()
+
+
+def test_the_rate_is_that_of_the_coded_file_even_if_it_is_the_larger(tmp_path):
+    # Black and white noise, of which a bilevel file takes one bit a pixel, and a coder of photographs many.
+    noise, coded = tmp_path / "noise.png", tmp_path / "noise.lmc"
+    bits = np.random.default_rng(0).integers(0, 2, (128, 128), dtype=np.uint8)
+    Image.fromarray(255 * bits).convert("1").save(noise)
+    there = run("compress", noise, "-q", "100", "-v")
+    assert coded.stat().st_size > 2 * noise.stat().st_size and "larger than the picture's own" in there.stderr
+    rate = f"{coded.stat().st_size * 8 / 128**2:.3f} bpp"
+    back = run("decompress", coded, "--format", "webp", "-v")
+    assert rate in there.stderr and rate in back.stderr
+
+
+def test_a_reader_who_has_seen_enough_is_no_error(photo, tmp_path):
+    coded = tmp_path / "a.lmc"
+    assert run("compress", photo, coded).exit_code == 0
+    for arguments in (["inspect", coded], ["compress", photo, "-"]):
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "wb") as closed:
+            command = [sys.executable, "-m", "codec", *map(str, arguments)]
+            result = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
+        assert result.returncode == 1 and result.stderr == ""
 
 
 def test_pipes(photo, tmp_path):

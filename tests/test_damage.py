@@ -109,13 +109,21 @@ def test_the_command_tolerates_and_tells(sound, tmp_path):
     path.write_bytes(hit(sound, parse_header(sound).chunks[0]))
     result = CliRunner().invoke(main, ["decompress", str(path), str(out)])
     assert result.exit_code == 1 and "chunk 0 checksum" in result.stderr and not out.exists()
-    result = CliRunner().invoke(main, ["decompress", str(path), str(out), "--tolerate-damage"])
-    assert result.exit_code == 0 and "chunk 0 is damaged, and its 128 x 128 pixels at 0,0 are made up" in result.stderr
+    assert "--tolerate-damage" in result.stderr
+    result = CliRunner().invoke(main, ["decompress", str(path), str(out), "--tolerate-damage", "--quiet"])
+    assert result.exit_code == 3 and "chunk 0 is damaged, and its 128 x 128 pixels at 0,0 are made up" in result.stderr
     with Image.open(out) as image:
         assert image.size == (440, 500)
     # A region that needs no damaged chunk says nothing of it.
     result = CliRunner().invoke(main, ["decompress", str(path), str(out), "-f", "--region", "300,300,64,64"])
     assert result.exit_code == 0 and result.stderr == ""
+
+
+def test_no_help_is_promised_where_there_is_none(sound, tmp_path):
+    path = tmp_path / "a.lmc"
+    path.write_bytes(sound[:9] + bytes([sound[9] ^ 1]) + sound[10:])
+    result = CliRunner().invoke(main, ["decompress", str(path), str(tmp_path / "a.png")])
+    assert result.exit_code == 1 and "header" in result.stderr and "--tolerate-damage" not in result.stderr
 
 
 def test_one_damaged_chunk_among_many_is_found_without_counting_all(monkeypatch):

@@ -33,7 +33,8 @@ def anomaly() -> None:
 def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: int | None) -> None:
     """Learn what is normal from the pictures of folders, and of those below, and from single ones.
 
-    From .lmc files it takes no pixels; from ordinary pictures it also learns what errors their coding makes.
+    At least 20 are needed. From .lmc files it takes no pixels; from ordinary pictures it also learns what errors
+    their coding makes.
     """
     from codec.manifold.anomaly import LEAST, Collection
     from codec.manifold.collection import find_pictures, without_copies
@@ -53,10 +54,13 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     def look(path: Path, progress: Progress) -> Facts:
         return facts_of(path, head, threads=threads, progress=progress).condensed()
 
+    too_few = "{} pictures to learn from; at least " + f"{LEAST} are needed"
+    if len(pictures) < LEAST:
+        raise CodecError(too_few.format(len(pictures)))
     found, failed = survey(pictures, look, jobs)
     known = list(found.values())
     if len(known) < LEAST:
-        raise CodecError(f"{len(known)} pictures to learn from; at least {LEAST} are needed")
+        raise CodecError(too_few.format(len(known)))
     Collection.fit(known, head).save(model, force)
     if 0 < sum(facts.error is None for facts in known) < len(known):
         click.echo("Note: some of them are .lmc files, so what errors coding makes is not learned", err=True)

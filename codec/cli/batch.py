@@ -23,6 +23,8 @@ from codec.files import replacing
 from codec.progress import Progress, Watch
 
 STREAM = "-"
+DAMAGED = 3
+"""Exit code when all went well, but parts of an output are made up."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,23 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a job: bytes before and after, pixels, and what people should know."""
+    """What came of a job.
+
+    Attributes:
+        bytes_in: of the input.
+        bytes_out: of the output.
+        coded: of the ``.lmc`` file, which is one of the two.
+        pixels: of the picture.
+        notes: what people should know.
+        damage: what had to be made up, as the file is damaged.
+    """
 
     bytes_in: int
     bytes_out: int
+    coded: int
     pixels: int
     notes: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
 
 
 def plan(
@@ -60,6 +73,7 @@ def plan(
 
     Args:
         arguments: inputs; the last is the output if there are two and its name says so, or a folder for them.
+            Which it is must be plain: whoever names an output wants nothing beside the inputs.
         out_dir: folder for the outputs; None puts each beside its input.
         recursive: whether directories are searched.
         suffix: of outputs.
@@ -69,11 +83,22 @@ def plan(
     Raises:
         click.UsageError: they make no sense together.
     """
-    if len(arguments) > 1 and out_dir is None and not recursive and arguments[-1].is_dir():
-        arguments, out_dir = arguments[:-1], arguments[-1]
-    if len(arguments) == 2 and out_dir is None and not arguments[0].is_dir() and is_output(arguments[1]):
+    if out_dir is not None and out_dir.exists() and not out_dir.is_dir():
+        raise click.UsageError(f"--out-dir: {out_dir} is no folder")
+    last = arguments[-1]
+    if len(arguments) > 1 and out_dir is None and last.is_dir():
+        if recursive:
+            raise click.UsageError(
+                f"-r: is {last} for the outputs? Then say --out-dir {last}; if not, give one folder at a time"
+            )
+        arguments, out_dir = arguments[:-1], last
+    if len(arguments) == 2 and out_dir is None and not arguments[0].is_dir() and is_output(last):
         source, target = (None if str(a) == STREAM else a for a in arguments)
-        return _checked([Job(source, target)])
+        if source is not None and target is not None and _same(source, target):
+            raise click.UsageError(f"output and input are the same file: {source}")
+        return [Job(source, target)]
+    if len(arguments) > 1 and str(last) != STREAM and not os.path.lexists(last):
+        raise click.UsageError(f"{last} is not there; {_expected(len(arguments), out_dir, suffix)}")
     if arguments == (Path(STREAM),) and out_dir is None:
         return [Job(None, None)]
     pairs: list[tuple[Path, Path]] = []  # a file, and the folder its output goes to
@@ -97,13 +122,7 @@ def plan(
         alone = len(names[str(folder / file.stem).casefold()]) == 1
         return folder / ((file.stem if alone else file.name) + suffix)
 
-    return _checked([Job(file, output(file, folder)) for file, folder in pairs])
-
-
-def _checked(jobs: list[Job]) -> list[Job]:
-    for job in jobs:
-        if job.source is not None and job.target is not None and _same(job.source, job.target):
-            raise click.UsageError(f"output and input are the same file: {job.source}")
+    jobs = [Job(file, output(file, folder)) for file, folder in pairs]
     seen: set[str] = set()
     for job in jobs:
         name = str(job.target)
@@ -112,6 +131,15 @@ def _checked(jobs: list[Job]) -> list[Job]:
             raise click.UsageError(f"two inputs would both become {job.target}")
         seen.add(name)
     return jobs
+
+
+def _expected(arguments: int, out_dir: Path | None, suffix: str) -> str:
+    """What the last argument has to be for it to be the output."""
+    if out_dir is not None:
+        return "as an output, it cannot be given beside --out-dir"
+    if arguments > 2:
+        return "as an output of several, it has to be a folder that exists; --out-dir makes one"
+    return f"as an output, it has to end in {suffix} or be a folder that exists; --out-dir makes one"
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -127,12 +155,17 @@ def open_input(job: Job) -> Path | io.BytesIO:
 
 
 def check_output(job: Job, force: bool) -> None:
-    """Find out before the work begins whether an output may be written.
+    """Find out before the work begins whether there is an input, and an output may be written.
 
     Raises:
-        FileExistsError: it is there, and may not be replaced.
+        FileNotFoundError: there is no input.
+        FileExistsError: the output is there, and may not be replaced, or is the input.
         click.UsageError: it would be a terminal.
     """
+    if job.source is not None:
+        job.source.stat()
+        if job.target is not None and _same(job.source, job.target):
+            raise FileExistsError(f"{job.source}: its output would take its place")
     if job.target is None:
         if sys.stdout.isatty():
             raise click.UsageError("will not write a picture to a terminal; name an output")
@@ -156,15 +189,31 @@ def open_output(job: Job, force: bool, watch: Watch) -> Iterator[BinaryIO]:
         watch(1, 1)
 
 
-def run(jobs: list[Job], work: Callable[[Job, Watch], Result], parallel: int, verbose: bool, quiet: bool) -> None:
+def run(
+    jobs: list[Job],
+    work: Callable[[Job, Watch], Result],
+    *,
+    parallel: int,
+    force: bool,
+    skip_existing: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
     """Do all jobs; one that fails does not stop the others.
 
     Raises:
-        SystemExit: with code 1, if any failed.
+        click.UsageError: outputs are to be both replaced and left as they are.
+        SystemExit: with code 1, if any failed; with DAMAGED, if none did and parts of an output are made up.
     """
     if not jobs:
         raise click.ClickException("no files found")
-    started, results, failed = time.perf_counter(), list[Result](), 0
+    if force and skip_existing:
+        raise click.UsageError("--force and --skip-existing cannot be given together")
+    planned = len(jobs)
+    if skip_existing:
+        jobs = [job for job in jobs if job.target is None or not job.target.is_file()]
+    skipped = f", {planned - len(jobs)} were there" if len(jobs) < planned else ""
+    started, results, failed, damaged = time.perf_counter(), list[Result](), 0, False
     terminal = sys.stderr.isatty() and not quiet
 
     def tell(line: str) -> None:
@@ -179,7 +228,7 @@ def run(jobs: list[Job], work: Callable[[Job, Watch], Result], parallel: int, ve
                 job = futures[future]
                 try:
                     result = future.result()
-                except click.ClickException:
+                except (click.ClickException, BrokenPipeError):
                     raise
                 except Exception as error:  # one job must not stop the others, whatever it fails with
                     failed += 1
@@ -190,8 +239,9 @@ def run(jobs: list[Job], work: Callable[[Job, Watch], Result], parallel: int, ve
                     if verbose and not quiet:
                         target = "stdout" if job.target is None else job.target
                         tell(f"{job.name} -> {target}: {_figures([result])}")
-                    for note in result.notes if not quiet else ():
+                    for note in (() if quiet else result.notes) + result.damage:
                         tell(f"Note: {job.name}: {note}")
+                    damaged = damaged or bool(result.damage)
                 files()
         except BaseException:
             # Running jobs end at their next tile.
@@ -199,12 +249,12 @@ def run(jobs: list[Job], work: Callable[[Job, Watch], Result], parallel: int, ve
             with _deaf():
                 pool.shutdown(wait=True, cancel_futures=True)
             raise
-    if len(jobs) > 1 and not quiet:
+    if planned > 1 and not quiet:
         seconds = time.perf_counter() - started
         speed = sum(r.pixels for r in results) / 1e6 / seconds
-        tell(f"{len(results)} of {len(jobs)} files, {_figures(results)}, {speed:.1f} MP/s")
-    if failed:
-        sys.exit(1)
+        tell(f"{len(results)} of {planned} files{skipped}, {_figures(results)}, {speed:.1f} MP/s")
+    if failed or damaged:
+        sys.exit(1 if failed else DAMAGED)
 
 
 @contextmanager
@@ -222,7 +272,7 @@ def _deaf() -> Iterator[None]:
 
 def _figures(results: list[Result]) -> str:
     before, after = sum(r.bytes_in for r in results), sum(r.bytes_out for r in results)
-    rate = min(before, after) * 8 / max(1, sum(r.pixels for r in results))
+    rate = sum(r.coded for r in results) * 8 / max(1, sum(r.pixels for r in results))
     return f"{before} -> {after} bytes ({after / max(1, before):.1%}, {rate:.3f} bpp)"
 
 

@@ -30,6 +30,8 @@ SEED = click.IntRange(0, 2**32 - 1)
 class FiniteRange(click.FloatRange):
     """A range of numbers, of which "nan" and "inf" are none."""
 
+    name = "number"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number of a text."""
         number = super().convert(value, param, ctx)
@@ -58,6 +60,8 @@ def reporting(command: Callable[_P, None]) -> Callable[_P, None]:
     def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
         try:
             command(*args, **kwargs)
+        except BrokenPipeError:  # whoever read our output has seen enough; click knows what to do
+            raise
         except (CodecError, OSError, MemoryError) as error:
             raise click.ClickException(describe(error)) from error
 
@@ -146,6 +150,7 @@ def batch_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         [
             force_option,
+            click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output is there."),
             click.option("-r", "--recursive", is_flag=True, help="Take the files in directories, and those below."),
             click.option("--out-dir", type=FILE, help="Folder for the outputs; made if it is not there."),
             click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Files at a time."),

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bitstream.errors import ImageError
 from codec import api
 from codec.cli.batch import Job, Result, check_output, open_input, open_output, plan, run
 from codec.cli.common import FILE, SUFFIX, FiniteRange, ParamType, batch_options, model_option, reporting
@@ -81,6 +82,7 @@ def compress(
     budget: float | None,
     strip: bool,
     force: bool,
+    skip_existing: bool,
     recursive: bool,
     out_dir: Path | None,
     jobs: int,
@@ -108,6 +110,8 @@ def compress(
     def work(job: Job, watch: Watch) -> Result:
         from codec.sources import open_source
 
+        if job.source is not None and job.source.suffix.lower() == SUFFIX and job.source.is_file():
+            raise ImageError(f"{job.source}: an {SUFFIX} file already")
         check_output(job, force)
         picture = open_input(job)
         size = picture.stat().st_size if isinstance(picture, Path) else len(picture.getbuffer())
@@ -127,6 +131,12 @@ def compress(
         data = api.compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=watch)
         with open_output(job, force, watch) as output:
             output.write(data)
-        return Result(size, len(data), pixels, source.notes)
+        notes = source.notes
+        if len(data) > size:
+            notes += (
+                f"larger than the picture's own {size} bytes; -q lower, or for drawings and text PNG, takes less",
+            )
+        return Result(size, len(data), len(data), pixels, notes)
 
-    run(plan(paths, out_dir, recursive, SUFFIX, _is_output, _is_picture), work, jobs, verbose, quiet)
+    planned = plan(paths, out_dir, recursive, SUFFIX, _is_output, _is_picture)
+    run(planned, work, parallel=jobs, force=force, skip_existing=skip_existing, verbose=verbose, quiet=quiet)

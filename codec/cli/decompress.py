@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bitstream.errors import ImageError
+from bitstream.errors import BadMagicError, ChecksumError, CodecError, CorruptError, ImageError, TruncatedError
 from codec import api
 from codec.cli.batch import Job, Result, check_output, open_input, open_output, plan, run
 from codec.cli.common import FILE, SUFFIX, ParamType, batch_options, model_option, reporting
@@ -30,9 +31,7 @@ class _Region(ParamType):
 
 @click.command()
 @click.argument("paths", metavar="IN... [OUT]", type=FILE, nargs=-1, required=True)
-@click.option(
-    "--format", "suffix", default="png", show_default=True, help="Of outputs that are not named: png, jpg, ..."
-)
+@click.option("--format", "suffix", help="Of outputs that are not named: png, jpg, ...  [default: png]")
 @click.option("--region", type=_Region(), help="Only this part, X,Y from the upper left corner.")
 @click.option("--scale", type=click.Choice(["1/2", "1/4", "1/8", "1/16"]), help="Smaller; from 1/8 on much faster.")
 @model_option
@@ -41,12 +40,13 @@ class _Region(ParamType):
 @reporting
 def decompress(
     paths: tuple[Path, ...],
-    suffix: str,
+    suffix: str | None,
     region: tuple[int, int, int, int] | None,
     scale: str | None,
     model: Path | None,
     tolerate_damage: bool,
     force: bool,
+    skip_existing: bool,
     recursive: bool,
     out_dir: Path | None,
     jobs: int,
@@ -65,22 +65,38 @@ def decompress(
 
     if region and scale:
         raise click.UsageError("--region and --scale cannot be given together")
-    suffix = "." + suffix.lower().lstrip(".")
+    asked = None if suffix is None else "." + suffix.lower().lstrip(".")
+    default = asked or ".png"
     formats = sinks.writable_suffixes()
 
     def is_output(path: Path) -> bool:
         return path.suffix.lower() != SUFFIX and (not path.is_dir())
 
-    planned = plan(paths, out_dir, recursive, suffix, is_output, lambda p: p.suffix.lower() == SUFFIX)
+    planned = plan(paths, out_dir, recursive, default, is_output, lambda p: p.suffix.lower() == SUFFIX)
     for job in planned:
-        wanted = _suffix(job, suffix)
+        wanted = _suffix(job, default)
+        if asked not in (None, wanted):
+            raise click.UsageError(f"--format is of outputs that are not named, and {job.target} is")
+        if asked is None and job.target is not None and not job.target.suffix and not job.target.exists():
+            raise click.UsageError(f"{job.target}: no suffix to say the format; --out-dir makes a folder")
         if wanted not in formats:
             raise click.UsageError(f"cannot write pictures of type {wanted!r}; known are {' '.join(sorted(formats))}")
 
     def work(job: Job, watch: Watch) -> Result:
+        if job.source is not None and job.source == job.target:
+            raise BadMagicError(f"{job.source}: not an {SUFFIX} file by its name")
         check_output(job, force)
+        held = open_input(job)
+        try:
+            return decode(job, held, watch)
+        except (ChecksumError, CorruptError, TruncatedError) as error:
+            if not tolerate_damage and _may_be_filled(held):
+                raise type(error)(f"{error}; --tolerate-damage decodes what is left") from error
+            raise
+
+    def decode(job: Job, held: Path | BytesIO, watch: Watch) -> Result:
         on_damage = "fill" if tolerate_damage else "raise"
-        opened = api.open(open_input(job), model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage)
+        opened = api.open(held, model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage)
         with opened as file:
             factor = int(scale.split("/")[1]) if scale else 1
             width, height = file.scaled_size(factor)
@@ -96,13 +112,24 @@ def decompress(
                 width, height = region[2:]
                 alpha = file.alpha(box)
             strips = file.strips(box, factor, watch)
-            format_name = formats[_suffix(job, suffix)]
+            format_name = formats[_suffix(job, default)]
             with open_output(job, force, watch) as output:
                 notes = sinks.write(output, format_name, strips, width, height, file.form, alpha, file.metadata)
-                notes += map(str, file.damage)
-                return Result(file.file_bytes, output.seek(0, 2), width * height, tuple(notes))
+                size = file.file_bytes
+                return Result(size, output.seek(0, 2), size, width * height, tuple(notes), tuple(map(str, file.damage)))
 
-    run(planned, work, jobs, verbose, quiet)
+    run(planned, work, parallel=jobs, force=force, skip_existing=skip_existing, verbose=verbose, quiet=quiet)
+
+
+def _may_be_filled(held: Path | BytesIO) -> bool:
+    """Whether a damaged file's header is sound; of a pipe, which can be read only once, that is not known."""
+    if isinstance(held, Path) and not held.is_file():
+        return False
+    try:
+        with api.open(held, on_damage="fill"):
+            return True
+    except (OSError, CodecError):
+        return False
 
 
 def _suffix(job: Job, default: str) -> str:

@@ -110,6 +110,8 @@ def query(
         source = sys.stdin.buffer.read() if str(picture) == "-" else picture
         record = record_of(source, head=index.head, threads=threads)
         matches, total = index.nearest(record.embedding, count), len(index)
+        if not total:
+            raise click.ClickException(f"{index_path}: no pictures in it yet")
     if page is not None:
         name = "stdin" if str(picture) == "-" else picture.name
         pages.write(

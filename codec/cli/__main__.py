@@ -1,5 +1,0 @@
-"""``python -m codec.cli``, for launchers that take a module."""
-
-from codec.cli import main
-
-main()
