@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,10 @@ def level_of(quality: float, levels: int) -> int:
 
     Raises:
         ValueError: the quality is out of range.
+        TypeError: it is no number.
     """
+    if not isinstance(quality, Real):
+        raise TypeError(f"quality: expected a number, found {quality!r}")
     if not 0 <= quality <= 100:  # also refuses NaN
         raise ValueError(f"quality: found {quality}, expected 0 to 100")
     return round(quality / 100 * (levels - 1))
@@ -74,7 +78,7 @@ def level_of(quality: float, levels: int) -> int:
 
 def compress(
     image: Picture,
-    quality: float = QUALITY,
+    quality: float | None = None,
     *,
     tune: str = TUNES[0],
     model: Model | None = None,
@@ -91,7 +95,7 @@ def compress(
     Args:
         image: a path, a binary file, a Pillow image, or an array of uint8 or uint16: (H, W), or (H, W, C) with gray,
             gray and alpha, RGB, or RGB and alpha.
-        quality: 0 (smallest) to 100 (best), in steps of a quarter.
+        quality: 0 (smallest) to 100 (best), in steps of a quarter. None is 50, or what the target asks for.
         tune: ``"psnr"`` for the exact value of each pixel, ``"ms-ssim"`` for the structures that people see.
         model: folder of an exported model to use instead of those that ship; whoever decodes the file needs it, too.
         target: a size or distortion to meet instead of a quality.
@@ -110,12 +114,17 @@ def compress(
         ImageError: the picture cannot be read or coded, or no quality meets the target.
         CodecError: effort needs packages that are not installed.
         ModelError: the model is damaged, or there is none.
-        ValueError: quality, tune, effort or budget is out of range, or there are both a tune and a model.
+        ValueError: quality, tune, effort or budget is out of range, or there are both a tune and a model, or both a
+            quality and a target.
+        TypeError: quality is no number.
     """
+    if quality is not None and target is not None:
+        raise ValueError("target: stands in place of a quality; leave one of them out")
     if model is not None and tune != TUNES[0]:
         raise ValueError("tune: says which of the models that ship is to be used; leave it out, or the model")
     runtime = shipped(threads, tune) if model is None else loaded(model, threads)
-    level, chosen = level_of(quality, runtime.tables.levels), effort_of(effort, budget)
+    level = level_of(QUALITY if quality is None else quality, runtime.tables.levels)
+    chosen = effort_of(effort, budget)
     source = open_source(image, max_pixels)
     return compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=progress)
 
@@ -143,7 +152,7 @@ def compress_pixels(runtime: Runtime, pixels: NDArray[Any], quality_index: int) 
 
 
 def decompress(
-    data: bytes,
+    data: File,
     *,
     model: Model | None = None,
     threads: int | None = None,
@@ -153,7 +162,7 @@ def decompress(
     """Decode a file.
 
     Args:
-        data: an ``.lmc`` file.
+        data: an ``.lmc`` file: a path, bytes, or a binary file.
         model: folder of the exported model that the file needs; None takes the one that ships.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.

@@ -109,6 +109,14 @@ def test_quality_out_of_range_is_refused(photo, quality):
         codec.compress(photo, quality=quality)
 
 
+def test_quality_has_to_be_a_number_and_alone(photo):
+    with pytest.raises(TypeError, match="quality: expected a number, found '50'"):
+        codec.compress(photo, quality="50")
+    with pytest.raises(ValueError, match="in place of a quality"):
+        codec.compress(photo, quality=50, target=codec.Target("bytes", 4000))
+    assert codec.compress(photo) == codec.compress(photo, quality=np.float32(50))
+
+
 def test_damaged_files_are_refused(photo):
     data = codec.compress(photo)
     with pytest.raises(ChecksumError):
