@@ -55,6 +55,8 @@ def _read_manifest(folder: Path) -> tuple[bytes, dict[str, str]]:
         with (folder / MANIFEST).open("rb") as file:
             manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
         return bytes.fromhex(manifest["model_id"]), {name: str(manifest["sha256"][name]) for name in FILES}
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: no exported model, as there is no {MANIFEST}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder}: no readable model manifest: {error}") from error
 

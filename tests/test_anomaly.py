@@ -211,7 +211,7 @@ def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_p
     with pytest.raises(ModelError, match="another model"):
         Collection.load(path, other)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ModelError, match="no readable"):
+    with pytest.raises(ModelError, match="damaged"):
         Collection.load(path, head)
 
 
@@ -247,6 +247,8 @@ def test_the_commands_work_on_files_alone(photos, tmp_path):
     def run(*arguments):
         return CliRunner().invoke(main, ["anomaly", *map(str, arguments)])
 
+    few = run("fit", folder / "00.lmc", "--model", model)
+    assert few.exit_code == 1 and f"at least {LEAST} are needed" in few.output and not model.exists()
     photos[0].save(folder / "00.png")
     result = run("fit", folder, "--model", model, "-j", 2)
     assert result.exit_code == 0, result.output

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from bitstream.errors import CodecError
+from codec.cli import main
 from codec.model.stored import load_exported
 from codec.runtime import Runtime
 from codec.training import checkpoint
@@ -23,6 +25,20 @@ def exported(config, tmp_path):
     Trainer(config).run()
     model = checkpoint.load_model(config.out / "stable.pt")
     return model, export(model, tmp_path / "model")
+
+
+def test_what_is_no_checkpoint_is_refused_without_unsafe_advice(tmp_path):
+    text, other = tmp_path / "a.txt", tmp_path / "other.pt"
+    text.write_text("hello")
+    torch.save({"version": 0}, other)
+    for path, message in ((text, "no checkpoint"), (other, "version 0, expected")):
+        result = CliRunner().invoke(main, ["export", str(path), str(tmp_path / "out")])
+        assert result.exit_code == 1 and message in result.output and "weights_only" not in result.output
+    torch.save([1], other)
+    with pytest.raises(CodecError, match="version None"):
+        checkpoint.load(other)
+    with pytest.raises(FileNotFoundError):
+        checkpoint.load(tmp_path / "nowhere.pt")
 
 
 def test_export_gives_the_same_symbols(exported):

@@ -156,7 +156,7 @@ class Collection:
         except ModelError:
             raise
         except Exception as error:  # what a damaged archive raises is not documented
-            raise ModelError(f"{path}: no readable collection: {error}") from error
+            raise ModelError(f"{path}: no file of codec anomaly fit, or a damaged one: {error}") from error
         if digest != head.digest:
             raise ModelError(f"{path}: fitted with another model; fit it again")
         return collection

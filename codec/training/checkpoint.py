@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from bitstream.errors import CodecError
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.stored import current
 
@@ -28,12 +29,20 @@ def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint: tensors and plain values only, no code.
 
     Raises:
-        ValueError: it was written by another version of the trainer.
+        CodecError: it is none, or was written by another version of the trainer.
+        OSError: the file cannot be read.
     """
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    if state.get("version") != VERSION:
-        raise ValueError(f"{path}: checkpoint version {state.get('version')}, expected {VERSION}")
-    return state
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # what another file makes it raise is not documented, and its advice is unsafe
+        raise CodecError(f"{path}: no checkpoint of codec train, or a damaged one") from error
+    version = state.get("version") if isinstance(state, dict) else None
+    if version != VERSION:
+        raise CodecError(f"{path}: checkpoint version {version}, expected {VERSION}")
+    found: dict[str, Any] = state
+    return found
 
 
 def load_model(path: Path, averaged: bool = True) -> ManifoldCodec:
