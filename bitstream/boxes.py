@@ -89,32 +89,26 @@ def by_type(boxes: Iterable[Box]) -> dict[BoxType, bytes]:
         UnsupportedVersionError: one is not known and must be understood.
     """
     found: dict[BoxType, bytes] = {}
+    seen: set[int] = set()
     for box in boxes:
+        if box.type in seen:
+            raise CorruptError(f"boxes: two of type {box.type}")
+        seen.add(box.type)
         if box.type not in BoxType.__members__.values():
             if box.type % 2:
                 raise UnsupportedVersionError(f"box type: {box.type} is not known and must be understood")
             continue
-        kind = BoxType(box.type)
-        if kind in found:
-            raise CorruptError(f"boxes: two of type {kind.name}")
-        found[kind] = box.data
+        found[BoxType(box.type)] = box.data
     return found
 
 
-def read_metadata(boxes: dict[BoxType, bytes]) -> Metadata:
-    """Metadata of a file.
+def expand(kind: BoxType, data: bytes) -> bytes:
+    """What a box of metadata holds.
 
     Raises:
-        CorruptError: a box cannot be expanded.
+        CorruptError: it cannot be expanded.
         LimitError: it expands to more than :data:`MAX_METADATA`.
     """
-    icc, exif, xmp = (_expand(kind, boxes.get(kind)) for kind in (BoxType.ICC, BoxType.EXIF, BoxType.XMP))
-    return Metadata(icc, exif, xmp)
-
-
-def _expand(kind: BoxType, data: bytes | None) -> bytes | None:
-    if data is None:
-        return None
     expander = zlib.decompressobj()
     try:
         expanded = expander.decompress(data, MAX_METADATA + 1)

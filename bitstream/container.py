@@ -26,6 +26,8 @@ MAX_SIDE = 65_535
 MAX_PIXELS = 1 << 30
 MAX_HEADER = 1 << 24
 MAX_BOXES = 64
+MAX_PART = 1 << 31
+"""Most bytes of a box or chunk."""
 _CRC_BYTES = 4
 
 
@@ -151,12 +153,16 @@ def serialize(container: Container) -> bytes:
 
     Raises:
         CorruptError: the number of chunks is not what the header implies, or there are too many boxes.
+        LimitError: a box, a chunk or the header is longer than readers take.
     """
     header = container.header
     if len(container.chunks) != header.chunk_count:
         raise CorruptError(f"chunks: found {len(container.chunks)}, expected {header.chunk_count}")
     if len(container.boxes) > MAX_BOXES:
         raise CorruptError(f"boxes: found {len(container.boxes)}, expected at most {MAX_BOXES}")
+    longest = max(map(len, (*container.chunks, *(box.data for box in container.boxes))))
+    if longest > MAX_PART:
+        raise LimitError(f"part of {longest} bytes, limit {MAX_PART}")
     fields = bytearray()
     fields += _varint(header.width) + _varint(header.height) + header.model_id
     fields += _varint(header.quality_index) + _varint(header.chunk_log2) + _varint(len(container.boxes))
@@ -164,6 +170,8 @@ def serialize(container: Container) -> bytes:
         fields += _varint(box.type) + _part(box.data)
     for chunk in container.chunks:
         fields += _part(chunk)
+    if len(fields) > MAX_HEADER:
+        raise LimitError(f"header of {len(fields)} bytes, limit {MAX_HEADER}")
     start = MAGIC + bytes([VERSION]) + _varint(len(fields)) + bytes(fields)
     checksum = zlib.crc32(start).to_bytes(_CRC_BYTES, "little")
     return b"".join([start, checksum, *(box.data for box in container.boxes), *container.chunks])
@@ -239,11 +247,11 @@ def parse_header(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Layo
     boxes, chunks = [], []
     for _ in range(box_count):
         kind = reader.varint("box type", 65_535)
-        size = reader.varint("box length", 1 << 31)
+        size = reader.varint("box length", MAX_PART)
         boxes.append((at, size, int.from_bytes(reader.bytes(_CRC_BYTES), "little"), kind))
         at += size
     for _ in range(header.chunk_count):
-        size = reader.varint("chunk length", 1 << 31)
+        size = reader.varint("chunk length", MAX_PART)
         chunks.append((at, size, int.from_bytes(reader.bytes(_CRC_BYTES), "little")))
         at += size
     if reader.at != end:

@@ -240,7 +240,7 @@ def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
         header, tune = file.header, tune_of(file.header.model_id)
         quality = None
         if tune is not None:
-            quality = round(100 * header.quality_index / (shipped(tune=tune).tables.levels - 1), 2)
+            quality = round(100 * header.quality_index / (file.runtime.tables.levels - 1), 2)
         payloads = sum(file.chunk_bytes) + sum(file.box_bytes.values())
         return Info(
             width=header.width,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image
+
+from bitstream.container import MAX_PIXELS
 
 # They run other programs, or are mere stubs without a reader.
 _EXCLUDED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FITS", "LMC"}
@@ -18,7 +23,40 @@ _SUFFIXES = [
     ".psd",
 ]
 # fmt: on
-_limit = threading.Lock()
+_lock = threading.Lock()
+_users, _limit = 0, Image.MAX_IMAGE_PIXELS
+
+
+@contextmanager
+def without_limit() -> Iterator[None]:
+    """Pillow's limit on pixels lifted, as callers check sizes before anything is decoded.
+
+    It is the limit of the whole process, so this must not last longer than it has to.
+    """
+    global _users, _limit
+    with _lock:
+        if not _users:
+            _limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if not _users and Image.MAX_IMAGE_PIXELS is None:  # else somebody has set another meanwhile
+                Image.MAX_IMAGE_PIXELS = _limit
+
+
+def _after_fork() -> None:
+    """In a forked child: whoever held the lock, or had lifted the limit, did not come along."""
+    global _lock, _users
+    _lock = threading.Lock()
+    if _users:
+        _users, Image.MAX_IMAGE_PIXELS = 0, _limit
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def open_image(file: Path | BinaryIO, formats: tuple[str, ...] | None = None) -> Image.Image:
@@ -31,12 +69,17 @@ def open_image(file: Path | BinaryIO, formats: tuple[str, ...] | None = None) ->
     if formats is None:
         Image.init()
         formats = tuple(name for name in Image.ID if name not in _EXCLUDED)
-    with _limit:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(file, formats=formats)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+    with without_limit():
+        return Image.open(file, formats=formats)
+
+
+def load(image: Image.Image) -> None:
+    """Pillow's ``load``, without the limit on pixels that some of its readers ask about once more."""
+    if image.width * image.height <= (Image.MAX_IMAGE_PIXELS or MAX_PIXELS):
+        image.load()
+        return
+    with without_limit():
+        image.load()
 
 
 def as_rgb(image: Image.Image) -> Image.Image:

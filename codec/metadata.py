@@ -13,7 +13,9 @@ EXIF_PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
 
 
-_INTEGERS = {1: "B", 3: "H", 4: "I"}
+_ORDERS = {b"II*\0": "<", b"MM\0*": ">", b"II\0*": "<", b"MM*\0": ">"}
+"""First bytes of a TIFF structure, those as well that are not in order but are read; how its numbers are."""
+_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "B", 8: "H", 9: "I"}
 """Types of a TIFF field that may hold an orientation."""
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8]")
 # What describes a picture rather than how a file stores it.
@@ -22,16 +24,48 @@ _PARTS = (0x8769, 0x8825)
 _SPACES = {1: b"GRAY", 3: b"RGB "}
 
 
+def is_readable(exif: bytes) -> bool:
+    """Whether Pillow makes sense of EXIF."""
+    try:
+        Image.Exif().load(exif)
+        return True
+    except Exception:  # what it raises of odd bytes is not documented
+        return False
+
+
+def orientation(exif: bytes) -> int:
+    """How EXIF says that a picture is to be turned, as Pillow reads it; 1, not at all, if it cannot be read."""
+    if not is_readable(exif):
+        return 1
+    found = Image.Exif()
+    found.load(exif)
+    value = found.get(ORIENTATION, 1)
+    return value if isinstance(value, int) else 1
+
+
 def upright(exif: bytes) -> bytes:
-    """The same EXIF, its orientation set to upright; all else stays byte for byte.
+    """The same EXIF, its orientation set to upright; all else stays byte for byte, if it is not stored too oddly.
 
     Args:
         exif: a TIFF structure.
 
     Returns:
-        bytes: of the same length; what is no TIFF structure comes back as it is.
+        bytes: what is no TIFF structure comes back as it is; none, if nobody can make it upright.
     """
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    fixed = _with_upright_field(exif)
+    if orientation(fixed) == 1:
+        return fixed
+    found = Image.Exif()  # Pillow finds one where we did not: it is to write all of it anew
+    found.load(fixed)
+    found[ORIENTATION] = 1
+    try:
+        return found.tobytes().removeprefix(EXIF_PREFIX)
+    except Exception:  # of tags of odd types, and what it raises is not documented
+        return b""
+
+
+def _with_upright_field(exif: bytes) -> bytes:
+    order = _ORDERS.get(exif[:4])
     if order is None:
         return exif
     try:
@@ -49,30 +83,36 @@ def upright(exif: bytes) -> bytes:
 
 def of_image(image: Image.Image) -> Metadata:
     """Metadata of a Pillow image, any orientation in it made upright."""
-    exif, xmp = image.info.get("exif"), image.info.get("xmp", image.info.get("XML:com.adobe.xmp"))
+    # Tags of TIFF may be of any type.
+    icc, exif = (
+        found if isinstance(found := image.info.get(name), bytes) else None for name in ("icc_profile", "exif")
+    )
+    xmp = image.info.get("xmp", image.info.get("XML:com.adobe.xmp"))
     if isinstance(xmp, str):
         xmp = xmp.encode()
     if not exif and isinstance(image, ImageFile.ImageFile):
         exif = _described(image)
+    while exif and exif.startswith(EXIF_PREFIX):  # there are files with two
+        exif = exif.removeprefix(EXIF_PREFIX)
     return Metadata(
-        icc=image.info.get("icc_profile") or None,
-        exif=upright(exif.removeprefix(EXIF_PREFIX)) if exif else None,
-        xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if xmp else None,
+        icc=icc or None,
+        exif=(upright(exif) or None) if exif else None,
+        xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if isinstance(xmp, bytes) and xmp else None,
     )
 
 
 def _described(image: Image.Image) -> bytes | None:
     """EXIF made of the tags of formats that keep them elsewhere, such as TIFF, whose own say how pixels are stored."""
-    found, kept = image.getexif(), Image.Exif()
-    for tag in _DESCRIPTIVE:
-        if tag in found:
-            kept[tag] = found[tag]
-    for part in _PARTS:
-        if part in found:
-            kept.get_ifd(part).update(found.get_ifd(part))
     try:
+        found, kept = image.getexif(), Image.Exif()
+        for tag in _DESCRIPTIVE:
+            if tag in found:
+                kept[tag] = found[tag]
+        for part in _PARTS:
+            if part in found:
+                kept.get_ifd(part).update(found.get_ifd(part))
         return kept.tobytes() if len(kept) or any(kept.get_ifd(part) for part in _PARTS) else None
-    except (struct.error, TypeError, ValueError, KeyError):  # tags of odd types
+    except Exception:  # of tags of odd types, and what it raises is not documented
         return None
 
 

@@ -14,8 +14,8 @@ from bitstream.errors import CodecError
 from codec import metadata
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
+from codec.orientation import ORIENTATIONS, orientation_of
 from codec.runtime import TUNES
-from codec.sources import ORIENTATIONS, orientation_of
 
 FORMAT = "LMC"
 
@@ -72,13 +72,9 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     given = {name: options[name] for name in ("icc_profile", "exif", "xmp") if name in options}
     if given:
         if "exif" in given:  # says how the pixels are to be turned
-            exif = given["exif"]
-            if not isinstance(exif, Image.Exif):
-                exif = Image.Exif()
-                exif.load(given["exif"] or b"")
-            else:
-                given["exif"] = exif.tobytes()
-            image = _turned(image, exif.get(metadata.ORIENTATION, 1))
+            if isinstance(given["exif"], Image.Exif):
+                given["exif"] = given["exif"].tobytes()
+            image = _turned(image, metadata.orientation(given["exif"] or b""))
         else:
             image = _turned(image, orientation_of(image))
         image.info = {**image.info, **{k: v for k, v in given.items() if v}}

@@ -5,7 +5,9 @@ Pillow would hold the whole picture, and cut 16 bits of RGB to 8.
 
 from __future__ import annotations
 
+import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,18 +17,51 @@ from numpy.typing import NDArray
 from bitstream.errors import ImageError
 
 SUFFIXES = (".ppm", ".pgm", ".pnm")
-_HEADER = re.compile(rb"P([56])(?:\s+#[^\n]*)*\s+(\d{1,6})(?:\s+#[^\n]*)*\s+(\d{1,6})(?:\s+#[^\n]*)*\s+(\d{1,5})\s")
+# A comment can be taken in one way only: where there are two, time doubles with each comment.
+_GAP = rb"\s+(?:#[^\n]*\n\s*)*"
+_HEADER = re.compile(rb"P([56])" + 2 * (_GAP + rb"(\d{1,6})") + _GAP + rb"(\d{1,5})\s")
 
 
-def read(file: Path | bytes) -> NDArray[Any] | None:
-    """Pixels of a pixmap; those of a path are mapped from the file and read when they are used.
+@dataclass(frozen=True)
+class Pixmap:
+    """A pixmap whose pixels are still where they came from.
+
+    Attributes:
+        file: a path, or the bytes of a file.
+        start: of the pixels, in bytes.
+        shape: height, width and components, 1 or 3.
+        dtype: uint8 or big-endian uint16.
+    """
+
+    file: Path | bytes
+    start: int
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+
+    def crop(self, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
+        """Pixels of a part, (bottom - top, right - left, components).
+
+        Raises:
+            ImageError: the file has become shorter.
+        """
+        _, width, components = self.shape
+        stride = width * components * self.dtype.itemsize
+        part = np.empty((bottom - top, right - left, components), self.dtype)
+        with io.BytesIO(self.file) if isinstance(self.file, bytes) else self.file.open("rb", buffering=0) as opened:
+            # Read, not mapped: a mapped file that somebody shortens kills the process. Row by row, as wide pictures are
+            # cut into many tiles side by side.
+            for row, pixels in enumerate(part, top):
+                opened.seek(self.start + row * stride + left * components * self.dtype.itemsize)
+                if opened.readinto(pixels.data) != pixels.nbytes:
+                    raise ImageError(f"{'input' if isinstance(self.file, bytes) else self.file}: has become shorter")
+        return part
+
+
+def read(file: Path | bytes) -> Pixmap | None:
+    """A pixmap; None if the file is no binary one or has a maximum other than 255 and 65,535.
 
     Args:
         file: a path, or the bytes of a file.
-
-    Returns:
-        NDArray | None: uint8 or big-endian uint16 (H, W, 1 or 3); None if the file is no binary pixmap or has a
-        maximum other than 255 and 65,535.
 
     Raises:
         ImageError: it ends too early.
@@ -48,9 +83,7 @@ def read(file: Path | bytes) -> NDArray[Any] | None:
         return None
     if found < expected:
         raise ImageError(f"{name}: ends at byte {found}, expected {expected}")
-    if isinstance(file, bytes):
-        return np.frombuffer(file, dtype, count, head.end()).reshape(shape)
-    return np.memmap(file, dtype, "r", head.end(), shape)
+    return Pixmap(file, head.end(), shape, dtype)
 
 
 class Writer:

@@ -37,6 +37,8 @@ from codec.tiling import Area
 _Symbols = tuple[NDArray[np.int32], NDArray[Any]]
 _Self = TypeVar("_Self", bound="LmcReader")
 File = str | os.PathLike[str] | bytes | BinaryIO
+CACHE_BYTES = 1 << 28
+"""Most that symbols of chunks take that are kept for the next call; one chunk may exceed it."""
 
 
 class LmcReader:
@@ -85,13 +87,14 @@ class LmcReader:
         self._lock = threading.Lock()
         self._threads, self._given = threads, runtime
         self._cache: OrderedDict[int, _Symbols] = OrderedDict()
+        self._cached = 0
         self._alpha: NDArray[Any] | int | None = None
         self._alpha_lock = threading.Lock()
         try:
+            self._found = self._file.seek(0, os.SEEK_END)
             self._layout = parse_header(self._read(0, header_bytes(self._read(0, 16, whole=False))), max_pixels)
-            found = self._file.seek(0, os.SEEK_END)
-            if found < self._layout.end and not self._fills:
-                raise TruncatedError(f"file: ends at byte {found}, expected {self._layout.end}")
+            if self._found < self._layout.end and not self._fills:
+                raise TruncatedError(f"file: ends at byte {self._found}, expected {self._layout.end}")
             self.header: Header = self._layout.header
             self.size = (self.header.width, self.header.height)
             self._boxes = boxes.by_type(self._sound_boxes())
@@ -134,11 +137,14 @@ class LmcReader:
         self.close()
 
     def _read(self, at: int, length: int, whole: bool = True) -> bytes:
+        # Before it is read, as reading claims the memory first.
+        if whole and at + length > self._found:
+            raise TruncatedError(f"file: ends at byte {self._found}, expected at least {at + length}")
         with self._lock:
             self._file.seek(at)
             data = self._file.read(length)
         if whole and len(data) < length:
-            raise TruncatedError(f"file: ends at byte {at + len(data)}, expected at least {at + length}")
+            raise TruncatedError(f"file: has become shorter than {at + length} bytes")
         return data
 
     @property
@@ -179,11 +185,14 @@ class LmcReader:
     @property
     def metadata(self) -> Metadata:
         """ICC profile, EXIF and XMP."""
-        try:
-            return boxes.read_metadata(self._boxes)
-        except BitstreamError as error:
-            self._note(Damage("metadata", str(error)), error)
-            return Metadata()
+        found: dict[BoxType, bytes] = {}
+        for kind in (BoxType.ICC, BoxType.EXIF, BoxType.XMP):
+            if kind in self._boxes:
+                try:
+                    found[kind] = boxes.expand(kind, self._boxes[kind])
+                except BitstreamError as error:
+                    self._note(Damage(f"box {kind.name}", str(error)), error)
+        return Metadata(found.get(BoxType.ICC), found.get(BoxType.EXIF), found.get(BoxType.XMP))
 
     @property
     def has_alpha(self) -> bool:
@@ -264,9 +273,11 @@ class LmcReader:
             y = np.zeros((tables.latents, HYPER * size[0], HYPER * size[1]), np.int32)
         symbols = z, _narrow(y)
         with self._lock:
-            self._cache[i] = symbols
-            while len(self._cache) > keep:
-                self._cache.popitem(last=False)
+            if i not in self._cache:  # another thread may have been first
+                self._cache[i] = symbols
+                self._cached += _bytes_of(symbols)
+            while len(self._cache) > 1 and (len(self._cache) > keep or self._cached > CACHE_BYTES):
+                self._cached -= _bytes_of(self._cache.popitem(last=False)[1])
         return symbols
 
     def alpha(self, box: tuple[int, int, int, int] | None = None) -> NDArray[Any] | None:
@@ -302,6 +313,10 @@ class LmcReader:
                     self._note(Damage("box ALPHA", str(error)), error)
                     self._boxes.pop(BoxType.ALPHA, None)
             return self._alpha
+
+
+def _bytes_of(symbols: _Symbols) -> int:
+    return sum(values.nbytes for values in symbols)
 
 
 def _narrow(values: NDArray[np.int32]) -> NDArray[Any]:

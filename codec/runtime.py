@@ -57,7 +57,7 @@ def _read_manifest(folder: Path) -> tuple[bytes, dict[str, str]]:
         return bytes.fromhex(manifest["model_id"]), {name: str(manifest["sha256"][name]) for name in FILES}
     except FileNotFoundError as error:
         raise ModelError(f"{folder}: no exported model, as there is no {MANIFEST}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{folder}: no readable model manifest: {error}") from error
 
 
@@ -135,7 +135,7 @@ class Runtime:
 
     def gains(self, quality_index: int) -> _Floats:
         """The flat vector of gains of a level, float32 (1, G)."""
-        at = quality_index / (self.tables.levels - 1) * (len(self._knots) - 1)
+        at = quality_index / max(1, self.tables.levels - 1) * (len(self._knots) - 1)
         low = min(int(at), len(self._knots) - 2)
         flat = self._knots[low] * np.float32(low + 1 - at) + self._knots[low + 1] * np.float32(at - low)
         flat[: self._exponentials] = np.exp(flat[: self._exponentials])

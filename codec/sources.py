@@ -11,13 +11,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from bitstream.boxes import Form, Metadata
 from bitstream.container import MAX_PIXELS, MAX_SIDE
 from bitstream.errors import ImageError
 from codec import metadata, pnm
-from codec.images import open_image
+from codec.images import load, open_image
+from codec.orientation import ORIENTATIONS, Box, orientation_of
 
 Picture = str | os.PathLike[str] | BinaryIO | Image.Image | NDArray[Any]
 """What the codec takes as a picture."""
@@ -76,6 +77,23 @@ class ArraySource(Source):
         return self._array[:, :, -1] if self._alpha else None
 
 
+class PixmapSource(Source):
+    """A portable pixmap, read as it is coded."""
+
+    def __init__(self, pixmap: pnm.Pixmap) -> None:
+        self.height, self.width, components = pixmap.shape
+        self.form = Form(components, 8 * pixmap.dtype.itemsize)
+        self._pixmap = pixmap
+
+    def crop(self, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
+        """See :meth:`Source.crop`."""
+        return self._pixmap.crop(top, bottom, left, right)
+
+    def alpha(self) -> NDArray[Any] | None:
+        """None: pixmaps have no transparency."""
+        return None
+
+
 def _is_wide(image: Image.Image) -> bool:
     """Whether a reader of Pillow says it cuts pixels to 8 bits: by a raw mode, or for pixmaps by their maximum."""
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
@@ -90,27 +108,30 @@ def _is_wide(image: Image.Image) -> bool:
     return False
 
 
-def orientation_of(image: Image.Image) -> int:
-    """How a picture as it came from its file is to be turned, as EXIF says it; 1 is not at all.
+def _frames_of(image: Image.Image) -> tuple[int, bool]:
+    """How many frames a picture file has, at least, and whether all of them can be read."""
+    try:
+        return getattr(image, "n_frames", 1), True
+    except Exception:  # readers of many formats, each with errors of its own
+        image.seek(0)
+        return 2, False
 
-    An image that was made from another keeps that one's EXIF, though it may have been turned since; Pillow's own
-    writers take its pixels as they are, too.
-    """
-    return image.getexif().get(metadata.ORIENTATION, 1) if isinstance(image, ImageFile.ImageFile) else 1
+
+def _clear_of(image: Image.Image) -> tuple[Any, bool]:
+    """The level or colour that stands for transparency, on the scale of the pixels, and whether it is exact."""
+    clear, tile = image.info.get("transparency"), getattr(image, "tile", None)
+    raw = tile[0][3] if tile and isinstance(tile[0][3], str) else ""
+    if image.format != "PNG":
+        return clear, True
+    if isinstance(clear, int) and raw in _GRAY_LEVELS:  # pixels are scaled to 8 bits, this is not
+        return clear * 255 // _GRAY_LEVELS[raw], True
+    if isinstance(clear, tuple) and raw.startswith("RGB;16"):
+        return tuple(level >> 8 for level in clear), False
+    return clear, True
 
 
-_Box = tuple[int, int, int, int]
-# By EXIF orientation: how Pillow makes the picture upright, and where a box (left, top, right, bottom) of the upright
-# picture lies in the stored one, of width w and height h.
-ORIENTATIONS: dict[int, tuple[Image.Transpose, Callable[[_Box, int, int], _Box]]] = {
-    2: (Image.Transpose.FLIP_LEFT_RIGHT, lambda b, w, h: (w - b[2], b[1], w - b[0], b[3])),
-    3: (Image.Transpose.ROTATE_180, lambda b, w, h: (w - b[2], h - b[3], w - b[0], h - b[1])),
-    4: (Image.Transpose.FLIP_TOP_BOTTOM, lambda b, w, h: (b[0], h - b[3], b[2], h - b[1])),
-    5: (Image.Transpose.TRANSPOSE, lambda b, w, h: (b[1], b[0], b[3], b[2])),
-    6: (Image.Transpose.ROTATE_270, lambda b, w, h: (b[1], h - b[2], b[3], h - b[0])),
-    7: (Image.Transpose.TRANSVERSE, lambda b, w, h: (w - b[3], h - b[2], w - b[1], h - b[0])),
-    8: (Image.Transpose.ROTATE_90, lambda b, w, h: (w - b[3], b[0], w - b[1], b[2])),
-}
+_GRAY_LEVELS = {"L;2": 3, "L;4": 15}
+"""Of what Pillow calls grays of fewer than 8 bits, the largest."""
 
 
 class PillowSource(Source):
@@ -122,13 +143,16 @@ class PillowSource(Source):
 
     def __init__(self, image: Image.Image) -> None:
         wide = _is_wide(image)
-        frames = getattr(image, "n_frames", 1)
-        image.load()
+        frames, sound = _frames_of(image)
+        self._clear, exact = _clear_of(image)
+        load(image)
         self._orientation = ORIENTATIONS.get(orientation_of(image))
         self.metadata = metadata.of_image(image)
         notes = ["more than 8 bits a component were cut to 8 by the reader of this format"] if wide else []
         if frames > 1:
-            notes.append(f"only the first of {frames} frames is kept")
+            notes.append(f"only the first of {frames if sound else 'several'} frames is kept")
+        if not exact:
+            notes.append("what is transparent was told by 16 bits, and is told by 8")
         if image.mode == "CMYK":
             image, note = self._from_cmyk(image)
             notes.append(note)
@@ -179,11 +203,15 @@ class PillowSource(Source):
             return ("LA" if transparent else "L"), Form(1, 8)
         return ("RGBA" if transparent else "RGB"), Form(3, 8)
 
-    def _part(self, box: _Box) -> Image.Image:
+    def _part(self, box: Box) -> Image.Image:
         if self._orientation is None:
-            return self._image.crop(box)
-        method, place = self._orientation
-        return self._image.crop(place(box, *self._image.size)).transpose(method)
+            part = self._image.crop(box)
+        else:
+            method, place = self._orientation
+            part = self._image.crop(place(box, *self._image.size)).transpose(method)
+        if self._clear is not None:
+            part.info["transparency"] = self._clear
+        return part
 
     def _convert(self, part: Image.Image) -> NDArray[Any]:
         if not self._mode:
@@ -203,7 +231,7 @@ class PillowSource(Source):
     def alpha(self) -> NDArray[Any] | None:
         """See :meth:`Source.alpha`."""
         # Of a picture with 16 bits of gray, the one level that stands for nothing at all.
-        clear = self._image.info.get("transparency") if not self._mode else None
+        clear = self._clear if not self._mode else None
         if not self._mode.endswith("A") and not isinstance(clear, int):
             return None
         plane = np.empty((self.height, self.width), np.uint8 if self._mode else np.uint16)
@@ -256,16 +284,16 @@ def _open(file: Path | BinaryIO, max_pixels: int) -> Source:
     if isinstance(file, Path) and file.is_file():
         if file.stat().st_size == 0:
             raise ImageError("empty file")
-        pixels = pnm.read(file)
+        pixmap = pnm.read(file)
     else:  # also of a pipe, which can be read only once
         data = file.read_bytes() if isinstance(file, Path) else file.read()
         if not data:
             raise ImageError("empty file")
-        pixels = pnm.read(data)
+        pixmap = pnm.read(data)
         file = io.BytesIO(data)
-    if pixels is not None:
-        _check_size(pixels.shape[1], pixels.shape[0], max_pixels)
-        return ArraySource(pixels)
+    if pixmap is not None:
+        _check_size(pixmap.shape[1], pixmap.shape[0], max_pixels)
+        return PixmapSource(pixmap)
     with open_image(file) as image:
         _check_size(image.width, image.height, max_pixels)
         return _checked(PillowSource(image), max_pixels)

@@ -27,6 +27,8 @@ SYNTHESIS_HALO = 3
 TILE_CELLS = 400
 """Most cells of a tile with its halo. Larger ones would compute less twice along their seams, but need more memory and
 leave the processor's caches."""
+BAND = 16
+"""Most tiles, of the largest size, side by side."""
 STRIDE = 4
 """Sides of tiles that need not fit chunks are multiples of this, in large pictures."""
 
@@ -84,7 +86,8 @@ def grid(area: Area, cells: tuple[int, int], halo: int, unit: int, most: int) ->
         cells: rows and columns of the whole picture.
         halo: cells to each side of a tile.
         unit: sides of tiles are multiples of this many cells.
-        most: cells of a tile with its halo; a single unit may exceed it.
+        most: cells of a tile with its halo; a single unit may exceed it. Nor is a row of tiles more than BAND times as
+            large, so that wide pictures are cut into flat tiles: their rows are held whole between the networks.
 
     Yields:
         tuple[Tile, list[Tile]]: rows of a row of tiles, and the columns of each of its tiles.
@@ -93,7 +96,7 @@ def grid(area: Area, cells: tuple[int, int], halo: int, unit: int, most: int) ->
     across = _cuts(area.left, area.right, cells[1], halo, unit)
 
     def rank(pair: tuple[_Cut, _Cut]) -> tuple[bool, int, int]:
-        largest = pair[0].largest * pair[1].largest
+        largest = pair[0].largest * max(pair[1].largest, -(-(area.right - area.left) // BAND))
         return largest > most, pair[0].total * pair[1].total if largest <= most else largest, pair[0].largest
 
     rows, columns = min(((d, a) for d in down for a in across), key=rank)

@@ -1,6 +1,9 @@
-"""Shared pieces of the tests: small random tables, and a decoder written from FORMAT.md alone."""
+"""Shared pieces of the tests: small random tables, PNG images, and a decoder written from FORMAT.md alone."""
 
 from __future__ import annotations
+
+import struct
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +29,17 @@ def small_tables(
         shift=4,
         z_context=small_context(seed, hyper_latents) if context else None,
     )
+
+
+def raw_png(width: int, height: int, bits: int, color: int, rows: list[bytes], clear: bytes = b"") -> bytes:
+    """A PNG image of samples as they are given, of a kind that writers do not make; with one that is transparent."""
+
+    def part(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = part(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0))
+    pixels = part(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+    return b"\x89PNG\r\n\x1a\n" + head + (part(b"tRNS", clear) if clear else b"") + pixels + part(b"IEND", b"")
 
 
 def small_context(seed: int, hyper_latents: int) -> ZContext:

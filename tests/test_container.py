@@ -17,6 +17,7 @@ from bitstream import (
     LimitError,
     TruncatedError,
     UnsupportedVersionError,
+    container,
     parse,
     parse_header,
     serialize,
@@ -115,6 +116,18 @@ def test_a_picture_over_the_limit_is_refused_before_its_chunks_are_read():
     data = serialize(_file(width=4000, height=4000))
     with pytest.raises(LimitError, match="limit 1000000"):
         parse_header(data, max_pixels=1_000_000)
+
+
+def test_nothing_is_written_that_readers_refuse(monkeypatch):
+    header = Header(64, 64, bytes(4), 0)
+    serialize(Container(header, [bytes(101)], [Box(2, bytes(101))]))
+    monkeypatch.setattr(container, "MAX_PART", 100)
+    for chunks, boxes in (([bytes(101)], []), ([b"x"], [Box(2, bytes(101))])):
+        with pytest.raises(LimitError, match="part of 101 bytes"):
+            serialize(Container(header, chunks, boxes))
+    monkeypatch.setattr(container, "MAX_HEADER", 10)
+    with pytest.raises(LimitError, match="header"):
+        serialize(Container(header, [b"x"]))
 
 
 def test_the_number_of_chunks_must_fit():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import zlib
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 import codec
-from bitstream import ChecksumError, Container, Header, Metadata, TruncatedError, serialize
+from bitstream import Box, ChecksumError, Container, Header, Metadata, TruncatedError, container, serialize
 from bitstream.boxes import BoxType, alpha_box, metadata_boxes
-from bitstream.container import parse_header
+from bitstream.container import MAGIC, VERSION, parse_header
 from codec.cli import main
 from codec.encoder import encode
 from codec.runtime import shipped
@@ -117,6 +120,40 @@ def test_the_command_tolerates_and_tells(sound, tmp_path):
     # A region that needs no damaged chunk says nothing of it.
     result = CliRunner().invoke(main, ["decompress", str(path), str(out), "-f", "--region", "300,300,64,64"])
     assert result.exit_code == 0 and result.stderr == ""
+
+
+def test_one_box_that_cannot_be_expanded_costs_itself_alone(photo):
+    boxes = [Box(BoxType.ICC, b"no zlib"), *metadata_boxes(Metadata(exif=b"what a camera wrote", xmp=b"<xmp/>"))]
+    with codec.open(encode(shipped(2), ArraySource(photo), 200, boxes), on_damage="fill") as file:
+        assert file.metadata == Metadata(None, b"what a camera wrote", b"<xmp/>")
+        assert [damage.part for damage in file.damage] == ["box ICC"]
+
+
+def test_what_a_file_claims_to_hold_is_not_read_where_it_is_not():
+    """Reading claims the memory first."""
+    part = container._varint(1 << 31) + bytes(4)
+    fields = bytes([64, 64]) + shipped().model_id + bytes([0, 0, 1, 4]) + part + part
+    start = MAGIC + bytes([VERSION]) + container._varint(len(fields)) + fields
+    asked = []
+
+    class Recording(io.BytesIO):
+        def read(self, size=-1):
+            asked.append(size)
+            return super().read(size)
+
+    file = codec.open(Recording(start + zlib.crc32(start).to_bytes(4, "little")), on_damage="fill")
+    file.verify()
+    assert [damage.part for damage in file.damage] == ["box ICC", "chunk 0"] and max(asked) < 100
+    assert all(f"ends at byte {len(start) + 4}" in damage.reason for damage in file.damage)
+
+
+def test_symbols_kept_for_the_next_call_are_bounded(photo, monkeypatch):
+    data = encode(shipped(2), ArraySource(photo), 200, [], chunk_log2=0)
+    expected = codec.open(data).array()
+    monkeypatch.setattr("codec.reader.CACHE_BYTES", 20_000)
+    with codec.open(data) as file:
+        np.testing.assert_array_equal(file.array(), expected)
+        assert file._cached == sum(a.nbytes + b.nbytes for a, b in file._cache.values()) < 20_000
 
 
 def test_no_help_is_promised_where_there_is_none(sound, tmp_path):

@@ -6,12 +6,14 @@ import struct
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 import codec
-from codec.metadata import of_image, upright
+from codec.cli import main
+from codec.metadata import of_image, orientation, upright
 from codec.sources import PillowSource
 
 
@@ -32,19 +34,64 @@ def test_orientation_is_applied_and_forgotten(face, orientation, tmp_path):
 
 
 @given(st.binary(max_size=200))
-def test_any_exif_keeps_its_length(exif):
+def test_any_exif_keeps_its_length_or_is_written_anew(exif):
     for start in (b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"):
-        assert len(upright(start + exif)) == len(start + exif)
+        made = upright(start + exif)
+        assert orientation(made) == 1
+        assert len(made) == len(start + exif) or orientation(start + exif) != 1
 
 
 def test_orientation_of_any_integer_type_and_in_xmp_is_forgotten():
-    for kind, form in ((1, "B"), (3, "H"), (4, "I")):
+    for kind, form in ((1, "B"), (3, "H"), (4, "I"), (6, "b"), (8, "h"), (9, "i")):
         exif = b"II*\0" + struct.pack("<IHHHI", 8, 1, 0x0112, kind, 1) + struct.pack("<" + form, 6).ljust(4, b"\0")
         assert upright(exif) == exif[:18] + struct.pack("<" + form, 1).ljust(4, b"\0")
     image = Image.new("RGB", (3, 4))
     for xmp in (b"<x tiff:Orientation='6'/>", b"<tiff:Orientation>8</tiff:Orientation>"):
         image.info["xmp"] = xmp
         assert of_image(image).xmp == xmp.replace(b"6", b"1").replace(b"8", b"1")
+
+
+@pytest.mark.parametrize("head", [b"II*\0", b"II\0*", b"MM\0*", b"MM*\0"])
+@pytest.mark.parametrize("prefixes", [1, 2])
+@pytest.mark.parametrize("twice", [False, True])
+def test_what_turned_the_picture_does_not_turn_it_again(face, head, prefixes, twice, tmp_path):
+    """Pillow accepts more than the standard allows, and who turns by it must forget all of that."""
+    order = "<" if head[:1] == b"I" else ">"
+    entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, 6, 0)
+    exif = head + struct.pack(order + "IH", 8, 1 + twice) + entry * (1 + twice) + bytes(4)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(face[:100, :77]).save(path, exif=b"Exif\0\0" * prefixes + exif)
+    with Image.open(path) as image:
+        assert image.getexif()[0x0112] == 6
+    back = codec.decompress(codec.compress(path))
+    assert back.size == (100, 77) and back.getexif().get(0x0112, 1) == 1
+
+
+def test_exif_that_nobody_can_read_comes_through_all_writers(face, tmp_path):
+    for junk in (b"garbage", b"II*\0"):
+        path = tmp_path / "junk.jpg"
+        Image.fromarray(face).save(path, exif=b"Exif\0\0" + junk)
+        coded = tmp_path / "junk.lmc"
+        coded.write_bytes(codec.compress(path))
+        assert codec.open(coded.read_bytes()).metadata.exif == junk
+        for suffix in ("png", "webp", "avif", "jpg"):
+            out = tmp_path / f"junk.{suffix}"
+            result = CliRunner().invoke(main, ["decompress", str(coded), str(out), "-f"])
+            assert result.exit_code == 0 and ("exif" in result.stderr) == (suffix == "avif")
+            assert codec.decompress(codec.compress(out)).size == (face.shape[1], face.shape[0])
+        codec.register_pillow()
+        Image.fromarray(face).save(coded, exif=junk)
+
+
+def test_tags_of_odd_types_are_left_out(face, tmp_path):
+    for value in ("a text", 7):
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[34675] = value  # where an ICC profile lies
+        tags.tagtype[34675] = 2 if isinstance(value, str) else 3
+        Image.fromarray(face).save(tmp_path / "a.tif", tiffinfo=tags)
+        with Image.open(tmp_path / "a.tif") as image:
+            assert not isinstance(image.info.get("icc_profile"), bytes)
+        assert codec.open(codec.compress(tmp_path / "a.tif")).metadata.icc is None
 
 
 def test_exif_in_either_byte_order():

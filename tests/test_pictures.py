@@ -18,6 +18,7 @@ from bitstream.boxes import alpha_box
 from codec import alpha, png, sinks
 from codec.runtime import TUNES, shipped
 from codec.sources import PillowSource, open_source
+from tests.common import raw_png
 
 SIZES = [(1, 1), (1, 70), (65, 64), (130, 97)]
 
@@ -231,7 +232,17 @@ def test_hostile_transparency_is_refused(face):
     other, right = alpha.encode(np.zeros((3, 3), np.uint8)), alpha.encode(face[..., 0])
     profile = b"iCCPa\0"  # after the pixels, and cut off where Pillow looks for its method
     late = right[:-12] + struct.pack(">I", 2) + profile + struct.pack(">I", zlib.crc32(profile)) + right[-12:]
-    for payload in (b"", b"\0", b"\0\xff\xff", b"\2abc", b"\1no PNG", b"\1" + other, b"\1" + late):
+    height, width = face.shape[:2]
+    few = raw_png(width, height, 4, 0, [bytes(-(-width // 2))] * height)
+    moving = io.BytesIO()  # whose only frame in sight covers a corner
+    frames = [Image.fromarray(face[..., 0]), Image.fromarray(255 - face[..., 0])]
+    frames[0].save(moving, "PNG", save_all=True, append_images=frames[1:])
+    corner = bytearray(moving.getvalue())
+    at = corner.index(b"fcTL")
+    corner[at + 8 : at + 16] = (8).to_bytes(4, "big") * 2
+    corner[at + 30 : at + 34] = zlib.crc32(corner[at : at + 30]).to_bytes(4, "big")
+    bad = [other, late, few, bytes(corner)]
+    for payload in (b"", b"\0", b"\0\xff\xff", b"\2abc", b"\1no PNG", *(b"\1" + data for data in bad)):
         data = serialize(Container(container.header, container.chunks, [Box(1, payload)]))
         with pytest.raises(CorruptError):
             codec.decompress(data)

@@ -16,7 +16,7 @@ from codec.reader import _narrow
 from codec.rows import Rows
 from codec.runtime import shipped
 from codec.sources import ArraySource
-from codec.tiling import Area, grid, tiles
+from codec.tiling import BAND, Area, grid, tiles
 
 
 @pytest.mark.parametrize("cells", [1, 4, 5, 31, 32, 33, 100])
@@ -48,6 +48,14 @@ def test_a_grid_covers_an_area_once_within_its_bounds(cells, top, left, unit, ha
     expected = np.zeros(cells, int)
     expected[area.top :, area.left :] = 1
     np.testing.assert_array_equal(count, expected)
+
+
+def test_wide_areas_are_cut_into_flat_tiles():
+    """Rows are held whole between the networks."""
+    for columns, rows in ((4096, 160), (1250, 1250), (100, 30)):
+        area = Area(0, rows, 0, columns)
+        deepest = max(v.high - v.low for v, _ in grid(area, (rows, columns), 3, 4, 6400))
+        assert deepest * columns <= BAND * 6400 and deepest >= min(rows, 20)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import click
 
-from codec.cli.common import describe
+from codec.cli.common import describe, read_stdin
 from codec.files import replacing
 from codec.progress import Progress, Watch
 
@@ -151,7 +151,7 @@ def _same(one: Path, other: Path) -> bool:
 
 def open_input(job: Job) -> Path | io.BytesIO:
     """The path of an input, or what stdin holds."""
-    return io.BytesIO(sys.stdin.buffer.read()) if job.source is None else job.source
+    return io.BytesIO(read_stdin()) if job.source is None else job.source
 
 
 def check_output(job: Job, force: bool) -> None:

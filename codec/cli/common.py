@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from functools import wraps
 from importlib.util import find_spec
@@ -115,6 +116,17 @@ def prepare(output: Path, force: bool) -> None:
     if output.is_file() and not force:
         raise FileExistsError(f"{output} exists; use -f to overwrite it")
     output.parent.mkdir(parents=True, exist_ok=True)
+
+
+def read_stdin() -> bytes:
+    """All that stdin holds.
+
+    Raises:
+        CodecError: it is closed.
+    """
+    if sys.stdin is None:
+        raise CodecError("stdin is closed")
+    return sys.stdin.buffer.read()
 
 
 def describe(error: BaseException) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 
 from bitstream.errors import CodecError
 from codec import api
-from codec.cli.common import FILE, max_pixels_option, reporting
+from codec.cli.common import FILE, max_pixels_option, read_stdin, reporting
 
 
 @click.command()
@@ -21,7 +20,7 @@ from codec.cli.common import FILE, max_pixels_option, reporting
 @reporting
 def inspect(source: Path, as_json: bool, max_pixels: int) -> None:
     """Tell what an .lmc FILE holds and where its bytes go; - for stdin."""
-    file = sys.stdin.buffer.read() if str(source) == "-" else source
+    file = read_stdin() if str(source) == "-" else source
     try:
         info = api.inspect(file, max_pixels=max_pixels)
     except CodecError as error:

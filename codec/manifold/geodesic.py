@@ -2,8 +2,10 @@
 
 The energy of points y_0 .. y_n is ``n sum |f(y_{i+1}) - f(y_i)|^2``, f being what the embedding's head sees in each
 cell: means and spreads of its features, so that half-transparent pictures on top of each other are far from both.
-Beside it counts what the entropy model charges for each point, so that the way keeps to where pictures are. The ends
-stay. Pixels would say next to nothing about the manifold: the coordinates are nearly linear in them, and the
+Beside it counts what the entropy model charges for each point, so that the way keeps to where pictures are. It is made
+for what the analysis gives; for decoded coordinates, which the analysis never gives, it may ask a hundred times too
+much. So a point is synthesised and analysed first, and what this changed at the beginning is added as it moves. The
+ends stay. Pixels would say next to nothing about the manifold: the coordinates are nearly linear in them, and the
 straight line all but the shortest.
 
 Reference:
@@ -41,7 +43,8 @@ class PathReport:
     Attributes:
         energy: see above, mean over cells and features.
         length: root of the mean over cells and features, summed over the steps.
-        rate_bpp: what the entropy model charges for the points between the ends, bits a pixel, mean.
+        rate_bpp: what the entropy model charges for coding the pictures of the points between the ends, bits a pixel,
+            mean.
     """
 
     energy: float
@@ -74,7 +77,7 @@ class Geodesics:
         with torch.no_grad():
             y = torch.from_numpy(path)
             squares = self._squares(y)
-            rate = float(self._rate(y[1:-1])) if len(y) > 2 else 0.0
+            rate = float(self._rate(self._analysed(y[1:-1]), torch.round)) if len(y) > 2 else 0.0
         return PathReport(float(len(squares) * squares.sum()), float(squares.sqrt().sum()), rate)
 
     def shorten(
@@ -93,7 +96,11 @@ class Geodesics:
         y = torch.from_numpy(path)
         if len(y) < 3:
             return path
-        start = self.report(path)
+        with torch.no_grad():
+            energy_before = float((len(y) - 1) * self._squares(y).sum())
+            if self.weight:
+                offset = self._analysed(y[1:-1]) - y[1:-1]
+                rate_before = float(self._rate(y[1:-1] + offset))
         # In units of a symbol, so that one learning rate fits every coordinate.
         u = (y[1:-1] * self.gain).clone().requires_grad_()
         optimizer = torch.optim.Adam([u], lr=RATE)
@@ -104,9 +111,9 @@ class Geodesics:
                 optimizer.zero_grad()
                 inner = u / self.gain
                 energy = (len(y) - 1) * self._squares(torch.cat([y[:1], inner, y[-1:]])).sum()
-                objective = energy / max(start.energy, 1e-12)
+                objective = energy / max(energy_before, 1e-12)
                 if self.weight:
-                    objective = objective + self.weight * self._rate(inner) / max(start.rate_bpp, 1e-3)
+                    objective = objective + self.weight * self._rate(inner + offset) / max(rate_before, 1e-3)
                 if objective.item() < least:
                     least, best = objective.item(), u.detach().clone()
                 if iteration == iterations:  # only looked at
@@ -129,8 +136,14 @@ class Geodesics:
         features = torch.cat([seen.mean(dim=2), spreads], dim=-1)
         return (features[1:] - features[:-1]).square().mean(dim=(1, 2))
 
-    def _rate(self, y: Tensor) -> Tensor:
-        """What the entropy model charges for points, bits a pixel, mean over them."""
+    def _analysed(self, y: Tensor) -> Tensor:
+        """What the analysis gives for the pictures of points, of 8 bits, one by one as they may be large."""
+        pictures = (self.model.synthesis(point, self.parts["synthesis"]) for point in y.split(1))
+        levels = (x.clamp(0, 1).mul(255).round().div(255) for x in pictures)
+        return torch.cat([self.model.analysis(x, self.parts["analysis"]) for x in levels])
+
+    def _rate(self, y: Tensor, quantise: Callable[[Tensor], Tensor] = lambda residual: residual) -> Tensor:
+        """What the entropy model charges for points as the analysis gives them, bits a pixel, mean over them."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.use_bf16 and torch.is_grad_enabled()):
             z_hat = round_straight_through(self.model.hyper_analysis(y, self.parts["hyper"]).float())
             mu, _ = self.model.context(
@@ -139,6 +152,6 @@ class Geodesics:
                 lambda mean: mean + self.step * round_straight_through(self.gain * (y - mean)),
             )
         sigma = self.model.scale_index(z_hat, self.t, self.parts["gain"].log())
-        y_bits = self.model.symbol_bits((self.gain * (y - mu)).float(), sigma).sum()
+        y_bits = self.model.symbol_bits(quantise((self.gain * (y - mu)).float()), sigma).sum()
         z_bits = self.model.z_bits(z_hat, z_hat, self.t).sum()
         return (y_bits + z_bits) / (len(y) * 256 * y.shape[2] * y.shape[3])
