@@ -18,6 +18,7 @@ def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_fold
     photos = Photos(find_images(photo_folder))
     initialise(model, [draw_batch(photos, i, seed=1, rank=0, batch=8, size=64)[0] for i in range(4)])
     before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.eval()  # as files are charged
     x, t = draw_batch(photos, 7, seed=9, rank=0, batch=32, size=128)
 
     def bits():
@@ -25,7 +26,10 @@ def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_fold
             return float(hard_bits(model, x, t)[0].sum())
 
     first = bits()
+    model.train()
     harden(model, photos, 30, seed=0, batch=8, size=128)
+    assert model.training
+    model.eval()
     assert bits() < 0.995 * first
     moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert {name.split(".")[0] for name in moved} == {"scale_index", "prior_z", "hyper_context", "shapes"}

@@ -16,14 +16,16 @@ import numpy as np
 import pytest
 import torch
 
+from bitstream.errors import CodecError
 from codec.model.network import Coded
-from codec.training import checkpoint
+from codec.training import checkpoint, loop
 from codec.training.config import TrainingConfig
+from codec.training.csvlog import CsvLog
 from codec.training.data import Photos, draw_batch
 from codec.training.loop import Trainer, warm_average
 from codec.training.loss import rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
-from codec.training.split import find_images
+from codec.training.split import find_images, split_validation
 from tests.tiny import TINY
 
 ROOT = Path(__file__).parent.parent
@@ -83,6 +85,74 @@ def test_a_run_that_goes_on_otherwise_says_so(config, capsys):
     said = capsys.readouterr().err
     assert f"learning_rate was {config.learning_rate}, goes on with {config.learning_rate / 2}" in said
     assert f"batch was {config.batch}" in said and "seed" not in said
+
+
+def test_a_setting_that_changes_is_in_force(config, capsys):
+    Trainer(replace(config, size=192, steps=1)).run()
+    trainer = Trainer(replace(config, size=192, linear_rate=0.7, metric="ms-ssim"))
+    said = capsys.readouterr().err
+    assert "linear_rate was 0.1, goes on with 0.7" in said and "metric was psnr, goes on with ms-ssim" in said
+    assert [group["factor"] for group in trainer.optimizer.param_groups] == [1.0, 0.7]
+
+
+def test_a_branch_that_has_ended_is_not_taken_for_a_new_one(config):
+    Trainer(config).run()
+    Trainer(replace(config, decay_steps=4)).run()
+    rows = (config.out / "validation-decay.csv").read_text()
+    Trainer(replace(config, decay_steps=4)).run()  # nothing left to do
+    assert (config.out / "validation-decay.csv").read_text() == rows
+    with pytest.raises(CodecError, match="would have ended"):
+        Trainer(replace(config, decay_steps=3))
+    Trainer(replace(config, steps=config.steps + 2)).run()
+    with pytest.raises(CodecError, match=f"began at step {config.steps} of a run now at {config.steps + 2}"):
+        Trainer(replace(config, decay_steps=4))
+    Trainer(replace(config, decay_steps=5)).run()  # longer, so it is the old one that goes on
+    assert checkpoint.load(config.out / "decay.pt")["step"] == config.steps + 5
+
+
+def test_what_cannot_be_trained_on_is_told_at_once(config, photo_folder, tmp_path):
+    with pytest.raises(CodecError, match="crops of 100 pixels"):
+        Trainer(replace(config, size=100))
+    held_out = next(p for p in (Path(f"{k}.png") for k in range(1000)) if not split_validation([p])[0])
+    (tmp_path / "one").mkdir()
+    shutil.copy(next(photo_folder.iterdir()), tmp_path / "one" / held_out)
+    with pytest.raises(CodecError, match="held out"):
+        Trainer(replace(config, data=tmp_path / "one", validation=None))
+
+
+@pytest.mark.parametrize("seed", [0, 18_446, 2**32 - 1])
+def test_any_seed_trains(config, seed):
+    Trainer(replace(config, seed=seed, steps=1)).run()
+
+
+def test_hardening_can_be_stopped_and_done_anew(config, monkeypatch):
+    Trainer(config).run()
+    branch = Trainer(replace(config, decay_steps=2, harden_steps=3))
+    real = loop.harden
+
+    def interrupted(*args, stopped, **kwargs):
+        branch._stop = True
+        return real(*args, stopped=stopped, **kwargs)
+
+    monkeypatch.setattr(loop, "harden", interrupted)
+    branch.run()
+    state = checkpoint.load(config.out / "decay.pt")
+    assert not state["hardened"] and not state["average"]["shapes.log_ratio"].any()
+    monkeypatch.undo()
+    Trainer(replace(config, decay_steps=2, harden_steps=3)).run()
+    state = checkpoint.load(config.out / "decay.pt")
+    assert state["hardened"] and state["average"]["shapes.log_ratio"].any()
+
+
+def test_a_log_that_a_power_cut_has_hurt_is_mended(tmp_path):
+    path = tmp_path / "log.csv"
+    whole = "step,loss\r\n50,1.5\r\n100,1.25\r\n"
+    for hurt in ("", "15", "150,", "\0\0\0\0", "150,1.1\r\n"):
+        path.write_text(whole + hurt, newline="")
+        CsvLog(path, 100).write({"step": 149, "loss": 1.0})
+        rows = list(csv.DictReader(path.read_text().splitlines()))
+        kept = [int(row["step"]) for row in rows]
+        assert kept == ([50, 100, 149]), hurt
 
 
 def test_a_decaying_branch_leaves_the_stable_run_alone(config):
@@ -160,25 +230,44 @@ def test_a_compiled_run_has_the_same_losses(config, tmp_path):
         assert rows[1][name] == pytest.approx(rows[0][name], rel=0.01)
 
 
+DIES_WHILE_IT_SAVES = """
+import io, os, torch
+save = torch.save
+
+def half(state, file):
+    whole = io.BytesIO()
+    save(state, whole)
+    file.write(whole.getvalue()[: len(whole.getvalue()) // 2])
+    file.flush()
+    os._exit(9)
+
+torch.save = half
+from codec.cli import main
+main()
+"""
+
+
 def test_a_killed_run_goes_on_where_its_checkpoint_is(config, tmp_path):
-    """SIGTERM saves; SIGKILL loses at most what came after the last checkpoint; neither spoils a file."""
-    args = ["--data", str(config.data), "--out", str(tmp_path / "killed"), "--batch", "1", "--size", "64"]
-    command = [sys.executable, "-W", "ignore", "-m", "codec.cli", "train", "--threads", "1", *args]
+    """SIGTERM saves; a process that dies in the middle of saving loses what came after the last checkpoint only."""
+    out = tmp_path / "killed"
+    arguments = ["train", "--threads", "1", "--data", str(config.data), "--out", str(out), "--batch", "1"]
+    arguments += ["--size", "64", "--steps"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    log = tmp_path / "killed" / "train-stable.csv"
-    process = subprocess.Popen([*command, "--steps", "100000"], env=environment)
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-m", "codec", *arguments, "100000"], env=environment)
     deadline = time.monotonic() + 240
-    while not log.exists() and time.monotonic() < deadline:
+    while not (out / "train-stable.csv").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
     assert process.wait(120) == 0
-    step = checkpoint.load(tmp_path / "killed" / "stable.pt")["step"]
+    step = checkpoint.load(out / "stable.pt")["step"]
     assert step >= 50
-    process = subprocess.Popen([*command, "--steps", "100000"], env=environment)
-    time.sleep(12)
-    process.kill()
-    process.wait()
-    assert checkpoint.load(tmp_path / "killed" / "stable.pt")["step"] == step
+    last = [*arguments, str(step + 3)]
+    dying = subprocess.run(
+        [sys.executable, "-c", DIES_WHILE_IT_SAVES, *last], env=environment, timeout=240, check=False
+    )
+    assert dying.returncode == 9 and checkpoint.load(out / "stable.pt")["step"] == step
+    subprocess.run([sys.executable, "-m", "codec", *last], env=environment, timeout=240, check=True)
+    assert checkpoint.load(out / "stable.pt")["step"] == step + 3
 
 
 def test_two_processes_average_their_gradients(config, tmp_path):

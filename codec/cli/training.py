@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bitstream.errors import CodecError
-from codec.cli.common import FILE, needing, reporting, threads_option
+from codec.cli.common import FILE, SEED, needing, reporting, threads_option
 from codec.runtime import SHIPPED, TUNES
 
 
@@ -25,9 +25,10 @@ from codec.runtime import SHIPPED, TUNES
 @click.option("--harden", "harden_steps", type=click.IntRange(0), default=600, show_default=True, help="Steps after a "
               "decay that fit the distributions to rounded values.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after this long.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step and process.")
-@click.option("--size", type=click.IntRange(64), default=256, show_default=True, help="Side of a crop.")
+@click.option("--size", type=click.IntRange(64), default=256, show_default=True, help="Side of a crop, a multiple of "
+              "64.")  # fmt: skip
 @click.option("--metric", type=click.Choice(TUNES), help="What distortion is measured by.  [default: as before, or "
               "psnr]")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=1.6e-3, show_default=True)

@@ -271,7 +271,8 @@ def train_head(bank: Bank, scale: Tensor, config: EmbeddingConfig = EmbeddingCon
     torch.manual_seed(config.seed)
     head = Head(scale, config.width, config.hidden, config.dimensions)
     optimizer = torch.optim.AdamW(head.parameters(), lr=config.learning_rate, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=0.1)
+    rise = 0.1 if config.steps > 10 else 0.3  # a tenth of ten steps has no length, and would be divided by
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=rise)
     progress = tqdm(_batches(bank, config), total=config.steps, unit="step", desc="head")
     mean: float | None = None
     for blocks, owner in progress:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from codec.files import replacing
+
 
 class CsvLog:
     """Append rows to a CSV file; the first row names the columns.
@@ -19,14 +21,23 @@ class CsvLog:
         self.path = path
         self.enabled = enabled
         if enabled and path.exists():
-            with path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
-            path.unlink()
-            for row in rows:
-                if int(row["step"]) <= step:
-                    self.write(row)
+            with path.open(newline="", errors="replace") as file:
+                reader = csv.DictReader(line.replace("\0", "") for line in file)
+                rows = [row for row in reader if self._holds(row, step)]
+            with replacing(path, overwrite=True) as temporary, temporary.open("w", newline="") as file:
+                writer = csv.DictWriter(file, reader.fieldnames or ())
+                writer.writeheader()
+                writer.writerows(rows)
 
-    def write(self, row: dict[str, float] | dict[str, str]) -> None:
+    @staticmethod
+    def _holds(row: dict[str, str | None], step: int) -> bool:
+        """Whether a row is whole, which the last before a power cut need not be, and of a step that was kept."""
+        try:
+            return None not in row.values() and int(row["step"] or "") <= step
+        except ValueError:
+            return False
+
+    def write(self, row: dict[str, float]) -> None:
         """Append one row."""
         if not self.enabled:
             return

@@ -8,6 +8,8 @@ else frozen, and the symbols of the second half of that counted, for the shapes 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -38,7 +40,16 @@ def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, Tenso
     return bits, symbols, sigma.detach()
 
 
-def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch: int, size: int) -> None:
+def harden(
+    model: ManifoldCodec,
+    photos: Photos,
+    steps: int,
+    *,
+    seed: int,
+    batch: int,
+    size: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> bool:
     """Fit scales, the prior of z and the shapes of symbols, in place.
 
     Args:
@@ -48,12 +59,17 @@ def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch
         seed: of the crops.
         batch: crops a step.
         size: side of a crop in pixels.
+        stopped: asked before each step.
+
+    Returns:
+        bool: False if it was stopped, and the model is half done.
     """
     trained = [model.scale_index.weight, *model.scale_index.log_scale.parameters()]
     trained += model.prior_z.parameters()
     if model.hyper_context is not None:
         trained += model.hyper_context.log_scale.parameters()
-    frozen = [(p, p.requires_grad) for p in model.parameters()]
+    frozen, training = [(p, p.requires_grad) for p in model.parameters()], model.training
+    model.eval()  # z is charged as files charge it
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     for parameter in trained:
@@ -61,6 +77,8 @@ def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch
     optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE)
     counts = torch.zeros(model.shapes.log_ratio.shape, dtype=torch.float64)
     for step in tqdm(range(steps), unit="step", desc="harden", disable=None):
+        if stopped():
+            return False
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
         x, t = draw_batch(photos, FIRST_STEP + step, seed=seed, rank=0, batch=batch, size=size)
         bits, symbols, sigma = hard_bits(model, x, t)
@@ -72,5 +90,7 @@ def harden(model: ManifoldCodec, photos: Photos, steps: int, *, seed: int, batch
         optimizer.step()
     if steps:
         model.shapes.fit(counts)
+    model.train(training)
     for parameter, trains in frozen:
         parameter.requires_grad_(trains)
+    return True

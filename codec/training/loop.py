@@ -6,10 +6,10 @@ it, which leaves the stable run as it is; ``train-*.csv`` and ``validation-*.csv
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from bitstream.errors import CodecError
-from codec.model.network import ManifoldCodec, ModelConfig
+from codec.model.network import ALIGNMENT, ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
 from codec.model.precision import has_native_bf16
 from codec.model.stored import current, load_exported
@@ -36,12 +36,11 @@ from codec.training.data import Photos, draw_batch, validation_crops
 from codec.training.evaluate import rate_distortion_curve
 from codec.training.harden import harden
 from codec.training.loss import RateDistortion, rate_distortion
+from codec.training.resume import settings, state_to_resume, tell_changes
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
 from codec.training.split import find_images, split_validation
 
 PCA_BATCHES = 24
-SETTINGS = ("learning_rate", "linear_rate", "warmup", "average", "clip", "seed", "batch", "size")
-"""What makes another run of the same data if it changes on the way: allowed, but said."""
 Weights = tuple[Tensor, ...] | list[Tensor]
 
 
@@ -110,11 +109,15 @@ class Trainer:
             self.validation = find_images(config.validation)
         else:
             train_paths, self.validation = split_validation(train_paths)
+        if not train_paths:
+            raise CodecError(f"{config.data}: no pictures but those that are held out for validation")
+        if config.size % ALIGNMENT:
+            raise CodecError(f"crops of {config.size} pixels, expected a multiple of {ALIGNMENT}")
         self.photos = Photos(train_paths)
 
         self.stable_path = config.out / "stable.pt"
         self.path = config.out / "decay.pt" if config.decay_steps else self.stable_path
-        state = self._state_to_resume()
+        state = state_to_resume(self.stable_path, self.path, config.decay_steps)
         torch.manual_seed(config.seed)
         random.seed(config.seed)
         self.step, self.seconds = 0, 0.0
@@ -143,14 +146,6 @@ class Trainer:
         self.objective = DistributedDataParallel(objective) if self.processes > 1 else objective
         self._stop = False
 
-    def _state_to_resume(self) -> dict[str, Any] | None:
-        if self.path.exists():
-            return checkpoint.load(self.path)
-        if self.config.decay_steps:
-            state = checkpoint.load(self.stable_path)
-            return {**state, "decay_start": state["step"]}
-        return None
-
     def _initialise_weights(self) -> None:
         if self.config.start_from is not None:
             folder = self.config.start_from
@@ -160,7 +155,7 @@ class Trainer:
                 self.model = self.model.with_hyper_context()
             self.model.shapes.log_ratio.zero_()  # counted for weights that are about to change
             return
-        # Steps below zero: crops that training itself never draws again.
+        # Of another seed: crops that training itself does not draw.
         draw = {"seed": self.config.seed + 1, "rank": 0, "batch": 8, "size": self.config.size}
         initialise(self.model, [draw_batch(self.photos, i, **draw)[0] for i in range(PCA_BATCHES)])
 
@@ -171,10 +166,12 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.guard.resume(state["guard"])
         self.step, self.seconds = state["step"], state["seconds"]
-        for name, before in state.get("settings", {}).items():
-            now = getattr(self.config, name)
-            if now != before and self.rank == 0:
-                tqdm.write(f"{self.path}: {name} was {before}, goes on with {now}", file=sys.stderr)
+        for group, fresh in zip(
+            self.optimizer.param_groups, parameter_groups(self.model, self.config.linear_rate), strict=True
+        ):
+            group["factor"] = fresh["factor"]  # which the state has brought along
+        if self.rank == 0:
+            tell_changes(self.path, state, settings(self.config, self.model.config.metric))
         self.hardened = state.get("hardened", False)
         decay_start: int | None = state["decay_start"]
         return decay_start
@@ -194,7 +191,7 @@ class Trainer:
                     "seconds": self.seconds,
                     "decay_start": self.schedule.decay_start,
                     "hardened": self.hardened,
-                    "settings": {name: getattr(self.config, name) for name in SETTINGS},
+                    "settings": settings(self.config, self.model.config.metric),
                 },
             )
 
@@ -212,7 +209,7 @@ class Trainer:
             self.photos, self.step, seed=config.seed, rank=self.rank, batch=config.batch, size=config.size
         )
         # The noise depends on the step alone, so that a resumed run repeats what was lost exactly.
-        torch.manual_seed((config.seed * 1_000_003 + self.rank) * 1_000_000_007 + self.step)
+        torch.manual_seed(((config.seed * 1_000_003 + self.rank) * 1_000_000_007 + self.step) % 2**64)
         rate = self.schedule(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
@@ -246,7 +243,10 @@ class Trainer:
         self._stop = True
 
     def run(self) -> None:
-        """Train until the end of the schedule, the time limit, or SIGINT or SIGTERM; then save."""
+        """Train until the end of the schedule, the time limit, or SIGINT or SIGTERM; then save.
+
+        A run that is stopped while it hardens does that anew when it goes on.
+        """
         config = self.config
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._request_stop)
@@ -257,6 +257,7 @@ class Trainer:
         sums: dict[str, float] = {}
         count = 0
         total = None if end == float("inf") else int(end)
+        changed = False
         progress = tqdm(total=total, initial=self.step, unit="step", disable=True if self.rank else None)
         while self.step < end and not self._agree(float(self._stop)):
             before = time.process_time()
@@ -264,7 +265,7 @@ class Trainer:
             # What the machine gave, not what the clock showed: a run may be paused, or share the machine.
             self.seconds += (time.process_time() - before) / torch.get_num_threads()
             now = time.monotonic()
-            count += 1
+            count, changed = count + 1, True
             for name, value in figures.items():
                 sums[name] = sums.get(name, 0.0) + value
             progress.update()
@@ -287,13 +288,16 @@ class Trainer:
         progress.close()
         if self.rank == 0 and config.decay_steps and self.step >= end and not self.hardened:
             self._save()
-            harden(
-                self.average.module, self.photos, config.harden_steps,
-                seed=config.seed, batch=config.batch, size=config.size,
-            )  # fmt: skip
-            self.hardened = True
+            fitted = copy.deepcopy(self.average.module)
+            if harden(
+                fitted, self.photos, config.harden_steps,
+                seed=config.seed, batch=config.batch, size=config.size, stopped=lambda: self._stop,
+            ):  # fmt: skip
+                self.average.module.load_state_dict(fitted.state_dict())
+                self.hardened = changed = True
         self._save()
-        self._evaluate(validation_log)
+        if changed:  # else it would be there twice
+            self._evaluate(validation_log)
         if self.processes > 1:
             dist.barrier()
             dist.destroy_process_group()
