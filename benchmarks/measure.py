@@ -19,6 +19,7 @@ from benchmarks.codecs import CODECS
 from benchmarks.memory import forget_peak, peak_megabytes
 from benchmarks.metrics import Pixels, measure
 from benchmarks.rows import Row
+from codec.images import as_rgb
 
 _T = TypeVar("_T")
 _warm: set[tuple[str, tuple[int, ...], int]] = set()
@@ -28,7 +29,7 @@ _warm: set[tuple[str, tuple[int, ...], int]] = set()
 def read_pixels(path: Path) -> Pixels:
     """RGB pixels of a picture, uint8 (H, W, 3)."""
     with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(as_rgb(image))
 
 
 def digest_of(pixels: Pixels) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image
 
 from bitstream.container import MAX_PIXELS
@@ -84,8 +85,8 @@ def load(image: Image.Image) -> None:
 
 def as_rgb(image: Image.Image) -> Image.Image:
     """A picture for people to look at: 8 bits, RGB, on white where it is transparent."""
-    if image.mode == "I;16":
-        image = image.point(lambda value: value / 257).convert("L")
+    if image.mode == "I" or image.mode.startswith("I;16"):  # which convert would cut off at 255
+        image = Image.fromarray(((np.asarray(image).astype(np.int64).clip(0, 65_535) + 128) // 257).astype(np.uint8))
     if "A" in image.getbands():
         ground = Image.new("RGBA", image.size, "white")
         ground.alpha_composite(image.convert("RGBA"))

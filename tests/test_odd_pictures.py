@@ -13,10 +13,13 @@ import pytest
 from PIL import Image
 
 import codec
+from benchmarks.manifold.pictures import read
+from benchmarks.measure import read_pixels
 from bitstream.errors import ImageError
 from codec import images, pnm
 from codec.images import open_image
 from codec.sources import open_source
+from codec.training.data import read_rgb
 from tests.common import raw_png
 
 
@@ -143,3 +146,15 @@ def test_transparency_told_by_sixteen_bits_is_told_by_eight(tmp_path):
     source = open_source(path)
     np.testing.assert_array_equal(source.alpha()[0], [0, 255, 0])
     assert any("16 bits" in note for note in source.notes)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_deep_gray_is_not_read_as_white(suffix, tmp_path):
+    """By those who look, train or measure, too; Pillow's own conversion cuts off at 255."""
+    ramp = np.arange(0, 65_536, 16, dtype=np.uint16).reshape(64, 64)
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(ramp).save(path)
+    expected = np.round(ramp / 257)
+    for pixels in (read_rgb(path), read_pixels(path), np.asarray(read(path))):
+        assert pixels.shape == (64, 64, 3)
+        np.testing.assert_array_equal(pixels[..., 1], expected)
