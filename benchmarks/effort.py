@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 import codec
 from benchmarks.bdrate import Curve, bd_rate, curve
+from benchmarks.codecs.lmc import code_digest
 from benchmarks.measure import digest_of, read_pixels
 from benchmarks.metrics import Pixels, psnr_db
 from benchmarks.rows import Row, RowStore
@@ -23,11 +23,8 @@ Points = dict[tuple[int, str, float], Row]
 
 
 def _identity(level: int) -> str:
-    """What a row is valid for: the model, and the code that fits symbols."""
-    digest = hashlib.sha256()
-    for name in ("annealing", "effort", "fitting"):
-        digest.update(Path(str(codec.__file__)).with_name(f"{name}.py").read_bytes())
-    return f"effort {level} | model {shipped().model_id.hex()} | code {digest.hexdigest()[:8]}"
+    """What a row is valid for."""
+    return f"effort {level} | model {shipped().model_id.hex()} | code {code_digest()}"
 
 
 def _measure(name: str, pixels: Pixels, quality: float, level: int, threads: int) -> Row:
@@ -114,8 +111,8 @@ def _table(points: Points, efforts: list[int], names: list[str], qualities: list
             {
                 "effort": str(level),
                 "bd_rate": f"{mean.percent:.2f}" if mean else "",
-                "least": f"{max(gains):.2f}",
-                "most": f"{min(gains):.2f}",
+                "least": f"{max(gains):.2f}" if gains else "",
+                "most": f"{min(gains):.2f}" if gains else "",
                 "seconds_per_megapixel": f"{sum(row.encode_s for row in mine) / megapixels:.2f}",
             }
         )

@@ -80,8 +80,9 @@ def _in_parallel(tasks: list[_Task], jobs: int, progress: tqdm[None]) -> Iterato
         try:
             while waiting or running or (alone and suspects):
                 while len(running) < (1 if alone else jobs) and (suspects if alone else waiting):
-                    task = (suspects if alone else waiting).pop()
-                    running[pool.submit(task.work)] = task
+                    source = suspects if alone else waiting
+                    running[pool.submit(source[-1].work)] = source[-1]
+                    source.pop()  # not before: a pool that has just broken takes no task
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     task = running[future]
                     progress.set_postfix_str(f"{task.codec} {task.path.name}")
@@ -89,7 +90,7 @@ def _in_parallel(tasks: list[_Task], jobs: int, progress: tqdm[None]) -> Iterato
                     del running[future]
                     yield row
         except BrokenProcessPool:
-            if alone:
+            if alone and running:
                 yield next(iter(running.values())).failed("its process died")
             else:
                 suspects += running.values()

@@ -81,11 +81,11 @@ def _of_cost(results: Results) -> list[str]:
     ]
     for codec in results["codecs"]:
         version, settings = codec["description"].split(" | ", 1)
-        encoding, decoding = (mean(codec["results"][f"{step}_time"]) for step in ("encoding", "decoding"))
-        lines.append(
-            f"| {codec['name']} | {version} | {settings} | {encoding:.3f} | {decoding:.3f} "
-            f"| {codec['peak_megabytes']:.0f} |"
-        )
+        times = (codec["results"][f"{step}_time"] for step in ("encoding", "decoding"))
+        encoding, decoding = (f"{mean(seconds):.3f}" if seconds else "–" for seconds in times)
+        megabytes = codec["peak_megabytes"]
+        memory = "–" if megabytes is None else f"{megabytes:.0f}"
+        lines.append(f"| {codec['name']} | {version} | {settings} | {encoding} | {decoding} | {memory} |")
     return lines
 
 
@@ -100,11 +100,15 @@ def _of_effort(effort: EffortTable) -> list[str]:
         "| effort | BD-rate | images, from | to | encoding (s a megapixel) |",
         "|---|---|---|---|---|",
         *(
-            f"| {line['effort']} | {float(line['bd_rate']):+.1f}% | {float(line['most']):+.1f}% "
-            f"| {float(line['least']):+.1f}% | {float(line['seconds_per_megapixel']):.2f} |"
+            f"| {line['effort']} | {' | '.join(_gain(line[name]) for name in ('bd_rate', 'most', 'least'))} "
+            f"| {float(line['seconds_per_megapixel']):.2f} |"
             for line in effort
         ),
     ]
+
+
+def _gain(text: str) -> str:
+    return f"{float(text):+.1f}%" if text else "–"
 
 
 def with_results(text: str, results: Results, effort: EffortTable) -> str:

@@ -212,7 +212,7 @@ def test_the_command_says_nothing_of_other_packages_warnings(photo, tmp_path):
 
     Image.fromarray(photo).save(tmp_path / "photo.png")
     arguments = ["compress", str(tmp_path / "photo.png"), "-e", "1"]
-    done = subprocess.run([sys.executable, "-m", "codec.cli", *arguments], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-m", "codec", *arguments], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and "warn" not in done.stderr.lower()
 
 

@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
@@ -218,6 +220,22 @@ def test_a_codec_that_fails_or_kills_its_process_does_not_end_a_run(pictures, tm
     assert failed["jpeg"] == [] and len(results["codecs"][0]["results"]["bpp"]) == len(CODECS["jpeg"].qualities)
     assert len(failed["heic"]) == len(CODECS["heic"].qualities) and "pillow_heif is gone" in failed["heic"][0]
     assert len(failed["jxl"]) == len(CODECS["jxl"].qualities) and "its process died" in failed["jxl"][0]
+
+
+def test_a_pool_that_breaks_between_two_tasks_loses_none(pictures, tmp_path, monkeypatch):
+    class Pool(ThreadPoolExecutor):
+        breaks = 2
+
+        def submit(self, *args):
+            Pool.breaks -= 1
+            if not Pool.breaks:
+                raise BrokenProcessPool
+            return super().submit(*args)
+
+    monkeypatch.setattr(rd_module, "_pool", lambda jobs: Pool(1))
+    found = rd_module.find_pictures(pictures)
+    rows = rd_module.run(found, ["jpeg"], RowStore(tmp_path / "rows.jsonl"), Timing(jobs=2))
+    assert Pool.breaks < 0 and len(rows) == len(found) * len(CODECS["jpeg"].qualities)
 
 
 def test_a_stop_is_a_stop(pictures, tmp_path, monkeypatch):

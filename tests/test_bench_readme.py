@@ -39,6 +39,15 @@ def test_other_results_change_the_readme(tmp_path):
     assert "| -12.3% |" in with_results(TEXT, RESULTS, list(csv.DictReader(effort.read_text().splitlines())))
 
 
+def test_what_could_not_be_measured_is_a_gap():
+    results = json.loads(COMMITTED.read_text())
+    gone = results["codecs"][1]
+    gone["peak_megabytes"], gone["results"] = None, {name: [] for name in gone["results"]}
+    lines = with_results(TEXT, results, [{**EFFORT[0], "bd_rate": "", "least": "", "most": ""}]).splitlines()
+    assert any(line.startswith(f"| {gone['name']} |") and line.endswith("| – | – | – |") for line in lines)
+    assert any("| 0 | – | – | – |" in line for line in lines)
+
+
 def test_the_committed_results_are_those_of_the_shipped_weights():
     from codec.runtime import shipped
 

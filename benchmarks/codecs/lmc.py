@@ -15,7 +15,7 @@ from codec.runtime import shipped
 
 
 @cache
-def _code_digest() -> str:
+def code_digest() -> str:
     """Short hash of the codec's source: a change of the encoder makes other files with the same weights."""
     digest = hashlib.sha256()
     for package in (codec, bitstream):
@@ -45,7 +45,7 @@ class Lmc(Codec):
     @property
     def version(self) -> str:
         model = shipped(tune=self.tune).model_id.hex()
-        return f"manifold-codec {codec.__version__}, model {model}, code {_code_digest()}"
+        return f"manifold-codec {codec.__version__}, model {model}, code {code_digest()}"
 
     def encode(self, pixels: Pixels, quality: float, threads: int) -> bytes:
         return codec.compress(pixels, quality, tune=self.tune, threads=threads)
