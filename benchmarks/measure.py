@@ -19,7 +19,7 @@ from benchmarks.codecs import CODECS
 from benchmarks.memory import forget_peak, peak_megabytes
 from benchmarks.metrics import Pixels, measure
 from benchmarks.rows import Row
-from codec.images import as_rgb
+from codec.images import shallow
 
 _T = TypeVar("_T")
 _warm: set[tuple[str, tuple[int, ...], int]] = set()
@@ -29,7 +29,7 @@ _warm: set[tuple[str, tuple[int, ...], int]] = set()
 def read_pixels(path: Path) -> Pixels:
     """RGB pixels of a picture, uint8 (H, W, 3)."""
     with Image.open(path) as image:
-        return np.asarray(as_rgb(image))
+        return np.asarray(shallow(image).convert("RGB"))
 
 
 def digest_of(pixels: Pixels) -> str:

@@ -12,8 +12,6 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from bitstream.container import MAX_PIXELS
-
 # They run other programs, or are mere stubs without a reader.
 _EXCLUDED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FITS", "LMC"}
 # fmt: off
@@ -74,19 +72,40 @@ def open_image(file: Path | BinaryIO, formats: tuple[str, ...] | None = None) ->
         return Image.open(file, formats=formats)
 
 
+@contextmanager
+def _allowing(width: int, height: int) -> Iterator[None]:
+    """Pillow's limit lifted if it would refuse so many pixels, or if somebody has lifted it and may set it again."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and width * height <= limit:
+        yield
+    else:
+        with without_limit():
+            yield
+
+
 def load(image: Image.Image) -> None:
     """Pillow's ``load``, without the limit on pixels that some of its readers ask about once more."""
-    if image.width * image.height <= (Image.MAX_IMAGE_PIXELS or MAX_PIXELS):
+    with _allowing(*image.size):
         image.load()
-        return
-    with without_limit():
-        image.load()
+
+
+def crop(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """Pillow's ``crop``, without the limit on pixels that it asks about, too."""
+    with _allowing(box[2] - box[0], box[3] - box[1]):
+        return image.crop(box)
+
+
+def shallow(image: Image.Image) -> Image.Image:
+    """A picture of 8 bits a component, where Pillow's ``convert`` would cut off deeper gray at 255."""
+    if image.mode != "I" and not image.mode.startswith("I;16"):
+        return image
+    levels = np.asarray(image).astype(np.int64).clip(0, 65_535)
+    return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
     """A picture for people to look at: 8 bits, RGB, on white where it is transparent."""
-    if image.mode == "I" or image.mode.startswith("I;16"):  # which convert would cut off at 255
-        image = Image.fromarray(((np.asarray(image).astype(np.int64).clip(0, 65_535) + 128) // 257).astype(np.uint8))
+    image = shallow(image)
     if "A" in image.getbands():
         ground = Image.new("RGBA", image.size, "white")
         ground.alpha_composite(image.convert("RGBA"))

@@ -6,6 +6,7 @@ Pillow would hold the whole picture, and cut 16 bits of RGB to 8.
 from __future__ import annotations
 
 import io
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,14 @@ class Pixmap:
 
     Attributes:
         file: a path, or the bytes of a file.
+        stamp: of a path, what tells whether the file is still the same.
         start: of the pixels, in bytes.
         shape: height, width and components, 1 or 3.
         dtype: uint8 or big-endian uint16.
     """
 
     file: Path | bytes
+    stamp: tuple[int, ...]
     start: int
     shape: tuple[int, int, int]
     dtype: np.dtype[Any]
@@ -42,7 +45,7 @@ class Pixmap:
         """Pixels of a part, (bottom - top, right - left, components).
 
         Raises:
-            ImageError: the file has become shorter.
+            ImageError: the file has changed.
         """
         _, width, components = self.shape
         stride = width * components * self.dtype.itemsize
@@ -50,11 +53,17 @@ class Pixmap:
         with io.BytesIO(self.file) if isinstance(self.file, bytes) else self.file.open("rb", buffering=0) as opened:
             # Read, not mapped: a mapped file that somebody shortens kills the process. Row by row, as wide pictures are
             # cut into many tiles side by side.
+            if not isinstance(self.file, bytes) and _stamp(os.fstat(opened.fileno())) != self.stamp:
+                raise ImageError(f"{self.file}: has changed while it was read")
             for row, pixels in enumerate(part, top):
                 opened.seek(self.start + row * stride + left * components * self.dtype.itemsize)
                 if opened.readinto(pixels.data) != pixels.nbytes:
-                    raise ImageError(f"{'input' if isinstance(self.file, bytes) else self.file}: has become shorter")
+                    raise ImageError(f"{self.file!r:.200}: has become shorter")
         return part
+
+
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def read(file: Path | bytes) -> Pixmap | None:
@@ -66,11 +75,13 @@ def read(file: Path | bytes) -> Pixmap | None:
     Raises:
         ImageError: it ends too early.
     """
+    stamp: tuple[int, ...]
     if isinstance(file, bytes):
-        start, found, name = file[:1024], len(file), "input"
+        start, found, name, stamp = file[:1024], len(file), "input", ()
     else:
         with file.open("rb") as opened:
-            start, found, name = opened.read(1024), file.stat().st_size, str(file)
+            stat = os.fstat(opened.fileno())
+            start, found, name, stamp = opened.read(1024), stat.st_size, str(file), _stamp(stat)
     head = _HEADER.match(start)
     if head is None or head[4] not in (b"255", b"65535"):
         return None
@@ -83,7 +94,7 @@ def read(file: Path | bytes) -> Pixmap | None:
         return None
     if found < expected:
         raise ImageError(f"{name}: ends at byte {found}, expected {expected}")
-    return Pixmap(file, head.end(), shape, dtype)
+    return Pixmap(file, stamp, head.end(), shape, dtype)
 
 
 class Writer:

@@ -17,8 +17,9 @@ from bitstream.boxes import Form, Metadata
 from bitstream.container import MAX_PIXELS, MAX_SIDE
 from bitstream.errors import ImageError
 from codec import metadata, pnm
-from codec.images import load, open_image
+from codec.images import crop, load, open_image
 from codec.orientation import ORIENTATIONS, Box, orientation_of
+from codec.quirks import clear_of, frames_of, is_wide
 
 Picture = str | os.PathLike[str] | BinaryIO | Image.Image | NDArray[Any]
 """What the codec takes as a picture."""
@@ -94,46 +95,6 @@ class PixmapSource(Source):
         return None
 
 
-def _is_wide(image: Image.Image) -> bool:
-    """Whether a reader of Pillow says it cuts pixels to 8 bits: by a raw mode, or for pixmaps by their maximum."""
-    if image.mode not in ("L", "LA", "RGB", "RGBA"):
-        return False
-    for tile in getattr(image, "tile", ()):
-        parts = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
-        if any(isinstance(part, str) and ";16" in part for part in parts[:2]):
-            return True
-        # Elsewhere a number may be anything, such as the length of a row.
-        if image.format == "PPM" and any(isinstance(part, int) and part > 255 for part in parts[:2]):
-            return True
-    return False
-
-
-def _frames_of(image: Image.Image) -> tuple[int, bool]:
-    """How many frames a picture file has, at least, and whether all of them can be read."""
-    try:
-        return getattr(image, "n_frames", 1), True
-    except Exception:  # readers of many formats, each with errors of its own
-        image.seek(0)
-        return 2, False
-
-
-def _clear_of(image: Image.Image) -> tuple[Any, bool]:
-    """The level or colour that stands for transparency, on the scale of the pixels, and whether it is exact."""
-    clear, tile = image.info.get("transparency"), getattr(image, "tile", None)
-    raw = tile[0][3] if tile and isinstance(tile[0][3], str) else ""
-    if image.format != "PNG":
-        return clear, True
-    if isinstance(clear, int) and raw in _GRAY_LEVELS:  # pixels are scaled to 8 bits, this is not
-        return clear * 255 // _GRAY_LEVELS[raw], True
-    if isinstance(clear, tuple) and raw.startswith("RGB;16"):
-        return tuple(level >> 8 for level in clear), False
-    return clear, True
-
-
-_GRAY_LEVELS = {"L;2": 3, "L;4": 15}
-"""Of what Pillow calls grays of fewer than 8 bits, the largest."""
-
-
 class PillowSource(Source):
     """A Pillow image, converted part by part, upright as its EXIF orientation says.
 
@@ -142,10 +103,12 @@ class PillowSource(Source):
     """
 
     def __init__(self, image: Image.Image) -> None:
-        wide = _is_wide(image)
-        frames, sound = _frames_of(image)
-        self._clear, exact = _clear_of(image)
+        wide = is_wide(image)
+        frames, sound = frames_of(image)
+        self._clear, exact = clear_of(image)
         load(image)
+        if self._clear is not None:
+            image.info["transparency"] = self._clear
         self._orientation = ORIENTATIONS.get(orientation_of(image))
         self.metadata = metadata.of_image(image)
         notes = ["more than 8 bits a component were cut to 8 by the reader of this format"] if wide else []
@@ -205,10 +168,10 @@ class PillowSource(Source):
 
     def _part(self, box: Box) -> Image.Image:
         if self._orientation is None:
-            part = self._image.crop(box)
+            part = crop(self._image, box)
         else:
             method, place = self._orientation
-            part = self._image.crop(place(box, *self._image.size)).transpose(method)
+            part = crop(self._image, place(box, *self._image.size)).transpose(method)
         if self._clear is not None:
             part.info["transparency"] = self._clear
         return part

@@ -20,7 +20,8 @@ from PIL import Image
 
 import codec
 from codec.cli import main
-from codec.cli.batch import Job, open_output
+from codec.cli.batch import open_output
+from codec.cli.plan import Job
 from codec.progress import Watch
 
 
@@ -114,6 +115,13 @@ def test_a_failure_keeps_the_old_file(tmp_path):
         (["decompress", "a.lmc", "out.png", "--format", "jpg"], 2, "named"),
         (["decompress", "a.lmc", "NOWHERE"], 2, "suffix"),
         (["decompress", "a.lmc", "b.lmc", "both.png"], 2, "output of several"),
+        (["decompress", "a.lmc", "b.lmc", "empty.png", "-f"], 2, "output of several"),
+        (["compress", "empty.png", "text.png", "there.lmc", "-f"], 2, "output of several"),
+        (["compress", "-r", ".", "there.lmc", "-f"], 2, "output of a folder"),
+        (["compress", "-r", ".", "NOWHERE"], 2, "given as --out-dir"),
+        (["compress", "gone.png", "--skip-existing"], 1, "No such file"),
+        (["decompress", "empty.png", "--skip-existing"], 1, "not an .lmc file"),
+        (["compress", "there.lmc", "--skip-existing"], 1, "already"),
         (["compress", "text.png", "-q", "nan"], 2, "finite"),
         (["compress", "text.png", "--target-psnr", "inf"], 2, "finite"),
         (["compress", "text.png", "-e", "0", "--budget", "60"], 2, "budget"),
@@ -126,9 +134,12 @@ def test_errors_are_one_line_and_an_exit_code(tmp_path, monkeypatch, args, code,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "empty.png").touch()
+    (tmp_path / "there.lmc").write_text("precious")
+    (tmp_path / "gone.lmc").write_text("precious")
     result = run(*args)
     assert result.exit_code == code and message in result.stderr and result.stdout == ""
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.png", "text.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.png", "gone.lmc", "text.png", "there.lmc"]
+    assert {p.read_text() for p in tmp_path.glob("*.lmc")} == {"precious"}
 
 
 def test_a_folder_of_many_kinds_one_of_them_broken(photo, tmp_path):
@@ -199,6 +210,22 @@ def test_a_reader_who_has_seen_enough_is_no_error(photo, tmp_path):
             command = [sys.executable, "-m", "codec", *map(str, arguments)]
             result = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
         assert result.returncode == 1 and result.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="this system has no /dev/stdout")
+def test_stdout_by_its_name_as_a_device(photo, tmp_path):
+    direct, redirected = tmp_path / "direct.lmc", tmp_path / "redirected.lmc"
+    assert run("compress", photo, direct).exit_code == 0
+    with redirected.open("wb") as file:
+        command = [sys.executable, "-m", "codec", "compress", str(photo), "/dev/stdout"]
+        subprocess.run(command, stdout=file, check=True)
+    assert redirected.read_bytes() == direct.read_bytes()
+
+
+def test_a_pipe_is_not_told_that_it_is_smaller(photo):
+    command = f"cat '{photo}' | '{sys.executable}' -m codec compress /dev/stdin - > /dev/null"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_pipes(photo, tmp_path):

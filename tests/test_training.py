@@ -19,10 +19,11 @@ import torch
 from bitstream.errors import CodecError
 from codec.model.network import Coded
 from codec.training import checkpoint, loop
+from codec.training.average import warm_average
 from codec.training.config import TrainingConfig
 from codec.training.csvlog import CsvLog
 from codec.training.data import Photos, draw_batch
-from codec.training.loop import Trainer, warm_average
+from codec.training.loop import Trainer
 from codec.training.loss import rate_distortion
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
 from codec.training.split import find_images, split_validation
@@ -101,6 +102,9 @@ def test_a_branch_that_has_ended_is_not_taken_for_a_new_one(config):
     rows = (config.out / "validation-decay.csv").read_text()
     Trainer(replace(config, decay_steps=4)).run()  # nothing left to do
     assert (config.out / "validation-decay.csv").read_text() == rows
+    (config.out / "validation-decay.csv").unlink()  # as if killed before it was evaluated
+    Trainer(replace(config, decay_steps=4)).run()
+    assert (config.out / "validation-decay.csv").read_text() == rows
     with pytest.raises(CodecError, match="would have ended"):
         Trainer(replace(config, decay_steps=3))
     Trainer(replace(config, steps=config.steps + 2)).run()
@@ -125,7 +129,7 @@ def test_any_seed_trains(config, seed):
     Trainer(replace(config, seed=seed, steps=1)).run()
 
 
-def test_hardening_can_be_stopped_and_done_anew(config, monkeypatch):
+def test_hardening_can_be_stopped_and_done_anew(config, monkeypatch, capsys):
     Trainer(config).run()
     branch = Trainer(replace(config, decay_steps=2, harden_steps=3))
     real = loop.harden
@@ -138,7 +142,9 @@ def test_hardening_can_be_stopped_and_done_anew(config, monkeypatch):
     branch.run()
     state = checkpoint.load(config.out / "decay.pt")
     assert not state["hardened"] and not state["average"]["shapes.log_ratio"].any()
+    assert "stopped before it was hardened" in capsys.readouterr().err
     monkeypatch.undo()
+    Trainer(replace(config, steps=config.steps + 1)).run()  # it may still be finished
     Trainer(replace(config, decay_steps=2, harden_steps=3)).run()
     state = checkpoint.load(config.out / "decay.pt")
     assert state["hardened"] and state["average"]["shapes.log_ratio"].any()
@@ -147,12 +153,18 @@ def test_hardening_can_be_stopped_and_done_anew(config, monkeypatch):
 def test_a_log_that_a_power_cut_has_hurt_is_mended(tmp_path):
     path = tmp_path / "log.csv"
     whole = "step,loss\r\n50,1.5\r\n100,1.25\r\n"
-    for hurt in ("", "15", "150,", "\0\0\0\0", "150,1.1\r\n"):
+    for hurt in ("", "15", "150,", "\0\0\0\0", "150,1.1\r\n", "101,1.", "101,", "101,1,2,3\r\n"):
         path.write_text(whole + hurt, newline="")
-        CsvLog(path, 100).write({"step": 149, "loss": 1.0})
+        log = CsvLog(path, 120)
+        assert log.last == 100
+        log.write({"step": 149, "loss": 1.0})
         rows = list(csv.DictReader(path.read_text().splitlines()))
-        kept = [int(row["step"]) for row in rows]
-        assert kept == ([50, 100, 149]), hurt
+        assert [row["step"] for row in rows] == ["50", "100", "149"] and log.last == 149, hurt
+    for empty in ("", "\0\0\0", "step,lo", "\r\n", "\r\n50,1\r\n"):
+        path.write_text(empty, newline="")
+        for step in (1, 2):
+            CsvLog(path, step).write({"step": step, "loss": 1.0})
+        assert path.read_text().split() == ["step,loss", "1,1", "2,1"]
 
 
 def test_a_decaying_branch_leaves_the_stable_run_alone(config):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from codec.images import as_rgb
+from codec.images import shallow
 from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_validation
 
 
@@ -24,7 +24,7 @@ def spread(paths: list[Path], most: int) -> list[Path]:
 def read(path: Path, side: int | None = None) -> Image.Image:
     """A picture in RGB, made smaller to ``side`` pixels a side at most."""
     with Image.open(path) as image:
-        picture = as_rgb(image)
+        picture = shallow(image).convert("RGB")
     if side is not None:
         picture.thumbnail((side, side))
     return picture

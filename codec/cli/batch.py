@@ -1,14 +1,12 @@
-"""One or many files through one function: which becomes which, and running them all though some may fail."""
+"""One or many files through one function, all of them though some may fail."""
 
 from __future__ import annotations
 
 import io
-import os
 import signal
 import sys
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -19,25 +17,12 @@ from typing import BinaryIO
 import click
 
 from codec.cli.common import describe, read_stdin
+from codec.cli.plan import Job, same
 from codec.files import replacing
 from codec.progress import Progress, Watch
 
-STREAM = "-"
 DAMAGED = 3
 """Exit code when all went well, but parts of an output are made up."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """An input and its output; None stands for stdin and stdout."""
-
-    source: Path | None
-    target: Path | None
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        return "stdin" if self.source is None else str(self.source)
 
 
 @dataclass(frozen=True)
@@ -61,97 +46,16 @@ class Result:
     damage: tuple[str, ...] = ()
 
 
-def plan(
-    arguments: tuple[Path, ...],
-    out_dir: Path | None,
-    recursive: bool,
-    suffix: str,
-    is_output: Callable[[Path], bool],
-    is_input: Callable[[Path], bool],
-) -> list[Job]:
-    """Turn arguments into jobs.
-
-    Args:
-        arguments: inputs; the last is the output if there are two and its name says so, or a folder for them.
-            Which it is must be plain: whoever names an output wants nothing beside the inputs.
-        out_dir: folder for the outputs; None puts each beside its input.
-        recursive: whether directories are searched.
-        suffix: of outputs.
-        is_output: whether a second argument is an output.
-        is_input: whether a file found in a directory is to be taken.
-
-    Raises:
-        click.UsageError: they make no sense together.
-    """
-    if out_dir is not None and out_dir.exists() and not out_dir.is_dir():
-        raise click.UsageError(f"--out-dir: {out_dir} is no folder")
-    last = arguments[-1]
-    if len(arguments) > 1 and out_dir is None and last.is_dir():
-        if recursive:
-            raise click.UsageError(
-                f"-r: is {last} for the outputs? Then say --out-dir {last}; if not, give one folder at a time"
-            )
-        arguments, out_dir = arguments[:-1], last
-    if len(arguments) == 2 and out_dir is None and not arguments[0].is_dir() and is_output(last):
-        source, target = (None if str(a) == STREAM else a for a in arguments)
-        if source is not None and target is not None and _same(source, target):
-            raise click.UsageError(f"output and input are the same file: {source}")
-        return [Job(source, target)]
-    if len(arguments) > 1 and str(last) != STREAM and not os.path.lexists(last):
-        raise click.UsageError(f"{last} is not there; {_expected(len(arguments), out_dir, suffix)}")
-    if arguments == (Path(STREAM),) and out_dir is None:
-        return [Job(None, None)]
-    pairs: list[tuple[Path, Path]] = []  # a file, and the folder its output goes to
-    for argument in arguments:
-        if str(argument) == STREAM:
-            raise click.UsageError("stdin can only be the one input")
-        if argument.is_dir():
-            if not recursive:
-                raise click.UsageError(f"{argument} is a directory; use -r to take the files in it")
-            for file in sorted(p for p in argument.rglob("*") if p.is_file() and is_input(p)):
-                inside = file.parent.relative_to(argument)
-                pairs.append((file, file.parent if out_dir is None else out_dir / inside))
-        else:
-            pairs.append((argument, argument.parent if out_dir is None else out_dir))
-    # Pictures of one name but for the suffix keep theirs; Windows and macOS do not tell upper and lower case apart.
-    names: dict[str, set[str]] = defaultdict(set)
-    for file, folder in pairs:
-        names[str(folder / file.stem).casefold()].add(file.name.casefold())
-
-    def output(file: Path, folder: Path) -> Path:
-        alone = len(names[str(folder / file.stem).casefold()]) == 1
-        return folder / ((file.stem if alone else file.name) + suffix)
-
-    jobs = [Job(file, output(file, folder)) for file, folder in pairs]
-    seen: set[str] = set()
-    for job in jobs:
-        name = str(job.target)
-        name = name.casefold() if sys.platform in ("darwin", "win32") else name
-        if name in seen:
-            raise click.UsageError(f"two inputs would both become {job.target}")
-        seen.add(name)
-    return jobs
-
-
-def _expected(arguments: int, out_dir: Path | None, suffix: str) -> str:
-    """What the last argument has to be for it to be the output."""
-    if out_dir is not None:
-        return "as an output, it cannot be given beside --out-dir"
-    if arguments > 2:
-        return "as an output of several, it has to be a folder that exists; --out-dir makes one"
-    return f"as an output, it has to end in {suffix} or be a folder that exists; --out-dir makes one"
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return os.path.realpath(one) == os.path.realpath(other) or one.samefile(other)
-    except OSError:  # one is not there
-        return False
-
-
 def open_input(job: Job) -> Path | io.BytesIO:
     """The path of an input, or what stdin holds."""
     return io.BytesIO(read_stdin()) if job.source is None else job.source
+
+
+def _is_done(job: Job) -> bool:
+    """Whether an output is there, and its input as well, which is another file."""
+    if job.source is None or job.target is None or not job.source.exists():
+        return False
+    return job.target.is_file() and not same(job.source, job.target)
 
 
 def check_output(job: Job, force: bool) -> None:
@@ -164,7 +68,7 @@ def check_output(job: Job, force: bool) -> None:
     """
     if job.source is not None:
         job.source.stat()
-        if job.target is not None and _same(job.source, job.target):
+        if job.target is not None and same(job.source, job.target):
             raise FileExistsError(f"{job.source}: its output would take its place")
     if job.target is None:
         if sys.stdout.isatty():
@@ -211,7 +115,7 @@ def run(
         raise click.UsageError("--force and --skip-existing cannot be given together")
     planned = len(jobs)
     if skip_existing:
-        jobs = [job for job in jobs if job.target is None or not job.target.is_file()]
+        jobs = [job for job in jobs if not _is_done(job)]
     skipped = f", {planned - len(jobs)} were there" if len(jobs) < planned else ""
     started, results, failed, damaged = time.perf_counter(), list[Result](), 0, False
     terminal = sys.stderr.isatty() and not quiet

@@ -167,7 +167,7 @@ def batch_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--out-dir", type=FILE, help="Folder for the outputs; made if it is not there."),
             click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Files at a time."),
             click.option("-v", "--verbose", is_flag=True, help="A line for each file."),
-            click.option("--quiet", is_flag=True, help="Nothing but errors."),
+            click.option("--quiet", is_flag=True, help="Nothing but errors and damage."),
             max_pixels_option,
             threads_option,
         ]

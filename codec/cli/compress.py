@@ -10,8 +10,9 @@ import click
 
 from bitstream.errors import ImageError
 from codec import api
-from codec.cli.batch import Job, Result, check_output, open_input, open_output, plan, run
+from codec.cli.batch import Result, check_output, open_input, open_output, run
 from codec.cli.common import FILE, SUFFIX, FiniteRange, ParamType, batch_options, model_option, reporting
+from codec.cli.plan import Job, plan
 from codec.effort import effort_of
 from codec.progress import Watch
 from codec.rate import Target
@@ -132,10 +133,8 @@ def compress(
         with open_output(job, force, watch) as output:
             output.write(data)
         notes = source.notes
-        if len(data) > size:
-            notes += (
-                f"larger than the picture's own {size} bytes; -q lower, or for drawings and text PNG, takes less",
-            )
+        if 0 < size < len(data):  # a pipe does not tell its size
+            notes += (f"larger than the picture's own {size} bytes; less quality, or PNG for drawings, takes less",)
         return Result(size, len(data), len(data), pixels, notes)
 
     planned = plan(paths, out_dir, recursive, SUFFIX, _is_output, _is_picture)

@@ -10,8 +10,9 @@ import click
 
 from bitstream.errors import BadMagicError, ChecksumError, CodecError, CorruptError, ImageError, TruncatedError
 from codec import api
-from codec.cli.batch import Job, Result, check_output, open_input, open_output, plan, run
+from codec.cli.batch import Result, check_output, open_input, open_output, run
 from codec.cli.common import FILE, SUFFIX, ParamType, batch_options, model_option, reporting
+from codec.cli.plan import Job, plan
 from codec.progress import Watch
 
 

@@ -34,7 +34,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
+    except (OSError, MemoryError):
         raise
     except Exception as error:  # what another file makes it raise is not documented, and its advice is unsafe
         raise CodecError(f"{path}: no checkpoint of codec train, or a damaged one") from error

@@ -9,7 +9,10 @@ from codec.files import replacing
 
 
 class CsvLog:
-    """Append rows to a CSV file; the first row names the columns.
+    """Append rows to a CSV file; the first row names the columns, ``step`` among them.
+
+    Attributes:
+        last: step of the last row; None if there is none.
 
     Args:
         path: the file. Rows beyond ``step`` are of steps that a kill undid, and are dropped.
@@ -20,10 +23,17 @@ class CsvLog:
     def __init__(self, path: Path, step: int, enabled: bool = True) -> None:
         self.path = path
         self.enabled = enabled
+        self.last: int | None = None
         if enabled and path.exists():
             with path.open(newline="", errors="replace") as file:
-                reader = csv.DictReader(line.replace("\0", "") for line in file)
+                # A line without an end is one that a kill or a power cut has cut, whole as it may look.
+                reader = csv.DictReader(line.replace("\0", "") for line in file if line.endswith("\n"))
                 rows = [row for row in reader if self._holds(row, step)]
+            if "step" not in (reader.fieldnames or ()):
+                path.unlink()  # so that the next row names the columns
+                return
+            if rows:
+                self.last = int(rows[-1]["step"] or 0)
             with replacing(path, overwrite=True) as temporary, temporary.open("w", newline="") as file:
                 writer = csv.DictWriter(file, reader.fieldnames or ())
                 writer.writeheader()
@@ -33,15 +43,15 @@ class CsvLog:
     def _holds(row: dict[str, str | None], step: int) -> bool:
         """Whether a row is whole, which the last before a power cut need not be, and of a step that was kept."""
         try:
-            return None not in row.values() and int(row["step"] or "") <= step
-        except ValueError:
+            return None not in row and None not in row.values() and int(row["step"] or "") <= step
+        except (KeyError, ValueError):
             return False
 
     def write(self, row: dict[str, float]) -> None:
         """Append one row."""
         if not self.enabled:
             return
-        fresh = not self.path.exists()
+        fresh, self.last = not self.path.exists(), int(row["step"])
         with self.path.open("a", newline="") as file:
             writer = csv.DictWriter(file, row.keys())
             if fresh:

@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from bitstream.errors import ImageError
-from codec.images import as_rgb
+from codec.images import shallow
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8] | None:
@@ -33,7 +33,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8] | None:
     """
     try:
         with Image.open(path) as image:
-            return np.asarray(as_rgb(image))
+            return np.asarray(shallow(image).convert("RGB"))
     except MemoryError:
         raise
     except Exception as error:  # what a damaged picture raises is not documented

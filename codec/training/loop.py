@@ -10,8 +10,8 @@ import copy
 import os
 import random
 import signal
+import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -30,6 +30,7 @@ from codec.model.precision import has_native_bf16
 from codec.model.stored import current, load_exported
 from codec.quality import SMALLEST_SIDE
 from codec.training import checkpoint
+from codec.training.average import warm_average
 from codec.training.config import TrainingConfig
 from codec.training.csvlog import CsvLog
 from codec.training.data import Photos, draw_batch, validation_crops
@@ -41,25 +42,6 @@ from codec.training.schedule import SpikeGuard, WarmupStableDecay
 from codec.training.split import find_images, split_validation
 
 PCA_BATCHES = 24
-Weights = tuple[Tensor, ...] | list[Tensor]
-
-
-def warm_average(decay: float) -> Callable[[Weights, Weights, Tensor | int], None]:
-    """Exponential running average that forgets its start: without this, a thousand steps at 0.999 still
-    hold a third of the initial weights.
-
-    Args:
-        decay: of the average once it is warm.
-
-    Returns:
-        Callable: as :class:`AveragedModel` takes it for all weights at once.
-    """
-
-    def update(average: Weights, current: Weights, count: Tensor | int) -> None:
-        warm = min(decay, (1 + int(count)) / (10 + int(count)))
-        torch._foreach_lerp_(average, current, 1 - warm)
-
-    return update
 
 
 class Objective(nn.Module):
@@ -257,7 +239,6 @@ class Trainer:
         sums: dict[str, float] = {}
         count = 0
         total = None if end == float("inf") else int(end)
-        changed = False
         progress = tqdm(total=total, initial=self.step, unit="step", disable=True if self.rank else None)
         while self.step < end and not self._agree(float(self._stop)):
             before = time.process_time()
@@ -265,7 +246,7 @@ class Trainer:
             # What the machine gave, not what the clock showed: a run may be paused, or share the machine.
             self.seconds += (time.process_time() - before) / torch.get_num_threads()
             now = time.monotonic()
-            count, changed = count + 1, True
+            count += 1
             for name, value in figures.items():
                 sums[name] = sums.get(name, 0.0) + value
             progress.update()
@@ -294,9 +275,11 @@ class Trainer:
                 seed=config.seed, batch=config.batch, size=config.size, stopped=lambda: self._stop,
             ):  # fmt: skip
                 self.average.module.load_state_dict(fitted.state_dict())
-                self.hardened = changed = True
+                self.hardened = True
+            else:
+                tqdm.write(f"{self.path}: stopped before it was hardened; goes on with that next time", file=sys.stderr)
         self._save()
-        if changed:  # else it would be there twice
+        if validation_log.last != self.step:  # else it would be there twice
             self._evaluate(validation_log)
         if self.processes > 1:
             dist.barrier()

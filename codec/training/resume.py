@@ -42,7 +42,7 @@ def state_to_resume(stable: Path, branch: Path, decay_steps: int) -> dict[str, A
             f"{branch}: at step {state['step']}, and {decay_steps} steps of decay from {start} would have ended; "
             "give more, or move the file away for a new branch"
         )
-    if state["step"] == start + decay_steps and stable.exists():
+    if state["step"] == start + decay_steps and state.get("hardened") and stable.exists():
         now = checkpoint.load(stable)["step"]
         if now > start:
             raise CodecError(

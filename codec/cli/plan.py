@@ -1,0 +1,124 @@
+"""Which file becomes which: what the arguments of a command on many files mean."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+STREAM = "-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """An input and its output; None stands for stdin and stdout."""
+
+    source: Path | None
+    target: Path | None
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return "stdin" if self.source is None else str(self.source)
+
+
+def plan(
+    arguments: tuple[Path, ...],
+    out_dir: Path | None,
+    recursive: bool,
+    suffix: str,
+    is_output: Callable[[Path], bool],
+    is_input: Callable[[Path], bool],
+) -> list[Job]:
+    """Turn arguments into jobs.
+
+    Args:
+        arguments: inputs; the last is the output if there are two and its name says so, or a folder for them.
+            Which it is must be plain: whoever names an output wants nothing beside the inputs.
+        out_dir: folder for the outputs; None puts each beside its input.
+        recursive: whether directories are searched.
+        suffix: of outputs.
+        is_output: whether a second argument is an output.
+        is_input: whether a file found in a directory is to be taken.
+
+    Raises:
+        click.UsageError: they make no sense together.
+    """
+    if out_dir is not None and out_dir.exists() and not out_dir.is_dir():
+        raise click.UsageError(f"--out-dir: {out_dir} is no folder")
+    last = arguments[-1]
+    if len(arguments) > 1 and out_dir is None and last.is_dir():
+        if recursive:
+            raise click.UsageError(
+                f"-r: is {last} for the outputs? Then say --out-dir {last}; if not, give one folder at a time"
+            )
+        arguments, out_dir = arguments[:-1], last
+        last = arguments[-1]
+    is_named = is_output(last) or str(last) == "/dev/stdout"
+    if len(arguments) == 2 and out_dir is None and not arguments[0].is_dir() and is_named:
+        source, target = (None if str(a) == STREAM else a for a in arguments)
+        if str(target) == "/dev/stdout":  # also if it is a file, which is not to be replaced
+            target = None
+        if source is not None and target is not None and same(source, target):
+            raise click.UsageError(f"output and input are the same file: {source}")
+        return [Job(source, target)]
+    if len(arguments) > 1 and str(last) != STREAM and (is_output(last) or not os.path.lexists(last)):
+        raise click.UsageError(_no_output(arguments, out_dir, recursive, suffix))
+    if arguments == (Path(STREAM),) and out_dir is None:
+        return [Job(None, None)]
+    pairs: list[tuple[Path, Path]] = []  # a file, and the folder its output goes to
+    for argument in arguments:
+        if str(argument) == STREAM:
+            raise click.UsageError("stdin can only be the one input")
+        if argument.is_dir():
+            if not recursive:
+                raise click.UsageError(f"{argument} is a directory; use -r to take the files in it")
+            for file in sorted(p for p in argument.rglob("*") if p.is_file() and is_input(p)):
+                inside = file.parent.relative_to(argument)
+                pairs.append((file, file.parent if out_dir is None else out_dir / inside))
+        else:
+            pairs.append((argument, argument.parent if out_dir is None else out_dir))
+    # Pictures of one name but for the suffix keep theirs; Windows and macOS do not tell upper and lower case apart.
+    names: dict[str, set[str]] = defaultdict(set)
+    for file, folder in pairs:
+        names[str(folder / file.stem).casefold()].add(file.name.casefold())
+
+    def output(file: Path, folder: Path) -> Path:
+        alone = len(names[str(folder / file.stem).casefold()]) == 1
+        return folder / ((file.stem if alone else file.name) + suffix)
+
+    jobs = [Job(file, output(file, folder)) for file, folder in pairs]
+    seen: set[str] = set()
+    for job in jobs:
+        name = str(job.target)
+        name = name.casefold() if sys.platform in ("darwin", "win32") else name
+        if name in seen:
+            raise click.UsageError(f"two inputs would both become {job.target}")
+        seen.add(name)
+    return jobs
+
+
+def _no_output(arguments: tuple[Path, ...], out_dir: Path | None, recursive: bool, suffix: str) -> str:
+    """Why the last of several arguments is not the output, and as an input of no use."""
+    last = arguments[-1]
+    if out_dir is not None:
+        return f"{last}: as an output, it cannot be given beside --out-dir; as an input, it is of no use"
+    if recursive or arguments[0].is_dir():
+        return f"{last}: as an output of a folder, it has to be another, given as --out-dir"
+    if len(arguments) > 2:
+        return f"{last}: as an output of several, it has to be a folder that exists; --out-dir makes one"
+    return (
+        f"{last}: as an output, it has to end in {suffix} or the like, or be a folder that exists; --out-dir makes one"
+    )
+
+
+def same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.realpath(one) == os.path.realpath(other) or one.samefile(other)
+    except OSError:  # one is not there
+        return False
