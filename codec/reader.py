@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -30,15 +29,13 @@ from bitstream import (
 from bitstream.container import CELL, MAX_PIXELS, Box, checked, header_bytes, parse_header
 from bitstream.tables import HYPER
 from codec import alpha as alpha_planes
+from codec.chunk_cache import ChunkCache, Symbols
 from codec.damage import Damage
 from codec.runtime import Runtime, shipped_of
 from codec.tiling import Area
 
-_Symbols = tuple[NDArray[np.int32], NDArray[Any]]
 _Self = TypeVar("_Self", bound="LmcReader")
 File = str | os.PathLike[str] | bytes | BinaryIO
-CACHE_BYTES = 1 << 28
-"""Most that symbols of chunks take that are kept for the next call; one chunk may exceed it."""
 
 
 class LmcReader:
@@ -86,8 +83,7 @@ class LmcReader:
                 pipe.close()
         self._lock = threading.Lock()
         self._threads, self._given = threads, runtime
-        self._cache: OrderedDict[int, _Symbols] = OrderedDict()
-        self._cached = 0
+        self._cache = ChunkCache()
         self._alpha: NDArray[Any] | int | None = None
         self._alpha_lock = threading.Lock()
         try:
@@ -255,14 +251,13 @@ class LmcReader:
                     ] = part[:, unit * (r0 - top) : unit * (r1 - top), unit * (c0 - left) : unit * (c1 - left)]
         return z, y
 
-    def _chunk(self, top: int, left: int, keep: int) -> _Symbols:
+    def _chunk(self, top: int, left: int, keep: int) -> Symbols:
         """Symbols of the chunk whose upper left cell this is, in the narrowest integers that hold them."""
         side, columns = 1 << self.header.chunk_log2, self.header.cells[1]
         i = top // side * -(-columns // side) + left // side
-        with self._lock:
-            if i in self._cache:
-                self._cache.move_to_end(i)
-                return self._cache[i]
+        found = self._cache.get(i)
+        if found is not None:
+            return found
         size = self.header.chunk(i)[2:]
         tables = self.runtime.tables
         try:
@@ -271,14 +266,7 @@ class LmcReader:
             self._note(self._lost_chunk(i, error), error)
             z = np.zeros((tables.hyper_latents, *size), np.int32)
             y = np.zeros((tables.latents, HYPER * size[0], HYPER * size[1]), np.int32)
-        symbols = z, _narrow(y)
-        with self._lock:
-            if i not in self._cache:  # another thread may have been first
-                self._cache[i] = symbols
-                self._cached += _bytes_of(symbols)
-            while len(self._cache) > 1 and (len(self._cache) > keep or self._cached > CACHE_BYTES):
-                self._cached -= _bytes_of(self._cache.popitem(last=False)[1])
-        return symbols
+        return self._cache.put(i, z, y, keep)
 
     def alpha(self, box: tuple[int, int, int, int] | None = None) -> NDArray[Any] | None:
         """Transparency, which if it differs from pixel to pixel is decoded whole, once.
@@ -313,15 +301,3 @@ class LmcReader:
                     self._note(Damage("box ALPHA", str(error)), error)
                     self._boxes.pop(BoxType.ALPHA, None)
             return self._alpha
-
-
-def _bytes_of(symbols: _Symbols) -> int:
-    return sum(values.nbytes for values in symbols)
-
-
-def _narrow(values: NDArray[np.int32]) -> NDArray[Any]:
-    low, high = int(values.min()), int(values.max())
-    for dtype in (np.int8, np.int16):
-        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
-            return values.astype(dtype)
-    return values

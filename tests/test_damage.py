@@ -150,10 +150,11 @@ def test_what_a_file_claims_to_hold_is_not_read_where_it_is_not():
 def test_symbols_kept_for_the_next_call_are_bounded(photo, monkeypatch):
     data = encode(shipped(2), ArraySource(photo), 200, [], chunk_log2=0)
     expected = codec.open(data).array()
-    monkeypatch.setattr("codec.reader.CACHE_BYTES", 20_000)
+    monkeypatch.setattr("codec.chunk_cache.MOST_BYTES", 20_000)
     with codec.open(data) as file:
         np.testing.assert_array_equal(file.array(), expected)
-        assert file._cached == sum(a.nbytes + b.nbytes for a, b in file._cache.values()) < 20_000
+        kept = file._cache._chunks.values()
+        assert 1 < len(kept) < 56 and file._cache.bytes == sum(z.nbytes + y.nbytes for z, y in kept) < 20_000
 
 
 def test_no_help_is_promised_where_there_is_none(sound, tmp_path):

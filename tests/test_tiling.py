@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 import codec.decoder
 import codec.latents
 from bitstream import Header
+from codec.chunk_cache import narrow
 from codec.decoder import LmcFile
 from codec.encoder import encode
-from codec.reader import _narrow
 from codec.rows import Rows
 from codec.runtime import shipped
 from codec.sources import ArraySource
@@ -170,8 +170,8 @@ def test_a_region_reads_only_what_it_needs(picture):
 
 def test_symbols_are_kept_in_as_few_bytes_as_hold_them():
     for values, width in (([0, 5], 1), ([-128, 127], 1), ([-129, 0], 2), ([0, 128], 2), ([-40_000, 3], 4)):
-        narrow = _narrow(np.array(values, np.int32))
-        assert narrow.tolist() == values and narrow.itemsize == width
+        kept = narrow(np.array(values, np.int32))
+        assert kept.tolist() == values and kept.itemsize == width
 
 
 def test_chunks_are_whole_cells_of_the_same_grid():
