@@ -1,4 +1,4 @@
-"""BD-rate of the committed weights in a few minutes: ``python -m benchmarks quick DIR``.
+"""BD-rate of weights in a few minutes: ``python -m benchmarks quick DIR``, of those that ship or of ``--model FOLDER``.
 
 With ``--estimate`` (extra ``[train]``) also the model's own estimate of each file's bits.
 """
@@ -13,18 +13,20 @@ from numpy.typing import NDArray
 
 from benchmarks.bdrate import Curve, bd_rate, curve
 from benchmarks.codecs import CODECS
+from benchmarks.codecs.base import Codec
+from benchmarks.codecs.lmc import Lmc
 from benchmarks.measure import read_pixels
 from benchmarks.metrics import Pixels, psnr_db
+from codec.runtime import SHIPPED, loaded
 
 PEERS = ("jpeg", "avif", "avif-psnr")
 QUALITIES = (0, 16, 32, 48, 64, 80, 96)
 
 
-def measure(images: list[Pixels], name: str, qualities: tuple[float, ...], threads: int) -> NDArray[np.float64]:
+def measure(images: list[Pixels], codec: Codec, qualities: tuple[float, ...], threads: int) -> NDArray[np.float64]:
     """Rate and distortion: (qualities, images, 2), bits per pixel of the whole file and PSNR."""
-    codec = CODECS[name]
     rows = np.empty((len(qualities), len(images), 2))
-    with click.progressbar(length=rows[..., 0].size, label=f"{name:5s}") as progress:
+    with click.progressbar(length=rows[..., 0].size, label=f"{codec.name:5s}") as progress:
         for i, j in np.ndindex(*rows.shape[:2]):
             data = codec.encode(images[j], qualities[i], threads)
             rows[i, j] = 8 * len(data) / images[j][..., 0].size, psnr_db(images[j], codec.decode(data, threads))
@@ -32,17 +34,15 @@ def measure(images: list[Pixels], name: str, qualities: tuple[float, ...], threa
     return rows
 
 
-def estimated_bytes(images: list[Pixels], quality: float) -> float:
+def estimated_bytes(images: list[Pixels], quality: float, folder: Path) -> float:
     """Mean over images of what the torch model estimates a file's symbols to take."""
     import torch
 
     from codec.api import level_of
     from codec.model.stored import load_exported
-    from codec.runtime import SHIPPED, shipped
     from codec.training.data import to_tensor
 
-    model = load_exported(SHIPPED)
-    levels = shipped().tables.levels
+    model, levels = load_exported(folder), loaded(folder).tables.levels
     t = torch.tensor([level_of(quality, levels) / (levels - 1)])
     total = 0.0
     with torch.no_grad():
@@ -62,25 +62,27 @@ def mean_curve(rows: NDArray[np.float64]) -> Curve:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--anchors", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Published curves.")
 @click.option("--estimate", is_flag=True, help="Compare with the model's own estimate; sides must be multiples of 64.")
+@click.option("--model", type=click.Path(path_type=Path, exists=True, file_okay=False), default=SHIPPED, help="An "
+              "exported model.  [default: the one that ships]")  # fmt: skip
 @click.option("--most", type=click.IntRange(1), help="No more than this many images.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
-def main(folder: Path, anchors: Path | None, estimate: bool, most: int | None, threads: int) -> None:
+def main(folder: Path, anchors: Path | None, estimate: bool, model: Path, most: int | None, threads: int) -> None:
     """Measure this codec, JPEG and AVIF on the PNG images in FOLDER, and against the published VTM."""
     from benchmarks.anchors import read_anchors
 
     images = [read_pixels(path) for path in sorted(folder.glob("*.png"))[:most]]
     if not images:
         raise click.UsageError(f"no PNG images in {folder}")
-    ours = measure(images, "lmc", QUALITIES, threads)
+    ours = measure(images, Lmc("lmc", model=model), QUALITIES, threads)
     for quality, rows in zip(QUALITIES, ours, strict=True):
         line = f"lmc  q {quality:3d}  {rows[:, 0].mean():.4f} bpp  {rows[:, 1].mean():.3f} dB"
         if estimate:
             size = (rows[:, 0] * [im[..., 0].size for im in images]).mean() / 8
-            bits = estimated_bytes(images, quality)
+            bits = estimated_bytes(images, quality, model)
             line += f"  file {size:.0f} bytes, estimate {bits:.0f} ({size - bits:+.0f}, {size / bits - 1:+.2%})"
         click.echo(line)
     click.echo(f"monotone on every image: {bool((np.diff(ours, axis=0) > 0).all())}")
-    references = {name: mean_curve(measure(images, name, CODECS[name].qualities, threads)) for name in PEERS}
+    references = {name: mean_curve(measure(images, CODECS[name], CODECS[name].qualities, threads)) for name in PEERS}
     if anchors:
         published = read_anchors(anchors)
         if "vtm" not in published:

@@ -11,7 +11,7 @@ import numpy as np
 import bitstream
 import codec
 from benchmarks.codecs.base import Codec, Pixels
-from codec.runtime import shipped
+from codec.runtime import TUNES, loaded, shipped
 
 
 @cache
@@ -25,18 +25,19 @@ def code_digest() -> str:
 
 
 class Lmc(Codec):
-    """A shipped model at default settings.
+    """A model at default settings.
 
     Args:
         name: of the codec.
-        tune: which model.
+        tune: which of those that ship.
+        model: folder of an exported one instead.
     """
 
     qualities = (0, 12, 24, 36, 48, 60, 72, 84, 96)
     quality_range = (0, 100)
 
-    def __init__(self, name: str, tune: str) -> None:
-        self.name, self.tune = name, tune
+    def __init__(self, name: str, tune: str = TUNES[0], model: Path | None = None) -> None:
+        self.name, self.tune, self.model = name, tune, model
 
     @property
     def settings(self) -> str:
@@ -44,11 +45,11 @@ class Lmc(Codec):
 
     @property
     def version(self) -> str:
-        model = shipped(tune=self.tune).model_id.hex()
-        return f"manifold-codec {codec.__version__}, model {model}, code {code_digest()}"
+        runtime = shipped(tune=self.tune) if self.model is None else loaded(self.model)
+        return f"manifold-codec {codec.__version__}, model {runtime.model_id.hex()}, code {code_digest()}"
 
     def encode(self, pixels: Pixels, quality: float, threads: int) -> bytes:
-        return codec.compress(pixels, quality, tune=self.tune, threads=threads)
+        return codec.compress(pixels, quality, tune=self.tune, model=self.model, threads=threads)
 
     def decode(self, data: bytes, threads: int) -> Pixels:
-        return np.asarray(codec.decompress(data, threads=threads))
+        return np.asarray(codec.decompress(data, model=self.model, threads=threads))
