@@ -20,7 +20,6 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import codec
 from benchmarks import rd as rd_module
 from benchmarks.__main__ import main
 from benchmarks.codecs import CODECS
@@ -32,7 +31,6 @@ from benchmarks.rows import Row, RowStore
 from benchmarks.visual import busiest, encode_at_rate
 
 ROOT = Path(__file__).parent.parent
-MODEL = ROOT / "tests" / "vectors" / "model"
 
 
 @pytest.fixture(scope="module")
@@ -302,21 +300,6 @@ def test_wrong_usage_is_told(pictures, tmp_path):
         result = CliRunner().invoke(main, [*base, *extra])
         assert result.exit_code == 2 and message in result.output, result.output
     assert known_codecs("webp, jpeg,webp") == ["webp", "jpeg"] and known_codecs("all") == list(CODECS)
-
-
-@pytest.mark.parametrize("options", [[], ["--model", str(MODEL)]])
-def test_quick_measures_the_weights_it_is_told(pictures, tmp_path, options):
-    points = [{"bpp": 0.02 * 3**i, "psnr-rgb": 20.0 + 4 * i} for i in range(6)]
-    columns = {name: [point[name] for point in points] for name in points[0]}
-    (tmp_path / "vtm.json").write_text(json.dumps({"name": "VTM", "description": "", "results": columns}))
-    result = CliRunner().invoke(main, ["quick", str(pictures), "--anchors", str(tmp_path), *options])
-    assert result.exit_code == 0, result.output
-    assert len(re.findall(r"lmc  q", result.output)) == 7 and ("monotone on every image: True" in result.output)
-    images = [read_pixels(path) for path in sorted(pictures.iterdir())]
-    coded = [codec.compress(pixels, 48, model=MODEL if options else None) for pixels in images]
-    rate = np.mean([8 * len(data) / pixels[..., 0].size for data, pixels in zip(coded, images, strict=True)])
-    assert f"lmc  q  48  {rate:.4f} bpp" in result.output
-    assert "against jpeg: " in result.output and "against published vtm: " in result.output
 
 
 def test_list_names_all_codecs():
