@@ -24,22 +24,20 @@ _PARTS = (0x8769, 0x8825)
 _SPACES = {1: b"GRAY", 3: b"RGB "}
 
 
-def is_readable(exif: bytes) -> bool:
-    """Whether Pillow makes sense of EXIF."""
+def read(exif: bytes) -> Image.Exif | None:
+    """EXIF as Pillow makes sense of it; None if it does not."""
+    found = Image.Exif()
     try:
-        Image.Exif().load(exif)
-        return True
+        found.load(exif)
     except Exception:  # what it raises of odd bytes is not documented
-        return False
+        return None
+    return found
 
 
 def orientation(exif: bytes) -> int:
     """How EXIF says that a picture is to be turned, as Pillow reads it; 1, not at all, if it cannot be read."""
-    if not is_readable(exif):
-        return 1
-    found = Image.Exif()
-    found.load(exif)
-    value = found.get(ORIENTATION, 1)
+    found = read(exif)
+    value = 1 if found is None else found.get(ORIENTATION, 1)
     return value if isinstance(value, int) else 1
 
 
@@ -53,11 +51,10 @@ def upright(exif: bytes) -> bytes:
         bytes: what is no TIFF structure comes back as it is; none, if nobody can make it upright.
     """
     fixed = _with_upright_field(exif)
-    if orientation(fixed) == 1:
+    found = read(fixed)
+    if found is None or orientation(fixed) == 1:
         return fixed
-    found = Image.Exif()  # Pillow finds one where we did not: it is to write all of it anew
-    found.load(fixed)
-    found[ORIENTATION] = 1
+    found[ORIENTATION] = 1  # Pillow finds one where we did not: it is to write all of it anew
     try:
         return found.tobytes().removeprefix(EXIF_PREFIX)
     except Exception:  # of tags of odd types, and what it raises is not documented

@@ -160,7 +160,7 @@ def _options(format_name: str, form: Form, metadata: Metadata) -> tuple[dict[str
     for name, data in metadata_of.to_info(metadata).items():
         if name not in _KEEPS.get(format_name, ()):
             notes.append(f"{name} is not written to {format_name}")
-        elif name == "exif" and format_name == "AVIF" and not metadata_of.is_readable(data):
+        elif name == "exif" and format_name == "AVIF" and metadata_of.read(data) is None:
             notes.append("exif cannot be read, and AVIF's writer would have to")
         elif format_name == "JPEG" and name != "icc_profile" and len(data) > _JPEG_SEGMENT:
             notes.append(f"{name} of {len(data)} bytes does not fit into JPEG")

@@ -118,6 +118,7 @@ def _no_output(arguments: tuple[Path, ...], out_dir: Path | None, recursive: boo
 
 
 def same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, or would be if it were there."""
     try:
         return os.path.realpath(one) == os.path.realpath(other) or one.samefile(other)
     except OSError:  # one is not there
