@@ -12,6 +12,8 @@ from bitstream.errors import CorruptError, LimitError, UnsupportedVersionError
 
 MAX_METADATA = 1 << 26
 """No metadata may expand to more bytes than this."""
+SLACK = 1 << 16
+"""Bytes that a box may take beyond what it holds."""
 
 
 class BoxType(IntEnum):
@@ -81,25 +83,34 @@ def alpha_box(flat: int | None, png: bytes = b"") -> Box:
     return Box(BoxType.ALPHA, b"\0" + flat.to_bytes(2, "little") if flat is not None else b"\1" + png)
 
 
-def by_type(boxes: Iterable[Box]) -> dict[BoxType, bytes]:
-    """Payloads of the boxes that are known.
+def check_types(types: Iterable[int]) -> None:
+    """Refuse what this version cannot read, by the types of a file's boxes alone.
 
     Raises:
         CorruptError: two boxes are of one type.
         UnsupportedVersionError: one is not known and must be understood.
     """
-    found: dict[BoxType, bytes] = {}
     seen: set[int] = set()
-    for box in boxes:
-        if box.type in seen:
-            raise CorruptError(f"boxes: two of type {box.type}")
-        seen.add(box.type)
-        if box.type not in BoxType.__members__.values():
-            if box.type % 2:
-                raise UnsupportedVersionError(f"box type: {box.type} is not known and must be understood")
-            continue
-        found[BoxType(box.type)] = box.data
-    return found
+    for kind in types:
+        if kind in seen:
+            raise CorruptError(f"boxes: two of type {kind}")
+        seen.add(kind)
+        if kind % 2 and not is_known(kind):
+            raise UnsupportedVersionError(f"box type: {kind} is not known and must be understood")
+
+
+def is_known(kind: int) -> bool:
+    """Whether a type is one of :class:`BoxType`."""
+    return kind in BoxType.__members__.values()
+
+
+def most_bytes(kind: BoxType, pixels: int) -> int:
+    """No sound box of this kind, of a picture of so many pixels, takes more.
+
+    That of metadata is a zlib stream, which where nothing can be saved is hardly longer than what it holds; that of
+    transparency a PNG image of at most two bytes a pixel.
+    """
+    return {BoxType.FORM: 2, BoxType.ALPHA: 4 * pixels}.get(kind, 2 * MAX_METADATA) + SLACK
 
 
 def expand(kind: BoxType, data: bytes) -> bytes:

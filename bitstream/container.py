@@ -285,7 +285,15 @@ def checked(payload: bytes, checksum: int, what: str) -> bytes:
     Raises:
         ChecksumError: it is not.
     """
-    found = zlib.crc32(payload)
+    check(zlib.crc32(payload), checksum, what)
+    return payload
+
+
+def check(found: int, checksum: int, what: str) -> None:
+    """Compare the checksum of a payload with what the header says.
+
+    Raises:
+        ChecksumError: they differ.
+    """
     if found != checksum:
         raise ChecksumError(f"{what} checksum: found {found:08x}, expected {checksum:08x}")
-    return payload

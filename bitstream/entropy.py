@@ -150,6 +150,11 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
     return words.astype("<u4").tobytes().rstrip(b"\0")
 
 
+def most_chunk_bytes(tables: Tables, rows: int, columns: int) -> int:
+    """No payload of a chunk is longer: a symbol takes at most 24 bits, and 36 more if it is escaped."""
+    return 8 * (tables.hyper_latents + HYPER**2 * tables.latents) * rows * columns + 8
+
+
 def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, payload: bytes) -> tuple[_Ints, _Ints]:
     """Read the symbols of one chunk.
 

@@ -75,7 +75,7 @@ class Tables:
             raise ModelError(f"weight: found shape {self.weight.shape}")
         if self.y_limits.ndim != 1 or not 1 <= len(self.y_limits) <= 256 or self.y_limits.min() < 0:
             raise ModelError("y_limits: expected 1 to 256 limits, none negative")
-        if int((2 * self.y_limits.astype(np.int64) + 2).sum()) != len(self.y_counts):
+        if self.y_counts.shape != (int((2 * self.y_limits.astype(np.int64) + 2).sum()),):
             raise ModelError("y_limits: do not match y_counts")
         if self.z_context and self.z_context.scales.shape != self.z_counts.shape[:2]:
             raise ModelError(f"z_context_scales: found shape {self.z_context.scales.shape}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,27 @@ from PIL import Image
 from bitstream.errors import CorruptError
 from codec.images import open_image
 
+_PIECE = 1 << 20
+
 
 def encode(plane: NDArray[Any]) -> bytes:
     """PNG of a transparency plane, uint8 or uint16 (H, W)."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(plane)).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _is_whole(data: bytes, wanted: int) -> bool:
+    """Whether the rows of a PNG image, each with its filter, have so many bytes: Pillow makes up what is left out."""
+    inflate, at, found = zlib.decompressobj(), 8, 0
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        part = data[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
+        while part and found <= wanted:
+            found += len(inflate.decompress(part, _PIECE))
+            part = inflate.unconsumed_tail
+        at += length + 12
+    return found == wanted
 
 
 def decode(data: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
@@ -33,7 +50,10 @@ def decode(data: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
             expected = [((0, 0, width, height), "L" if depth == 8 else "I;16B")]
             if image.size != (width, height) or found != expected:
                 raise CorruptError(f"alpha: found {image.size} {found}, expected {(width, height)} {expected}")
-            return np.asarray(image).astype(f"u{depth // 8}")
+            plane = np.asarray(image).astype(f"u{depth // 8}")
+        if not _is_whole(data, height * (1 + width * depth // 8)):
+            raise CorruptError("alpha: not as many rows as the picture has, or interlaced")
+        return plane
     except (CorruptError, MemoryError):
         raise
     except Exception as error:  # what Pillow raises of a damaged PNG is not documented, and not only OSError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,8 @@ from bitstream import (
     boxes,
     decode_chunk,
 )
-from bitstream.container import CELL, MAX_PIXELS, Box, checked, header_bytes, parse_header
+from bitstream.container import CELL, MAX_PIXELS, check, checked, header_bytes, parse_header
+from bitstream.entropy import most_chunk_bytes
 from bitstream.tables import HYPER
 from codec import alpha as alpha_planes
 from codec.chunk_cache import ChunkCache, Symbols
@@ -36,13 +38,56 @@ from codec.tiling import Area
 
 _Self = TypeVar("_Self", bound="LmcReader")
 File = str | os.PathLike[str] | bytes | BinaryIO
+_PIECE = 1 << 20
+"""Bytes that are read at a time where only their checksum is wanted."""
+
+
+def _opened(file: File, max_pixels: int) -> BinaryIO:
+    """A binary file that can seek."""
+    if isinstance(file, str | os.PathLike):
+        opened: BinaryIO = Path(file).open("rb")  # noqa: SIM115 - until close()
+        if opened.seekable():
+            return opened
+        with opened:
+            return held(opened, max_pixels)
+    if isinstance(file, bytes | bytearray | memoryview):
+        return io.BytesIO(file)
+    if not hasattr(file, "read") or not isinstance(file.read(0), bytes):
+        raise TypeError(f"file: found {type(file).__name__}, expected a path, bytes or a binary file")
+    return file if getattr(file, "seekable", bool)() else held(file, max_pixels)
+
+
+def held(pipe: BinaryIO, max_pixels: int = MAX_PIXELS) -> io.BytesIO:
+    """What a pipe brings, and no more of it than one file and a byte: it may have no end.
+
+    Args:
+        pipe: read from where it is.
+        max_pixels: larger pictures are refused.
+
+    Raises:
+        BitstreamError: what it brings begins like no file.
+    """
+    found = io.BytesIO()
+
+    def read_to(end: int) -> None:
+        while found.tell() < end:
+            part = pipe.read(min(_PIECE, end - found.tell()))
+            if not part:
+                return
+            found.write(part)
+
+    read_to(16)
+    read_to(header_bytes(found.getvalue()))
+    read_to(parse_header(found.getbuffer(), max_pixels).end + 1)
+    return found
 
 
 class LmcReader:
     """An ``.lmc`` file, opened: its header is read, its chunks are when they are needed. Safe to share between threads.
 
     Args:
-        file: a path, the bytes of a file, or a binary file; one that cannot seek is read whole.
+        file: a path, the bytes of a file, or a binary file, which is read from its beginning; one that cannot seek is
+            read whole, from where it is.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
         runtime: the model; None takes the one that ships and is the file's.
@@ -72,15 +117,7 @@ class LmcReader:
         self._fills = on_damage == "fill"
         self._damage: dict[str, Damage] = {}
         self._owned = isinstance(file, str | os.PathLike)
-        self._file: BinaryIO
-        if isinstance(file, str | os.PathLike):
-            self._file = Path(file).open("rb")  # noqa: SIM115 - until close()
-        else:
-            self._file = io.BytesIO(file) if isinstance(file, bytes | bytearray | memoryview) else file
-        if not self._file.seekable():  # a pipe
-            pipe, self._file = self._file, io.BytesIO(self._file.read())
-            if self._owned:
-                pipe.close()
+        self._file = _opened(file, max_pixels)
         self._lock = threading.Lock()
         self._threads, self._given = threads, runtime
         self._cache = ChunkCache()
@@ -93,19 +130,27 @@ class LmcReader:
                 raise TruncatedError(f"file: ends at byte {self._found}, expected {self._layout.end}")
             self.header: Header = self._layout.header
             self.size = (self.header.width, self.header.height)
-            self._boxes = boxes.by_type(self._sound_boxes())
+            boxes.check_types(kind for *_, kind in self._layout.boxes)
+            self._boxes = dict(self._sound_boxes())
             self.form: Form = boxes.read_form(self._boxes)
         except BaseException:
             self.close()
             raise
 
-    def _sound_boxes(self) -> Iterator[Box]:
+    def _sound_boxes(self) -> Iterator[tuple[BoxType, bytes]]:
+        """Payloads of the boxes that are known; of the others only the checksums are looked at."""
         for at, length, checksum, kind in self._layout.boxes:
             try:
-                yield Box(kind, checked(self._read(at, length), checksum, f"box {kind}"))
+                if boxes.is_known(kind):
+                    most = boxes.most_bytes(BoxType(kind), self.header.width * self.header.height)
+                    if length > most:
+                        raise CorruptError(f"box {kind}: found {length} bytes, expected at most {most}")
+                    yield BoxType(kind), checked(self._read(at, length), checksum, f"box {kind}")
+                else:
+                    self._check(at, length, checksum, f"box {kind}")
             except BitstreamError as error:
-                known = kind in BoxType.__members__.values()
-                self._note(Damage(f"box {BoxType(kind).name if known else kind}", str(error)), error)
+                name = BoxType(kind).name if boxes.is_known(kind) else kind
+                self._note(Damage(f"box {name}", str(error)), error)
 
     @property
     def damage(self) -> tuple[Damage, ...]:
@@ -201,17 +246,28 @@ class LmcReader:
         Raises:
             BitstreamError: it is damaged, and damage is not to be filled.
         """
-        for i in range(len(self._layout.chunks)):
+        for i, (at, length, checksum) in enumerate(self._layout.chunks):
             try:
-                self._payload(i)
+                self._check(at, length, checksum, f"chunk {i}")
             except BitstreamError as error:
                 self._note(self._lost_chunk(i, error), error)
-        if self._read(self._layout.end, 1, whole=False):
+        if self._found > self._layout.end:
             after = CorruptError("file: bytes after its end")
             self._note(Damage("what follows the picture", str(after)), after)
 
-    def _payload(self, i: int) -> bytes:
+    def _check(self, at: int, length: int, checksum: int, what: str) -> None:
+        """Compare a payload with its checksum, holding little of it."""
+        if at + length > self._found:
+            raise TruncatedError(f"file: ends at byte {self._found}, expected at least {at + length}")
+        found = 0
+        for part in range(at, at + length, _PIECE):
+            found = zlib.crc32(self._read(part, min(_PIECE, at + length - part)), found)
+        check(found, checksum, what)
+
+    def _payload(self, i: int, most: int) -> bytes:
         at, length, checksum = self._layout.chunks[i]
+        if length > most:
+            raise CorruptError(f"chunk {i}: found {length} bytes, expected at most {most}")
         return checked(self._read(at, length), checksum, f"chunk {i}")
 
     def _lost_chunk(self, i: int, error: BitstreamError) -> Damage:
@@ -261,7 +317,8 @@ class LmcReader:
         size = self.header.chunk(i)[2:]
         tables = self.runtime.tables
         try:
-            z, y = decode_chunk(tables, self.header.quality_index, *size, self._payload(i))
+            payload = self._payload(i, most_chunk_bytes(tables, *size))
+            z, y = decode_chunk(tables, self.header.quality_index, *size, payload)
         except BitstreamError as error:
             self._note(self._lost_chunk(i, error), error)
             z = np.zeros((tables.hyper_latents, *size), np.int32)

@@ -7,6 +7,8 @@ import json
 import os
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,7 +115,11 @@ class Runtime:
         with self._lock:
             if graph not in self._sessions:
                 for name in (graph, WEIGHTS):  # read only now, long after it was checked
-                    if self._stamp(name) != self._stamps[name]:
+                    try:
+                        changed = self._stamp(name) != self._stamps[name]
+                    except OSError as error:
+                        raise ModelError(f"{self.folder / name}: {error}") from error
+                    if changed:
                         raise ModelError(f"{self.folder / name}: has changed since the model was loaded")
                 import onnxruntime  # slow to import, and not needed to inspect a file
 
@@ -124,13 +130,14 @@ class Runtime:
                 options.enable_mem_pattern = False
                 # Threads that spin on after the networks are done would slow the entropy coder beside them.
                 options.add_session_config_entry("session.force_spinning_stop", "1")
-                self._sessions[graph] = onnxruntime.InferenceSession(
-                    str(self.folder / graph),
-                    options,
-                    providers=["CPUExecutionProvider"],
-                    # It would take activations out of the convolutions' blocked layout.
-                    disabled_optimizers=["QuickGeluFusion"],
-                )
+                with self._failing(graph):
+                    self._sessions[graph] = onnxruntime.InferenceSession(
+                        str(self.folder / graph),
+                        options,
+                        providers=["CPUExecutionProvider"],
+                        # It would take activations out of the convolutions' blocked layout.
+                        disabled_optimizers=["QuickGeluFusion"],
+                    )
             return self._sessions[graph]
 
     def gains(self, quality_index: int) -> _Floats:
@@ -215,8 +222,20 @@ class Runtime:
         return self._run("preview.onnx", y_hat=y_hat)
 
     def _run(self, graph: str, **feed: _Floats) -> _Floats:
-        outputs: list[_Floats] = self._session(graph).run(None, feed)
+        session = self._session(graph)
+        with self._failing(graph):
+            outputs: list[_Floats] = session.run(None, feed)
         return outputs[0]
+
+    @contextmanager
+    def _failing(self, graph: str) -> Iterator[None]:
+        """What ONNX Runtime fails with, which has classes of its own, as an error of ours."""
+        try:
+            yield
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ModelError(f"{self.folder / graph}: cannot be run: {error}") from error
 
 
 def _after_fork() -> None:

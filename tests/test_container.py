@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,6 +112,28 @@ def test_every_flipped_bit_is_noticed():
 def test_damage_is_named(change, error):
     with pytest.raises(error):
         parse(change(serialize(_file(width=200, height=200, chunk_log2=0))))
+
+
+def written_by_hand(width=b"\x64", boxes=b"\x00", after=b""):
+    """A file of one empty chunk whose header is sound but for what is asked."""
+    fields = width + b"\x46" + b"abcd" + b"\x09\x03" + boxes + b"\x00" + bytes(4) + after
+    length = bytes([len(fields) & 0x7F | 0x80, len(fields) >> 7]) if len(fields) > 0x7F else bytes([len(fields)])
+    start = b"\x89LMC\r\n\x1a\n\x01" + length + fields
+    return start + zlib.crc32(start).to_bytes(4, "little")
+
+
+def test_a_header_is_written_in_one_way_only():
+    """Sound checksums are no excuse: two files of one picture would be two ways to read the format."""
+    assert parse(written_by_hand()) == Container(Header(100, 70, b"abcd", 9, chunk_log2=3), [b""])
+    with pytest.raises(CorruptError, match="width: not in its shortest form"):
+        parse(written_by_hand(width=b"\xe4\x00"))
+    with pytest.raises(CorruptError, match="1 bytes left over"):
+        parse(written_by_hand(after=b"\x00"))
+    assert len(parse(written_by_hand(boxes=b"\x40" + (b"\x02\x00" + bytes(4)) * 64)).boxes) == 64
+    with pytest.raises(CorruptError, match="boxes: found 65"):
+        parse(written_by_hand(boxes=b"\x41" + (b"\x02\x00" + bytes(4)) * 65))
+    with pytest.raises(CorruptError, match="boxes: found 65"):
+        serialize(_file(boxes=[Box(2, b"")] * 65))
 
 
 def test_a_picture_over_the_limit_is_refused_before_its_chunks_are_read():

@@ -144,7 +144,8 @@ def test_what_a_file_claims_to_hold_is_not_read_where_it_is_not():
     file = codec.open(Recording(start + zlib.crc32(start).to_bytes(4, "little")), on_damage="fill")
     file.verify()
     assert [damage.part for damage in file.damage] == ["box ICC", "chunk 0"] and max(asked) < 100
-    assert all(f"ends at byte {len(start) + 4}" in damage.reason for damage in file.damage)
+    assert "expected at most" in file.damage[0].reason  # no ICC profile takes so much
+    assert f"ends at byte {len(start) + 4}" in file.damage[1].reason
 
 
 def test_symbols_kept_for_the_next_call_are_bounded(photo, monkeypatch):
