@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from codec.walk import files_below
+
 STREAM = "-"
 
 
@@ -20,6 +22,8 @@ class Job:
 
     source: Path | None
     target: Path | None
+    error: OSError | None = None
+    """Why there is no telling what is in a folder, which then stands as the source."""
 
     @property
     def name(self) -> str:
@@ -72,13 +76,17 @@ def plan(
     if arguments == (Path(STREAM),) and out_dir is None:
         return [Job(None, None)]
     pairs: list[tuple[Path, Path]] = []  # a file, and the folder its output goes to
+    unreadable: list[OSError] = []
     for argument in arguments:
         if str(argument) == STREAM:
-            raise click.UsageError("stdin can only be the one input")
+            raise click.UsageError(
+                "stdin has no name to give an output: name the output, or give - alone" if len(arguments) == 1
+                else "stdin can only be the one input"
+            )  # fmt: skip
         if argument.is_dir():
             if not recursive:
                 raise click.UsageError(f"{argument} is a directory; use -r to take the files in it")
-            for file in sorted(p for p in argument.rglob("*") if p.is_file() and is_input(p)):
+            for file in filter(is_input, files_below(argument, unreadable.append)):
                 inside = file.parent.relative_to(argument)
                 pairs.append((file, file.parent if out_dir is None else out_dir / inside))
         else:
@@ -100,7 +108,7 @@ def plan(
         if name in seen:
             raise click.UsageError(f"two inputs would both become {job.target}")
         seen.add(name)
-    return jobs
+    return jobs + [Job(Path(str(error.filename)), None, error) for error in unreadable]
 
 
 def _no_output(arguments: tuple[Path, ...], out_dir: Path | None, recursive: bool, suffix: str) -> str:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from codec.images import readable_suffixes
 from codec.progress import Progress, Watch
+from codec.walk import files_below
 
 T = TypeVar("T")
 CODED_SUFFIX = ".lmc"
@@ -27,7 +28,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            found |= dict.fromkeys(sorted(p for p in _files_below(path) if p.suffix.lower() in known))
+            found |= dict.fromkeys(sorted(p for p in files_below(path, _fail) if p.suffix.lower() in known))
         elif path.exists():
             found[path] = None
         else:
@@ -52,16 +53,8 @@ def absolute(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """All files that are not hidden, nor lie in a folder that is."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for top, folders, names in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files = (Path(top) / name for name in names if not name.startswith("."))
-        yield from (path for path in files if path.is_file())
+def _fail(error: OSError) -> None:
+    raise error
 
 
 def each(
