@@ -5,9 +5,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but parts of a damaged file
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import sys
 import warnings
+from pathlib import Path
 
 import click
 
@@ -37,8 +40,13 @@ def main() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _leave)
+    if sys.stderr is None:  # closed, as some daemons leave it
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name may hold what the terminal's encoding does not
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not sys.warnoptions:  # of packages to each other, nothing that a user could act on
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+        warnings.filterwarnings("ignore", module="PIL")
 
 
 for _command in (

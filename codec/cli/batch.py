@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from codec.cli.common import describe, read_stdin
+from bitstream.errors import CodecError
+from codec.cli.common import describe
 from codec.cli.plan import Job, same
 from codec.files import replacing
 from codec.progress import Progress, Watch
@@ -46,11 +46,6 @@ class Result:
     damage: tuple[str, ...] = ()
 
 
-def open_input(job: Job) -> Path | io.BytesIO:
-    """The path of an input, or what stdin holds."""
-    return io.BytesIO(read_stdin()) if job.source is None else job.source
-
-
 def _is_done(job: Job) -> bool:
     """Whether an output is there, and its input as well, which is another file."""
     if job.source is None or job.target is None or not job.source.exists():
@@ -71,6 +66,8 @@ def check_output(job: Job, force: bool) -> None:
         if job.target is not None and same(job.source, job.target):
             raise FileExistsError(f"{job.source}: its output would take its place")
     if job.target is None:
+        if sys.stdout is None:
+            raise CodecError("stdout is closed")
         if sys.stdout.isatty():
             raise click.UsageError("will not write a picture to a terminal; name an output")
     elif job.target.is_file() and not force:
@@ -84,8 +81,13 @@ def open_output(job: Job, force: bool, watch: Watch) -> Iterator[BinaryIO]:
         buffer = io.BytesIO()
         yield buffer
         watch(1, 1)
-        sys.stdout.buffer.write(buffer.getvalue())
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(buffer.getvalue())
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # of the output, not of the picture that is about to be named
+            raise OSError(error.errno, error.strerror, "stdout") from error
         return
     job.target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(job.target, force) as temporary, temporary.open("w+b") as file:
@@ -111,12 +113,18 @@ def run(
     """
     if not jobs:
         raise click.ClickException("no files found")
+
+    def attempt(job: Job) -> Result:
+        if job.error is not None:
+            raise job.error
+        return work(job, watch)
+
     if force and skip_existing:
         raise click.UsageError("--force and --skip-existing cannot be given together")
     planned = len(jobs)
-    if skip_existing:
-        jobs = [job for job in jobs if not _is_done(job)]
-    skipped = f", {planned - len(jobs)} were there" if len(jobs) < planned else ""
+    done = {job for job in jobs if skip_existing and _is_done(job)}
+    jobs = [job for job in jobs if job not in done]
+    skipped = f", {len(done)} were there" if done else ""
     started, results, failed, damaged = time.perf_counter(), list[Result](), 0, False
     terminal = sys.stderr.isatty() and not quiet
 
@@ -124,9 +132,12 @@ def run(
         # Over a progress bar, which is drawn again below.
         click.echo(("\r\x1b[K" if terminal else "") + line, err=True)
 
+    if verbose and not quiet:
+        for job in sorted(done, key=lambda job: job.name):
+            tell(f"{job.name}: left out, {job.target} is there")
     with ThreadPoolExecutor(parallel) as pool, _bar(jobs, terminal) as (pixels, files):
         watch = Watch(pixels)
-        futures = {pool.submit(work, job, watch): job for job in jobs}
+        futures = {pool.submit(attempt, job): job for job in jobs}
         try:
             for future in as_completed(futures):
                 job = futures[future]
@@ -153,7 +164,7 @@ def run(
             with _deaf():
                 pool.shutdown(wait=True, cancel_futures=True)
             raise
-    if planned > 1 and not quiet:
+    if (planned > 1 or done) and not quiet:
         seconds = time.perf_counter() - started
         speed = sum(r.pixels for r in results) / 1e6 / seconds
         tell(f"{len(results)} of {planned} files{skipped}, {_figures(results)}, {speed:.1f} MP/s")
@@ -177,7 +188,8 @@ def _deaf() -> Iterator[None]:
 def _figures(results: list[Result]) -> str:
     before, after = sum(r.bytes_in for r in results), sum(r.bytes_out for r in results)
     rate = sum(r.coded for r in results) * 8 / max(1, sum(r.pixels for r in results))
-    return f"{before} -> {after} bytes ({after / max(1, before):.1%}, {rate:.3f} bpp)"
+    share = f"{after / before:.1%}, " if all(r.bytes_in for r in results) and before else ""  # pipes have no size
+    return f"{before} -> {after} bytes ({share}{rate:.3f} bpp)"
 
 
 @contextmanager

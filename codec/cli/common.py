@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec
 
 import click
 
@@ -49,7 +50,7 @@ class Size(ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         """Two whole numbers."""
         parts = str(value).lower().split("x")
-        if len(parts) != 2 or not all(p.isdecimal() and 1 <= int(p) <= 65_535 for p in parts):
+        if len(parts) != 2 or not all(re.fullmatch(r"[0-9]{1,5}", p) and 1 <= int(p) <= 65_535 for p in parts):
             self.fail(f"{value!r} is no size; try 768x512", param, ctx)
         return int(parts[0]), int(parts[1])
 
@@ -118,15 +119,15 @@ def prepare(output: Path, force: bool) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
 
 
-def read_stdin() -> bytes:
-    """All that stdin holds.
+def stdin() -> BinaryIO:
+    """Stdin, for bytes.
 
     Raises:
         CodecError: it is closed.
     """
     if sys.stdin is None:
         raise CodecError("stdin is closed")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer
 
 
 def describe(error: BaseException) -> str:
@@ -162,8 +163,15 @@ def batch_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         [
             force_option,
-            click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output is there."),
-            click.option("-r", "--recursive", is_flag=True, help="Take the files in directories, and those below."),
+            click.option(
+                "--skip-existing", is_flag=True, help="Leave out inputs whose output is there, by its name alone."
+            ),
+            click.option(
+                "-r",
+                "--recursive",
+                is_flag=True,
+                help="Take the files in directories, and those below, but hidden ones.",
+            ),
             click.option("--out-dir", type=FILE, help="Folder for the outputs; made if it is not there."),
             click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Files at a time."),
             click.option("-v", "--verbose", is_flag=True, help="A line for each file."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import click
 
 from bitstream.errors import ImageError
 from codec import api
-from codec.cli.batch import Result, check_output, open_input, open_output, run
-from codec.cli.common import FILE, SUFFIX, FiniteRange, ParamType, batch_options, model_option, reporting
+from codec.cli.batch import Result, check_output, open_output, run
+from codec.cli.common import FILE, SUFFIX, FiniteRange, ParamType, batch_options, model_option, reporting, stdin
 from codec.cli.plan import Job, plan
 from codec.effort import effort_of
 from codec.progress import Watch
@@ -27,12 +28,12 @@ class _Size(ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Bytes of a text such as 100K."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value))
-        if match is None or match[2].upper() not in _UNITS or not float(match[1]):
+        if match is None or match[2].upper() not in _UNITS or not 0 < float(match[1]) < 1e18:
             self.fail(f"{value!r} is no size; try 80000, 80K or 0.5M", param, ctx)
         return float(match[1]) * _UNITS[match[2].upper()]
 
 
-_positive = FiniteRange(0, min_open=True)
+_positive = FiniteRange(0, 1e9, min_open=True)
 
 
 def _is_picture(path: Path) -> bool:
@@ -114,7 +115,7 @@ def compress(
         if job.source is not None and job.source.suffix.lower() == SUFFIX and job.source.is_file():
             raise ImageError(f"{job.source}: an {SUFFIX} file already")
         check_output(job, force)
-        picture = open_input(job)
+        picture = BytesIO(stdin().read()) if job.source is None else job.source
         size = picture.stat().st_size if isinstance(picture, Path) else len(picture.getbuffer())
         source = open_source(picture, max_pixels)
         pixels = source.width * source.height

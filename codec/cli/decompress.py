@@ -10,10 +10,11 @@ import click
 
 from bitstream.errors import BadMagicError, ChecksumError, CodecError, CorruptError, ImageError, TruncatedError
 from codec import api
-from codec.cli.batch import Result, check_output, open_input, open_output, run
-from codec.cli.common import FILE, SUFFIX, ParamType, batch_options, model_option, reporting
+from codec.cli.batch import Result, check_output, open_output, run
+from codec.cli.common import FILE, SUFFIX, ParamType, batch_options, model_option, reporting, stdin
 from codec.cli.plan import Job, plan
 from codec.progress import Watch
+from codec.reader import held
 
 
 class _Region(ParamType):
@@ -78,7 +79,12 @@ def decompress(
         wanted = _suffix(job, default)
         if asked not in (None, wanted):
             raise click.UsageError(f"--format is of outputs that are not named, and {job.target} is")
-        if asked is None and job.target is not None and not job.target.suffix and not job.target.exists():
+        if (
+            asked is None
+            and job.target is not None
+            and not job.target.suffix
+            and (not job.target.exists() or job.target.is_file())
+        ):
             raise click.UsageError(f"{job.target}: no suffix to say the format; --out-dir makes a folder")
         if wanted not in formats:
             raise click.UsageError(f"cannot write pictures of type {wanted!r}; known are {' '.join(sorted(formats))}")
@@ -87,17 +93,17 @@ def decompress(
         if job.source is not None and job.source == job.target:
             raise BadMagicError(f"{job.source}: not an {SUFFIX} file by its name")
         check_output(job, force)
-        held = open_input(job)
+        source = held(stdin(), max_pixels) if job.source is None else job.source
         try:
-            return decode(job, held, watch)
+            return decode(job, source, watch)
         except (ChecksumError, CorruptError, TruncatedError) as error:
-            if not tolerate_damage and _may_be_filled(held):
+            if not tolerate_damage and _may_be_filled(source):
                 raise type(error)(f"{error}; --tolerate-damage decodes what is left") from error
             raise
 
-    def decode(job: Job, held: Path | BytesIO, watch: Watch) -> Result:
+    def decode(job: Job, source: Path | BytesIO, watch: Watch) -> Result:
         on_damage = "fill" if tolerate_damage else "raise"
-        opened = api.open(held, model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage)
+        opened = api.open(source, model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage)
         with opened as file:
             factor = int(scale.split("/")[1]) if scale else 1
             width, height = file.scaled_size(factor)
@@ -113,7 +119,7 @@ def decompress(
                 width, height = region[2:]
                 alpha = file.alpha(box)
             strips = file.strips(box, factor, watch)
-            format_name = formats[_suffix(job, default)]
+            format_name = sinks.format_of(_suffix(job, default), file.form)
             with open_output(job, force, watch) as output:
                 notes = sinks.write(output, format_name, strips, width, height, file.form, alpha, file.metadata)
                 size = file.file_bytes
@@ -122,12 +128,12 @@ def decompress(
     run(planned, work, parallel=jobs, force=force, skip_existing=skip_existing, verbose=verbose, quiet=quiet)
 
 
-def _may_be_filled(held: Path | BytesIO) -> bool:
+def _may_be_filled(source: Path | BytesIO) -> bool:
     """Whether a damaged file's header is sound; of a pipe, which can be read only once, that is not known."""
-    if isinstance(held, Path) and not held.is_file():
+    if isinstance(source, Path) and not source.is_file():
         return False
     try:
-        with api.open(held, on_damage="fill"):
+        with api.open(source, on_damage="fill"):
             return True
     except (OSError, CodecError):
         return False

@@ -10,7 +10,8 @@ import click
 
 from bitstream.errors import CodecError
 from codec import api
-from codec.cli.common import FILE, max_pixels_option, read_stdin, reporting
+from codec.cli.common import FILE, max_pixels_option, reporting, stdin
+from codec.reader import held
 
 
 @click.command()
@@ -20,8 +21,8 @@ from codec.cli.common import FILE, max_pixels_option, read_stdin, reporting
 @reporting
 def inspect(source: Path, as_json: bool, max_pixels: int) -> None:
     """Tell what an .lmc FILE holds and where its bytes go; - for stdin."""
-    file = read_stdin() if str(source) == "-" else source
     try:
+        file = held(stdin(), max_pixels) if str(source) == "-" else source
         info = api.inspect(file, max_pixels=max_pixels)
     except CodecError as error:
         raise click.ClickException(f"{source}: {error}") from error

@@ -57,6 +57,8 @@ def interpolate(
     from codec.manifold.interpolation import Ends
 
     suffix = out.suffix.lower()
+    if str(out) == "-":
+        raise click.UsageError("--out -: pictures are not written to stdout; name a file or a folder")
     if suffix and suffix not in ANIMATED and suffix != ".png":
         raise click.UsageError(f"--out {out}: expected .gif, .webp, .png or a folder")
     if path == "linear" and iterations is not None:

@@ -13,7 +13,7 @@ from codec.cli.common import FILE, SEED, SUFFIX, FiniteRange, Size, force_option
 @click.argument("out", metavar="OUT", type=FILE)
 @click.option("--size", type=Size(), help="Width and height.  [default: 768x512]")
 @click.option("-q", "--quality", type=FiniteRange(0, 100), help="Of which quality's distributions.  [default: 50]")
-@click.option("--near", type=FILE, help="Draw around this picture.")
+@click.option("--near", type=FILE, help="Draw around this picture, without its transparency and metadata.")
 @click.option("--strength", type=FiniteRange(0, 1), help="How far from it.  [default: 0.3]")
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @force_option
@@ -60,4 +60,9 @@ def sample(
             file.write(data)
         else:
             with LmcFile(data, max_pixels=max_pixels) as drawn:
-                sinks.write(file, formats[suffix], drawn.strips(), *drawn.size, drawn.form, None, drawn.metadata)
+                form = drawn.form
+                notes = sinks.write(
+                    file, sinks.format_of(suffix, form), drawn.strips(), *drawn.size, form, None, drawn.metadata
+                )
+                for note in notes:
+                    click.echo(f"Note: {out}: {note}", err=True)

@@ -18,8 +18,8 @@ from codec.cli.common import (
     jobs_option,
     needing,
     prepare,
-    read_stdin,
     reporting,
+    stdin,
     threads_option,
 )
 
@@ -108,7 +108,7 @@ def query(
             raise click.UsageError(f"--html {page}: expected a name that ends in .html")
         prepare(page, force)
     with Index(index_path) as index:
-        source = read_stdin() if str(picture) == "-" else picture
+        source = stdin().read() if str(picture) == "-" else picture
         record = record_of(source, head=index.head, threads=threads)
         matches, total = index.nearest(record.embedding, count), len(index)
         if not total:

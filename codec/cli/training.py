@@ -18,7 +18,7 @@ from codec.runtime import SHIPPED, TUNES
 @click.option("--out", type=FILE, required=True, help="Folder for checkpoints and figures; resumed if it has any.")
 @click.option("--validation", type=FILE, help="Folder to evaluate on.  [default: some of the data, held out]")
 @click.option(
-    "--from", "start_from", type=FILE, help="Start from a checkpoint or an exported model; 'shipped' is ours."
+    "--from", "start_from", type=FILE, help="Start a new run from a checkpoint or an exported model; 'shipped' is ours."
 )
 @click.option("--steps", type=click.IntRange(1), help="Stop the stable run at this step.  [default: go on]")
 @click.option("--decay", "decay_steps", type=click.IntRange(0), default=0, help="Train a decaying branch this long.")
