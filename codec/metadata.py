@@ -34,10 +34,25 @@ def read(exif: bytes) -> Image.Exif | None:
     return found
 
 
+def is_rewritable(exif: bytes) -> bool:
+    """Whether Pillow can read EXIF and write it again."""
+    try:
+        found = Image.Exif()
+        found.load(exif)
+        turn = found.get(ORIENTATION, 1)
+        found.tobytes()
+    except Exception:  # of tags of odd types, and what it raises is not documented
+        return False
+    return isinstance(turn, int) and 0 <= turn < 1 << 16
+
+
 def orientation(exif: bytes) -> int:
     """How EXIF says that a picture is to be turned, as Pillow reads it; 1, not at all, if it cannot be read."""
     found = read(exif)
-    value = 1 if found is None else found.get(ORIENTATION, 1)
+    try:
+        value = 1 if found is None else found.get(ORIENTATION, 1)
+    except Exception:  # of a tag of an odd type, and what it raises is not documented
+        return 1
     return value if isinstance(value, int) else 1
 
 

@@ -28,6 +28,8 @@ _KEEPS = {
 }
 """Metadata that each format is written with, by the names of Pillow's options."""
 _JPEG_SEGMENT = 65_000
+_JPEG_PROFILE = 255 * 65_519
+"""It may be spread over so many segments, numbered by a byte."""
 _OPAQUE = ("JPEG", "PPM", "BMP", "GIF")
 """Formats without transparency, or with all or nothing of it; Pillow's writers of most drop it without a word."""
 _MAX_ICON = 256
@@ -38,6 +40,17 @@ def writable_suffixes() -> dict[str, str]:
     formats = Image.registered_extensions()
     known = {suffix: name for suffix, name in formats.items() if name in Image.SAVE and name in _FORMATS}
     return {suffix: name for suffix, name in known.items() if suffix not in (".pbm", ".pfm")}
+
+
+def format_of(suffix: str, form: Form) -> str:
+    """Pillow's name of the format that a lower-case suffix stands for.
+
+    Raises:
+        ImageError: it is not for such pixels.
+    """
+    if suffix == ".pgm" and form.components == 3:
+        raise ImageError("cannot be written as .pgm, which is gray: .ppm holds colours")
+    return writable_suffixes()[suffix]
 
 
 def to_array(strips: Strips, width: int, height: int, form: Form, alpha: NDArray[Any] | None) -> NDArray[Any]:
@@ -144,6 +157,8 @@ def write(
     if image.mode == "I;16" and format_name != "TIFF":
         image = Image.fromarray(_eight_bits(np.asarray(image).astype(np.uint16)))
         notes.append(f"16 bits were cut to 8: {format_name} holds no more")
+    if format_name == "GIF" and image.mode != "L":
+        notes.append("colours were cut to 256: GIF holds no more")
     try:
         image.save(file, format=format_name, **options)
     except (OSError, ValueError, KeyError) as error:
@@ -160,8 +175,10 @@ def _options(format_name: str, form: Form, metadata: Metadata) -> tuple[dict[str
     for name, data in metadata_of.to_info(metadata).items():
         if name not in _KEEPS.get(format_name, ()):
             notes.append(f"{name} is not written to {format_name}")
-        elif name == "exif" and format_name == "AVIF" and metadata_of.read(data) is None:
+        elif name == "exif" and format_name == "AVIF" and not metadata_of.is_rewritable(data):
             notes.append("exif cannot be read, and AVIF's writer would have to")
+        elif name == "icc_profile" and format_name == "JPEG" and len(data) > _JPEG_PROFILE:
+            notes.append(f"an ICC profile of {len(data)} bytes does not fit into JPEG")
         elif format_name == "JPEG" and name != "icc_profile" and len(data) > _JPEG_SEGMENT:
             notes.append(f"{name} of {len(data)} bytes does not fit into JPEG")
         elif name == "icc_profile" and format_name == "PNG" and not metadata_of.fits(data, form.components):

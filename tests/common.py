@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import ZContext
@@ -40,6 +41,23 @@ def raw_png(width: int, height: int, bits: int, color: int, rows: list[bytes], c
     head = part(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0))
     pixels = part(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
     return b"\x89PNG\r\n\x1a\n" + head + (part(b"tRNS", clear) if clear else b"") + pixels + part(b"IEND", b"")
+
+
+def as_mode(picture: NDArray[np.uint8], mode: str, size: tuple[int, int]) -> Image.Image:
+    """A picture as a Pillow image of a mode; ``PA`` is a palette with transparency."""
+    image = Image.fromarray(picture).resize(size)
+    ramp = Image.fromarray(np.linspace(0, 255, size[0] * size[1]).reshape(size[::-1]).astype(np.uint8))
+    if mode in ("RGBA", "LA"):
+        image = image.convert(mode)
+        image.putalpha(ramp)
+        return image
+    if mode == "PA":
+        image = image.convert("P")
+        image.info["transparency"] = bytes(range(256))
+        return image
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    return image.convert(mode)
 
 
 def small_context(seed: int, hyper_latents: int) -> ZContext:

@@ -15,28 +15,12 @@ import codec
 import codec.sources
 from bitstream import Box, Container, CorruptError, Header, parse, serialize
 from bitstream.boxes import alpha_box
-from codec import alpha, png, sinks
+from codec import alpha, png
 from codec.runtime import TUNES, shipped
 from codec.sources import PillowSource, open_source
-from tests.common import raw_png
+from tests.common import as_mode, raw_png
 
 SIZES = [(1, 1), (1, 70), (65, 64), (130, 97)]
-
-
-def as_mode(face, mode, size):
-    image = Image.fromarray(face).resize(size)
-    ramp = Image.fromarray(np.linspace(0, 255, size[0] * size[1]).reshape(size[::-1]).astype(np.uint8))
-    if mode in ("RGBA", "LA"):
-        image = image.convert(mode)
-        image.putalpha(ramp)
-        return image
-    if mode == "PA":
-        image = image.convert("P")
-        image.info["transparency"] = bytes(range(256))
-        return image
-    if mode == "I;16":
-        return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
-    return image.convert(mode)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -112,14 +96,14 @@ def test_arrays_keep_depth_and_transparency(face, channels, dtype):
     assert np.abs(back[..., :colours].astype(float) - array[..., :colours]).mean() / scale < 4
     np.testing.assert_array_equal(back[..., colours:], array[..., colours:])
     if dtype == np.uint16:
-        assert len(np.unique(back[..., 0] % 256)) > 100  # more than 8 bits are used
+        assert len(np.unique(back[..., 0] % 257)) > 100  # of 8 bits, spread to 16, all would be multiples of 257
 
 
 def test_sixteen_bits_are_finer_than_eight():
     """A ramp of 600 of 65,536 values is two or three levels at 8 bits; at 16 it stays a ramp."""
     ramp = np.tile(np.linspace(30_000, 30_600, 256).astype(np.uint16), (64, 1))
     back = codec.open(codec.compress(ramp, quality=100)).array()
-    assert np.abs(back.astype(int) - ramp).mean() < 100
+    assert np.abs(back.astype(int) - ramp).mean() < 100 and len(np.unique(back)) > 30  # 8 bits have 3 or 4
 
 
 def test_flat_transparency_costs_three_bytes(face):
@@ -160,16 +144,6 @@ def test_readers_that_fail_in_their_own_ways_give_one_error(face, tmp_path, monk
             codec.compress(no_picture)
 
 
-def test_metadata_that_does_not_fit_is_left_out_and_told(face):
-    image = Image.fromarray(face)
-    image.info["exif"] = b"Exif\0\0II*\0\x08\0\0\0" + bytes(70_000)
-    file = codec.open(codec.compress(image))
-    for name, count in (("JPEG", 1), ("BMP", 1), ("PPM", 1), ("PNG", 0), ("WEBP", 0)):
-        buffer = io.BytesIO()
-        notes = sinks.write(buffer, name, file.strips(), *file.size, file.form, None, file.metadata)
-        assert len(notes) == count and buffer.getvalue()
-
-
 def test_large_transparency_is_read_back(face, monkeypatch):
     rgba = np.dstack([face, face[:, :, 0]])
     data = codec.compress(rgba)
@@ -205,28 +179,6 @@ def test_a_reader_that_cuts_bits_is_told_of(tmp_path):
     assert "cut to 8" in open_source(path).notes[0]
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".avif", ".tif", ".bmp", ".gif", ".ppm", ".pgm"])
-@pytest.mark.parametrize("kind", ["L", "RGB", "RGBA", "I;16", "RGB16"])
-def test_outputs_by_suffix(face, suffix, kind):
-    picture = face.astype(np.uint16) * 257 if kind == "RGB16" else as_mode(face, kind, (90, 60))
-    file = codec.open(codec.compress(picture))
-    formats = sinks.writable_suffixes()
-    if suffix not in formats:
-        pytest.skip(f"this Pillow cannot write {suffix}")
-    buffer = io.BytesIO()
-    arguments = file.strips(), *file.size, file.form, file.alpha(), file.metadata
-    if kind == "RGBA" and suffix in (".jpg", ".bmp", ".gif", ".ppm", ".pgm"):
-        with pytest.raises(codec.ImageError, match="hold transparency"):
-            sinks.write(buffer, formats[suffix], *arguments)
-        return
-    notes = sinks.write(buffer, formats[suffix], *arguments)
-    with Image.open(buffer) as image:
-        assert image.size == file.size and image.has_transparency_data == (kind == "RGBA")
-    assert bool(notes) == (
-        file.form.depth == 16 and suffix not in (".png", ".ppm", ".pgm") and (kind, suffix) != ("I;16", ".tif")
-    )
-
-
 def test_hostile_transparency_is_refused(face):
     container = parse(codec.compress(face))
     other, right = alpha.encode(np.zeros((3, 3), np.uint8)), alpha.encode(face[..., 0])
@@ -260,25 +212,6 @@ def test_one_level_of_deep_gray_may_stand_for_nothing(tmp_path):
     assert back.shape == (64, 64, 2) and back[3, 5, 1] == 0 and (back[..., 1] == 65_535).sum() == 64 * 64 - 1
     image.save(tmp_path / "b.png", transparency=7)  # which no pixel has
     assert codec.decompress(codec.compress(tmp_path / "b.png")).mode == "I;16"
-
-
-def test_formats_without_transparency_take_what_is_opaque_all_over(face):
-    file = codec.open(codec.compress(np.dstack([face, np.full(face.shape[:2], 255, np.uint8)])))
-    for name in ("JPEG", "BMP", "GIF", "PPM"):
-        buffer = io.BytesIO()
-        assert sinks.write(buffer, name, file.strips(), *file.size, file.form, file.alpha(), file.metadata) == []
-        with Image.open(buffer) as image:
-            assert image.size == file.size
-
-
-def test_icons_have_the_size_of_their_picture_and_no_more_than_icons_have(face):
-    file, buffer = codec.open(codec.compress(face[:80, :100])), io.BytesIO()
-    assert sinks.write(buffer, "ICO", file.strips(), *file.size, file.form, None, file.metadata) == []
-    with Image.open(buffer) as image:
-        assert image.size == (100, 80)
-    file = codec.open(codec.compress(np.tile(face, (2, 2, 1))))
-    with pytest.raises(codec.ImageError, match="256"):
-        sinks.write(io.BytesIO(), "ICO", file.strips(), *file.size, file.form, None, file.metadata)
 
 
 def test_a_part_of_transparency_takes_no_more_memory_than_it_has(face, monkeypatch):
