@@ -93,8 +93,10 @@ def compress(
     """Code a picture.
 
     Args:
-        image: a path, a binary file, a Pillow image, or an array of uint8 or uint16: (H, W), or (H, W, C) with gray,
-            gray and alpha, RGB, or RGB and alpha.
+        image: a path, a binary file, read from its beginning, a Pillow image, or an array of uint8 or uint16: (H, W),
+            or (H, W, C) with gray, gray and alpha, RGB, or RGB and alpha. The orientation that EXIF tells of is applied
+            to what is still the file that Pillow opened; what was made from it, as by ``convert`` or ``rotate``, is
+            taken as it is, since it may have been turned: ``ImageOps.exif_transpose`` goes before.
         quality: 0 (smallest) to 100 (best), in steps of a quarter. None is 50, or what the target asks for.
         tune: ``"psnr"`` for the exact value of each pixel, ``"ms-ssim"`` for the structures that people see.
         model: folder of an exported model to use instead of those that ship; whoever decodes the file needs it, too.
@@ -116,8 +118,10 @@ def compress(
         ModelError: the model is damaged, or there is none.
         ValueError: quality, tune, effort or budget is out of range, or there are both a tune and a model, or both a
             quality and a target.
-        TypeError: quality is no number.
+        TypeError: quality is no number, or target no :class:`Target`.
     """
+    if target is not None and not isinstance(target, Target):
+        raise TypeError(f"target: expected codec.Target(kind, value), found {target!r}")
     if quality is not None and target is not None:
         raise ValueError("target: stands in place of a quality; leave one of them out")
     if model is not None and tune != TUNES[0]:

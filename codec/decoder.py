@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -171,7 +172,9 @@ class LmcFile(LmcReader):
 
         Raises:
             ValueError: it does not lie within the picture.
+            TypeError: one is no whole number.
         """
+        x, y, width, height = map(operator.index, (x, y, width, height))
         if min(x, y) < 0 or min(width, height) < 1 or x + width > self.size[0] or y + height > self.size[1]:
             raise ValueError(f"region {x},{y},{width},{height}: not within {self.size[0]} x {self.size[1]} pixels")
         return x, y, x + width, y + height

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 TOLERANCE = 0.01
-"""A search ends once it is within this share of its target."""
+"""A search ends once the file is within this share of a target size, or within a quarter of it of one in dB."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def search(
     at, width, slow = guess, levels, 0
     while high - low > 1:
         # Towards the right side of a guess, and never to an end of the bracket that is known already.
-        level = min(max(math.floor(at) if at_most else math.ceil(at), low + 1), high - 1)
+        within = min(max(at, low + 1), high - 1)  # a target beyond all levels may be anywhere
+        level = math.floor(within) if at_most else math.ceil(within)
         value = known[level] = min(measure(level), 1e6)  # a lossless copy has no end of decibels
         right_side = value <= target if at_most else value >= target
         if right_side:

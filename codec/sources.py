@@ -249,6 +249,8 @@ def _open(file: Path | BinaryIO, max_pixels: int) -> Source:
             raise ImageError("empty file")
         pixmap = pnm.read(file)
     else:  # also of a pipe, which can be read only once
+        if not isinstance(file, Path) and getattr(file, "seekable", bool)():
+            file.seek(0)
         data = file.read_bytes() if isinstance(file, Path) else file.read()
         if not data:
             raise ImageError("empty file")

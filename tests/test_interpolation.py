@@ -152,6 +152,11 @@ def test_the_command_makes_rows_animations_and_folders(pair, tmp_path):
     assert "geodesic" in result.output and "energy" in result.output
     assert run(tmp_path / "frames").exit_code == 0
     assert [p.name for p in sorted((tmp_path / "frames").iterdir())] == [f"{i:03d}.png" for i in range(4)]
+    with Image.open(tmp_path / "row.png") as row:
+        assert row.size == (4 * 64, 48)
+        for number in range(4):
+            with Image.open(tmp_path / "frames" / f"{number:03d}.png") as image:
+                assert row.crop((64 * number, 0, 64 * (number + 1), 48)).tobytes() == image.tobytes()
     assert run(tmp_path / "frames").exit_code == 1
     (tmp_path / "frames" / "007.png").write_bytes(b"somebody's own")
     assert run(tmp_path / "frames", "-f").exit_code == 0
@@ -191,6 +196,14 @@ def test_an_end_of_a_model_that_is_not_here_is_named(pair, tmp_path):
     for ends in (("a.lmc", "b.lmc"), ("b.lmc", "a.lmc")):
         with pytest.raises(ModelError, match=r"a\.lmc.*7a7a7a7a"):
             Ends(*(tmp_path / name for name in ends))
+
+
+@pytest.mark.parametrize("size", [None, (96, 64)])
+def test_what_is_transparent_is_white_at_any_size(face, size):
+    clear = np.dstack([np.zeros((100, 120, 3), np.uint8), np.zeros((100, 120), np.uint8)])
+    ends = Ends(Image.fromarray(clear), Image.fromarray(face[:100, :120]), size=size)
+    first = next(ends.pictures(ends.linear(2)))
+    assert np.asarray(first).min() > 240
 
 
 def test_the_command_wants_sizes_and_suffixes_it_knows(pair, tmp_path):

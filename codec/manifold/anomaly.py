@@ -2,7 +2,8 @@
 
 Four tests, each calibrated on the collection itself, say how rare a picture would be in it:
 
-- **cost**: bits of its symbols against those that the model expected, see :mod:`codec.manifold.codelength`;
+- **cost**: bits of its symbols against those that the model expected, see :mod:`codec.manifold.codelength`, and how
+  many it expected, for the picture's size;
 - **appearance**: Mahalanobis distance of the embedding head's statistics;
 - **neighbours**: distance to the nearest of the collection, as embeddings;
 - **error**: of the reconstruction, against what the rest leads one to expect; only where there are pixels.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,12 +125,13 @@ class Collection:
             np.savez_compressed(file, about=np.array(about), **arrays)
 
     @classmethod
-    def load(cls, path: Path, head: EmbeddingHead) -> Collection:
+    def load(cls, path: str | os.PathLike[str], head: EmbeddingHead) -> Collection:
         """Read what :meth:`save` wrote.
 
         Raises:
             ModelError: it is damaged, or of another embedding head.
         """
+        path = Path(path)
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 about = json.loads(str(stored["about"]))

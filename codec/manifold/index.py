@@ -78,8 +78,10 @@ class Index:
         ModelError: its embeddings are of another head.
     """
 
-    def __init__(self, path: Path, *, create: bool = False, head: EmbeddingHead | None = None) -> None:
-        self.path = path
+    def __init__(
+        self, path: str | os.PathLike[str], *, create: bool = False, head: EmbeddingHead | None = None
+    ) -> None:
+        self.path = path = Path(path)
         self.head = head or shipped(shipped_runtime().model_id)
         if not create and not (path.is_file() and path.stat().st_size):
             raise CodecError(f"{path}: no index there; make one with: codec search index FOLDER --index {path}")
@@ -144,7 +146,7 @@ class Index:
 
     def update(
         self,
-        pictures: Iterable[Path],
+        pictures: Iterable[str | os.PathLike[str]],
         *,
         forget_below: Iterable[Path] = (),
         jobs: int = 1,
@@ -164,16 +166,16 @@ class Index:
             rows = self._database.execute("SELECT path, bytes, modified_ns FROM picture")
             known = {name: (size, modified) for name, size, modified in rows}
         todo: list[Path] = []
-        pictures = list(pictures)
-        for path in pictures:
+        paths = [Path(picture) for picture in pictures]
+        for path in paths:
             stamp = _stamp(path)
             if stamp is None or known.get(self._name(path)) != stamp:
                 todo.append(path)
         removed = self._forget(known, forget_below)
         failed: dict[Path, Exception] = {}
-        done = len(pictures) - len(todo)
+        done = len(paths) - len(todo)
         if progress:
-            progress(done, len(pictures))
+            progress(done, len(paths))
 
         def look(path: Path, watch: Progress) -> tuple[tuple[int, int] | None, Record]:
             stamp = _stamp(path)  # before it is read: a change meanwhile is then seen the next time
@@ -187,8 +189,8 @@ class Index:
                 self._put(path, result[0], result[1])
             done += 1
             if progress:
-                progress(done, len(pictures))
-        return Update(len(todo) - len(failed), len(pictures) - len(todo), removed, failed)
+                progress(done, len(paths))
+        return Update(len(todo) - len(failed), len(paths) - len(todo), removed, failed)
 
     def holds(self, path: Path) -> bool:
         """Whether anything of a path is in the index: a picture, or pictures below a folder."""

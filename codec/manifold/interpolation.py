@@ -73,8 +73,11 @@ class Ends:
                 self.y = np.stack([y, self._coordinates(second)])
 
     def _coordinates(self, file: LmcFile) -> Floats:
-        """Coordinates of a file at our size: its own if the size is its, else those of its pixels made to fit."""
-        if file.size == self.size:
+        """Coordinates of a file at our size: its own if the size is its, else those of its pixels made to fit.
+
+        Its own know nothing of transparency, which is shown on white.
+        """
+        if file.size == self.size and not file.has_alpha:
             return np.concatenate(list(file.latents()), axis=1)
         image = ImageOps.fit(as_rgb(file.load()), self.size, Image.Resampling.LANCZOS)
         data = compress_pixels(self.runtime, np.asarray(image), self.quality_index)
