@@ -55,6 +55,7 @@ class View:
         y: float (1, latents, 4 h, 4 w), of the analysis.
         z_hat: float (1, hyper_latents, h, w), integers of the hyper-latent.
         free: bool (1, 1, h, w), cells to be fitted.
+        gray: whether the picture is, of which the mean of the three components is decoded.
     """
 
     x: Tensor
@@ -62,6 +63,7 @@ class View:
     y: Tensor
     z_hat: Tensor
     free: Tensor
+    gray: bool = False
 
 
 def temperature(share: float) -> float:
@@ -166,6 +168,8 @@ class Annealer:
                 lambda r: torch.where(free, anneal_round(r, temperature, noise), round_straight_through(r)),
             )
             x_hat = self.model.synthesise(y_hat, self.gains)
+        if view.gray:
+            x_hat = x_hat.mean(dim=1, keepdim=True).expand_as(x_hat)
         x, x_hat = (part[:, :, view.counted[0], view.counted[1]] for part in (view.x, x_hat.float().clamp(0, 1)))
         pixels = x.shape[2] * x.shape[3]
         error = pixels * distortion(x, x_hat, self.model.config.metric).sum()

@@ -60,6 +60,7 @@ def fitted_symbols(latents: Latents, side: int, effort: Effort) -> Iterator[Symb
                 y=torch.from_numpy(columns(y_rows, h.seen(HYPER))),
                 z_hat=torch.from_numpy(z_hat),
                 free=torch.from_numpy(_free(v, h)),
+                gray=latents.source.form.components == 1,
             )
             seconds = None if ends is None else (ends - time.monotonic()) * size / left
             tell = _counter(latents, HYPER**2 * size * effort.iterations)

@@ -18,7 +18,7 @@ from codec.api import read_symbols
 from codec.cli import main
 from codec.effort import ITERATIONS, ONE_PASS, Effort, effort_of
 from codec.encoder import encode
-from codec.model.distortion import MS_SSIM_WEIGHT
+from codec.model.distortion import MS_SSIM_WEIGHT, distortion
 from codec.model.stored import load_exported
 from codec.quality import ms_ssim_db
 from codec.runtime import SHIPPED, shipped
@@ -165,6 +165,19 @@ def test_pixels_beyond_the_picture_cost_nothing(photo):
     assert np.count_nonzero(fitted[:, :, 5:]) < 0.8 * np.count_nonzero(y[:, :, 5:])  # 0.97 if all counted
 
 
+@pytest.mark.parametrize("gray", [True, False])
+def test_of_gray_pictures_the_mean_of_three_components_is_judged(photo, monkeypatch, gray):
+    """As that is what is decoded: what the three differ by may cost nothing."""
+    judged = []
+    monkeypatch.setattr(
+        "codec.annealing.distortion", lambda x, x_hat, metric: (judged.append(x_hat), distortion(x, x_hat, metric))[1]
+    )
+    coded(np.ascontiguousarray(photo[:64, :64, 1] if gray else photo[:64, :64]), Effort(2))
+    assert len(judged) == 2
+    for x_hat in judged:
+        assert bool((x_hat[:, :1] == x_hat).all()) == gray
+
+
 def test_a_budget_is_kept_and_progress_told(photo):
     told = []
     codec.compress(photo, effort=1)  # loads everything
@@ -174,6 +187,16 @@ def test_a_budget_is_kept_and_progress_told(photo):
     assert len(data) < len(codec.compress(photo))
     assert len(told) > 3 and told[-1][0] == told[-1][1] == photo[..., 0].size
     assert all(a <= b for a, b in itertools.pairwise(told))
+
+
+def test_a_budget_is_shared_among_tiles(photo, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        "codec.annealing.shares", lambda iterations, seconds, tell: (given.append(seconds), iter(()))[1]
+    )
+    monkeypatch.setattr("codec.fitting.time.monotonic", lambda: 0.5 * len(given))  # each tile takes half a second
+    coded(photo, Effort(9, 12.0), max_tile=1, chunk_log2=0)
+    assert given == pytest.approx([(12.0 - 0.5 * i) / (16 - i) for i in range(16)])
 
 
 def test_a_target_is_met_with_effort(photo):
