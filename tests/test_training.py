@@ -96,6 +96,27 @@ def test_a_setting_that_changes_is_in_force(config, capsys):
     assert [group["factor"] for group in trainer.optimizer.param_groups] == [1.0, 0.7]
 
 
+def test_a_new_branch_leaves_the_figures_of_another_alone(config):
+    Trainer(config).run()
+    Trainer(replace(config, decay_steps=4)).run()
+    (config.out / "decay.pt").unlink()  # for a new branch
+    before = {kind: (config.out / f"{kind}-decay.csv").read_text() for kind in ("train", "validation")}
+    Trainer(replace(config, decay_steps=2)).run()
+    Trainer(replace(config, decay_steps=3)).run()
+    for kind, text in before.items():
+        assert (config.out / f"{kind}-decay.1.csv").read_text() == text
+        rows = csv.DictReader((config.out / f"{kind}-decay.csv").read_text().splitlines())
+        steps = {int(row["step"]) for row in rows}
+        assert steps == {config.steps + 2, config.steps + 3} and not (config.out / f"{kind}-decay.2.csv").exists()
+
+
+def test_weights_to_start_from_are_for_new_runs(config, capsys):
+    Trainer(replace(config, steps=1)).run()
+    assert "--from" not in capsys.readouterr().err
+    Trainer(replace(config, start_from=config.out / "stable.pt"))
+    assert "--from is for new runs, and was not used" in capsys.readouterr().err
+
+
 def test_a_branch_that_has_ended_is_not_taken_for_a_new_one(config):
     Trainer(config).run()
     Trainer(replace(config, decay_steps=4)).run()
@@ -285,7 +306,7 @@ def test_a_killed_run_goes_on_where_its_checkpoint_is(config, tmp_path):
 def test_two_processes_average_their_gradients(config, tmp_path):
     """Two processes with one crop each end with the same weights, which are not those of one process."""
     script = ROOT / "tests" / "distributed_run.py"
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29611"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     subprocess.run([*command, str(script), str(config.data), str(tmp_path)], env=environment, check=True, timeout=300)
     first, second = ((tmp_path / f"rank{rank}.sha256").read_text() for rank in (0, 1))

@@ -92,7 +92,7 @@ class FactorizedPrior(Cumulative):
         flat = edges.permute(2, 0, 1, 3, 4).reshape(z.shape[1], 1, -1)
         lower, upper = self.logits(flat).reshape(z.shape[1], 2, z.shape[0], *z.shape[2:]).permute(1, 2, 0, 3, 4)
         # On the side where both are far from saturation, so that the difference keeps its digits.
-        sign = -torch.sign(lower + upper).detach()
+        sign = torch.where(lower + upper > 0, -1.0, 1.0)
         mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
         return at_least(mass, LEAST)
 

@@ -73,7 +73,7 @@ class Coded:
 
     Attributes:
         x_hat: float (N, 3, H, W), reconstruction, not clipped.
-        symbols: float (N, latents, H/16, W/16), integers: y around its mean.
+        symbols: float (N, latents, H/16, W/16), y around its mean: integers, or in training as rated, under noise.
         z_hat: float (N, hyper_latents, H/64, W/64), integers.
         y_bits: float (N,), estimated bits of the symbols.
         z_bits: float (N,), estimated bits of z_hat.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import count
 from pathlib import Path
 
 from codec.files import replacing
@@ -18,9 +19,13 @@ class CsvLog:
         path: the file. Rows beyond ``step`` are of steps that a kill undid, and are dropped.
         step: where the run stands.
         enabled: if not, nothing is read or written.
+        start: where the run began. If it stands there still, a file is of another run, and is moved out of the way.
     """
 
-    def __init__(self, path: Path, step: int, enabled: bool = True) -> None:
+    def __init__(self, path: Path, step: int, enabled: bool = True, start: int | None = None) -> None:
+        if enabled and step == start and path.exists():
+            number = next(n for n in count(1) if not path.with_suffix(f".{n}.csv").exists())
+            path.rename(path.with_suffix(f".{number}.csv"))
         self.path = path
         self.enabled = enabled
         self.last: int | None = None

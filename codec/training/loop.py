@@ -106,6 +106,8 @@ class Trainer:
         self.model = ManifoldCodec(ModelConfig.stored(state["config"]) if state else config.model)
         if state is None:
             self._initialise_weights()
+        elif config.start_from is not None and self.rank == 0:
+            tqdm.write(f"{self.path}: goes on; --from is for new runs, and was not used", file=sys.stderr)
         if config.metric is not None:
             self.model.config = replace(self.model.config, metric=config.metric)
         if self.model.config.metric == "ms-ssim" and config.size < SMALLEST_SIDE:
@@ -232,8 +234,12 @@ class Trainer:
         config = self.config
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._request_stop)
-        log = CsvLog(config.out / f"train-{self.path.stem}.csv", self.step, enabled=self.rank == 0)
-        validation_log = CsvLog(config.out / f"validation-{self.path.stem}.csv", self.step, enabled=self.rank == 0)
+        log, validation_log = (
+            CsvLog(
+                config.out / f"{kind}-{self.path.stem}.csv", self.step, self.rank == 0, self.schedule.decay_start or 0
+            )
+            for kind in ("train", "validation")
+        )
         end = min(self.schedule.end, config.steps if config.steps and not config.decay_steps else float("inf"))
         started = saved = evaluated = logged = time.monotonic()
         sums: dict[str, float] = {}
