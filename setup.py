@@ -38,6 +38,7 @@ setup(
         "manifold": ["jinja2>=3.1", "scikit-learn>=1.5", "umap-learn>=0.5.7", "usearch>=2.16"],
         "bench": [
             "bjontegaard>=1.3",
+            "scipy>=1.11",
             # Research codecs to compare speed with; of one release, or torchvision does not load.
             'compressai==1.2.8; python_version < "3.13"',
             'torch==2.14.1; python_version < "3.13"',

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import bjontegaard
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import Akima1DInterpolator
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,26 @@ class BdRate:
     low: float
     high: float
     overlap: float
+
+
+def bd_rate_within(anchor: Curve, tested: Curve, low: float, high: float) -> float | None:
+    """BD-rate in percent from one quality to another: Akima, logarithm of the rate.
+
+    Args:
+        anchor: what is compared with.
+        tested: what is judged.
+        low: quality at which the comparison begins.
+        high: quality at which it ends.
+
+    Returns:
+        float | None: None where a curve has fewer than four points, or does not cover the range.
+    """
+    logs = []
+    for one in (anchor, tested):
+        if len(one.rate) < 4 or one.quality[0] > low or one.quality[-1] < high:
+            return None
+        logs.append(Akima1DInterpolator(one.quality, np.log(one.rate)).integrate(low, high) / (high - low))
+    return 100 * math.expm1(float(logs[1] - logs[0]))
 
 
 def bd_rate(anchor: Curve, tested: Curve) -> BdRate | None:

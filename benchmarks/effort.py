@@ -66,7 +66,7 @@ def main(
             digest = digest_of(pixels)
             for level in efforts:
                 for quality in qs:
-                    row = known.get((_identity(level), digest, quality, 1, threads, 1))
+                    row = known.get((_identity(level), digest, quality, 1, threads, 1, ""))
                     if row is None:
                         row = _measure(path.name, pixels, quality, level, threads)
                         if store:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from benchmarks.codecs import CODECS
 from benchmarks.memory import forget_peak, peak_megabytes
-from benchmarks.metrics import Pixels, measure
+from benchmarks.metrics import Pixels, judges, measure
 from benchmarks.rows import Row
 from codec.images import shallow
 
@@ -78,7 +78,8 @@ def measure_image(codec_name: str, path: Path, qualities: list[float], timing: T
     digest, identity, threads = digest_of(pixels), codec.identity, timing.threads
     for quality in qualities:
         row = Row(
-            codec.name, identity, path.name, digest, pixels.shape[1], pixels.shape[0], quality, **asdict(timing)
+            codec.name, identity, path.name, digest, pixels.shape[1], pixels.shape[0], quality, **asdict(timing),
+            judged_by=judges(),
         )  # fmt: skip
         try:
             with warnings.catch_warnings():

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import io
 import math
+from functools import cache
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,12 @@ MS_SSIM_SMALLEST = 161
 """Smallest side for MS-SSIM: four halvings must leave its window of 11 pixels."""
 
 Pixels = NDArray[np.uint8]
+
+
+@cache
+def judges() -> str:
+    """The packages that two of the metrics are of, and their versions: another may give other figures."""
+    return ", ".join(f"{name} {version(name)}" for name in ("pytorch-msssim", "ssimulacra2"))
 
 
 def psnr_db(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:

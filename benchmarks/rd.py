@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from benchmarks.codecs import CODECS
 from benchmarks.measure import Timing, digest_of, measure_image, read_pixels
+from benchmarks.metrics import judges
 from benchmarks.rows import Row, RowStore
 
 SUFFIXES = frozenset([".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"])
@@ -37,7 +38,8 @@ class _Task:
         size = pixels.shape[1], pixels.shape[0]
         identity = CODECS[self.codec].identity
         return Row(
-            self.codec, identity, self.path.name, self.digest, *size, self.quality, error=error, **asdict(self.timing)
+            self.codec, identity, self.path.name, self.digest, *size, self.quality, error=error, **asdict(self.timing),
+            judged_by=judges(),
         )  # fmt: skip
 
 
@@ -120,7 +122,7 @@ def run(images: dict[Path, str], codec_names: Iterable[str], store: RowStore, ti
         identity = CODECS[name].identity
         for path, digest in images.items():
             for quality in CODECS[name].qualities:
-                key = (identity, digest, quality, timing.repeats, timing.threads, timing.jobs)
+                key = (identity, digest, quality, timing.repeats, timing.threads, timing.jobs, judges())
                 wanted[key] = _Task(name, path, quality, digest, timing)
     done = {row.key for row in store if row.error is None}
     tasks = [task for key, task in wanted.items() if key not in done]

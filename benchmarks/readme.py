@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
+from benchmarks.bdrate import Curve, bd_rate_within, curve
 from benchmarks.metrics import METRICS
 from benchmarks.plots import percent
 from benchmarks.results import Results, best_first
@@ -27,6 +28,10 @@ SHOWN_PUBLISHED = frozenset(
     ]
 )
 """The published curves that readers know, the best among them; the report has all."""
+
+COMMON_DB = (29.2, 36.6)
+"""Nearly all curves cover this. Over ranges of their own, which are in the tables as well, rows are not to be
+subtracted."""
 
 EffortTable = Sequence[Mapping[str, str]]
 """The lines of ``effort.csv``."""
@@ -55,9 +60,11 @@ def section(results: Results, effort: EffortTable) -> str:
             f"BD-rate against {anchor}{' (published)' if anchor in results['published'] else ''}; negative is smaller "
             "files at equal quality:",
             "",
-            "| codec | " + " | ".join(METRICS[m] for m in metrics) + " | overlap, PSNR-RGB (dB) |",
-            "|---|" + "---|" * (len(metrics) + 1),
-        ]
+            "| codec | " + " | ".join(METRICS[m] for m in metrics)
+            + f" | overlap, PSNR-RGB (dB) | PSNR-RGB, {COMMON_DB[0]:g} to {COMMON_DB[1]:g} dB |",
+            "|---|" + "---|" * (len(metrics) + 2),
+        ]  # fmt: skip
+        reference = _psnr_curve(results, anchor)
         for row in best_first(table):
             if not row["measured"] and row["name"].split(" ")[0] not in SHOWN_PUBLISHED:
                 continue
@@ -65,8 +72,18 @@ def section(results: Results, effort: EffortTable) -> str:
             name = f"**{row['name']}**" if row["name"] == results["name"] else row["name"]
             bd = row["bd_rate"].get("psnr-rgb")
             cells.append(f"{bd['low']:.1f} to {bd['high']:.1f}" if bd else "–")
+            cells.append(percent(bd_rate_within(reference, _psnr_curve(results, row["name"]), *COMMON_DB)))
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", *_of_cost(results), "", *_of_effort(effort)])
+
+
+def _psnr_curve(results: Results, name: str) -> Curve:
+    """PSNR-RGB of a codec of the run, or else of a published one, whose name in tables says that it is."""
+    for codec in results["codecs"]:
+        if codec["name"] == name:
+            return curve(codec["results"]["bpp"], codec["results"]["psnr-rgb"])
+    points = results["published"][name.removesuffix(" (published)")]["psnr-rgb"]
+    return curve(points["bpp"], points["quality"])
 
 
 def _of_cost(results: Results) -> list[str]:

@@ -127,7 +127,7 @@ def collect(
 
     Returns:
         Results: ``name``, ``description``, ``results`` of the first codec; ``codecs``, all of them; ``bd_rate``, a
-        table for each anchor; ``published``, ``images``, ``machine``.
+        table for each anchor; ``published``, ``images``, ``judged_by`` which packages, ``machine``.
 
     Raises:
         ValueError: an anchor is neither a codec of the run nor a published curve.
@@ -167,6 +167,7 @@ def collect(
             for name, a in published.items()
         },
         "images": sorted({row.image for row in rows}),
+        "judged_by": rows[0].judged_by,
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
     }
 

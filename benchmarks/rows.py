@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-Key = tuple[str, str, float, int, int, int]
+Key = tuple[str, str, float, int, int, int, str]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Row:
         threads: that the codec was given.
         jobs: measurements that ran side by side.
         error: what went wrong, instead of figures.
+        judged_by: versions of the packages that the metrics are of.
     """
 
     codec: str
@@ -48,6 +49,7 @@ class Row:
     threads: int = 1
     jobs: int = 1
     error: str | None = None
+    judged_by: str = ""
 
     @property
     def rate_bpp(self) -> float:
@@ -56,8 +58,8 @@ class Row:
 
     @property
     def key(self) -> Key:
-        """What makes a row the same measurement as another: how times were taken is part of it."""
-        return self.identity, self.digest, self.quality, self.repeats, self.threads, self.jobs
+        """What makes a row the same measurement as another: how times were taken and metrics computed is part of it."""
+        return self.identity, self.digest, self.quality, self.repeats, self.threads, self.jobs, self.judged_by
 
 
 class RowStore:

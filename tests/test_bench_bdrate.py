@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks.anchors import read_anchors
-from benchmarks.bdrate import bd_rate, curve
+from benchmarks.bdrate import bd_rate, bd_rate_within, curve
 
-ANCHORS = Path(__file__).parent.parent.parent / "shared" / "anchors" / "kodak"
+RESULTS = Path(__file__).parent.parent / "benchmarks" / "results" / "results.json"
 RATES = [0.1, 0.2, 0.4, 0.8, 1.6]
 DB = [28.0, 30.5, 33.0, 35.5, 38.0]
 
@@ -35,6 +35,18 @@ def test_a_difference_that_grows_with_quality_by_hand():
     """The log of the ratio grows linearly from 0 to log 4: its mean is log 2."""
     tested = [r * 4 ** ((d - 28) / 10) for r, d in zip(RATES, DB, strict=True)]
     assert bd_rate(curve(RATES, DB), curve(tested, DB)).percent == pytest.approx(100, abs=1e-6)
+
+
+@pytest.mark.parametrize("low", [28.0, 29.3])
+def test_a_range_of_quality_by_hand(low):
+    """Half a decibel worse where the rate doubles every 2.5 dB; and over the whole range the same as without one."""
+    worse = curve(RATES, [d - 0.5 for d in DB])
+    assert bd_rate_within(curve(RATES, DB), worse, low, 37.0) == pytest.approx(100 * (2 ** (0.5 / 2.5) - 1))
+    bent = curve([0.08, 0.21, 0.5, 0.7, 2.0], [27.0, 30.0, 33.5, 35.0, 39.0])
+    whole = bd_rate(curve(RATES, DB), bent)
+    assert bd_rate_within(curve(RATES, DB), bent, whole.low, whole.high) == pytest.approx(whole.percent, abs=0.01)
+    assert bd_rate_within(curve(RATES, DB), bent, 27.5, 37.0) is None  # the first begins at 28
+    assert bd_rate_within(curve(RATES, DB), worse, low, 37.6) is None  # the second ends at 37.5
 
 
 def test_swapping_anchor_and_tested_inverts_the_ratio():
@@ -72,12 +84,12 @@ def test_the_formats_of_published_curves(tmp_path):
         read_anchors(tmp_path)
 
 
-@pytest.mark.skipif(not ANCHORS.exists(), reason="the published curves are not at hand")
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [("compressai-bmshj2018-hyperprior_mse_cpu", 29, 32), ("compressai-mbt2018-mean_mse_cpu", 20, 23)],
 )
 def test_published_pairs(name, low, high):
-    anchors = read_anchors(ANCHORS)
-    result = bd_rate(anchors["vtm"].curves["psnr-rgb"], anchors[name].curves["psnr-rgb"])
+    published = json.loads(RESULTS.read_text())["published"]
+    vtm, other = (curve(*published[codec]["psnr-rgb"].values()) for codec in ("vtm", name))
+    result = bd_rate(vtm, other)
     assert low < result.percent < high

@@ -84,6 +84,16 @@ def test_every_codec_gives_whole_files_that_better_quality_makes_larger(name, pi
     assert codec.version and codec.settings and codec.name == name
 
 
+def test_settings_are_in_force(pictures):
+    """Two names for one thing would be two rows of one measurement."""
+    pixels = read_pixels(pictures / "a.png")
+    for family in ("jpeg", "webp", "avif", "heic", "lmc"):
+        names = [name for name in CODECS if name.split("-")[0] == family]
+        files = {name: CODECS[name].encode(pixels, 60, 1) for name in names}
+        assert len(names) > 1 and len(set(files.values())) == len(names), family
+    assert 8 * len(CODECS["jpeg2000"].encode(pixels, 1.0, 1)) / pixels[..., 0].size == pytest.approx(1.0, rel=0.1)
+
+
 def test_rates_count_every_byte_of_the_file(pictures, monkeypatch):
     """A codec whose header is left out of the count would show here."""
     header = b"H" * 1000
@@ -105,6 +115,18 @@ def test_rates_count_every_byte_of_the_file(pictures, monkeypatch):
     assert b.file_bytes == len(plain.encode(read_pixels(path), 50, 1))
     assert a.rate_bpp == pytest.approx(8 * a.file_bytes / (200 * 171))
     assert a.metrics == b.metrics
+
+
+def test_rows_of_other_metrics_are_measured_anew(pictures, tmp_path, monkeypatch):
+    images, store = rd_module.find_pictures(pictures), RowStore(tmp_path / "rows.jsonl")
+    rows = rd_module.run(images, ["jpeg"], store, Timing())
+    count = len((tmp_path / "rows.jsonl").read_text().splitlines())
+    assert count == len(rows) and "ssimulacra2" in rows[0].judged_by
+    rd_module.run(images, ["jpeg"], store, Timing())
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == count
+    monkeypatch.setattr(rd_module, "judges", lambda: "others")
+    rd_module.run(images, ["jpeg"], store, Timing())
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2 * count
 
 
 def test_what_a_codec_does_wrong_is_reported_and_shown_as_a_gap(pictures, monkeypatch):
@@ -134,6 +156,7 @@ def test_a_run_writes_everything(run):
         "b.png",
     }
     assert rows["webp"]["bd_rate"]["psnr-rgb"]["percent"] < 0
+    assert all(figure["percent"] < 0 for figure in rows["webp"]["per_image"]["psnr-rgb"].values())
     assert {r["name"] for r in results["bd_rate"]["theirs"]} == {"lmc", "jpeg", "webp"}
     with (out / "points.csv").open() as file:
         points = list(csv.DictReader(file))
