@@ -75,8 +75,12 @@ def test_distortions_shifts_and_changes_change_what_they_say(face):
     picture, rng = Image.fromarray(face), np.random.default_rng(0)
     sizes = {name: change(picture, rng).size for name, change in DISTORTIONS.items()}
     assert sizes == {
-        "crop 70%": (140, 140), "scale 0.5": (100, 100), "JPEG 30": (200, 200), "colour jitter": (200, 200)
+        "crop 70%": (140, 140), "scale 0.5": (100, 100), "JPEG 30": (200, 200), "colour jitter": (200, 200),
+        "turned 5°": (152, 152), "gamma 2": (200, 200),
     }  # fmt: skip
+    white = DISTORTIONS["turned 5°"](Image.new("RGB", (200, 140), "white"), rng)
+    assert white.getextrema() == ((255, 255),) * 3  # no corner of what lies beyond
+    assert DISTORTIONS["gamma 2"](Image.new("L", (1, 1), 128), rng).getpixel((0, 0)) == 64
     for name, shift in SHIFTS.items():
         shifted = shift(picture, np.random.default_rng(1))
         assert shifted.mode == "RGB" and shifted.size == picture.size, name

@@ -17,6 +17,7 @@ CODECS: dict[str, Codec] = {
         Lmc("lmc", tune="psnr"),
         Lmc("lmc-ms-ssim", tune="ms-ssim"),
         Jpeg("jpeg", progressive=True, optimize=True),
+        Jpeg("jpeg-444", progressive=True, optimize=True, subsampling="4:4:4"),
         Jpeg("jpeg-baseline", progressive=False, optimize=False),
         WebP("webp", method=6),
         WebP("webp-default", method=4),

@@ -8,27 +8,33 @@ from benchmarks.codecs.base import PillowCodec, pillow_feature
 
 
 class Jpeg(PillowCodec):
-    """JPEG, 4:2:0 chroma as is Pillow's default.
+    """JPEG.
 
     Args:
         name: of these settings.
         progressive: several scans, smaller files.
         optimize: Huffman tables made for the picture.
+        subsampling: of chroma, as Pillow names it; 4:2:0 is its default.
     """
 
     format = "JPEG"
     qualities = (3, 6, 10, 20, 35, 50, 65, 80, 90, 95)
 
-    def __init__(self, name: str, progressive: bool, optimize: bool) -> None:
-        self.name, self.progressive, self.optimize = name, progressive, optimize
+    def __init__(self, name: str, progressive: bool, optimize: bool, subsampling: str = "4:2:0") -> None:
+        self.name, self.progressive, self.optimize, self.subsampling = name, progressive, optimize, subsampling
 
     @property
     def settings(self) -> str:
-        return f"4:2:0, progressive {self.progressive}, optimised {self.optimize}"
+        return f"{self.subsampling}, progressive {self.progressive}, optimised {self.optimize}"
 
     @property
     def version(self) -> str:
         return pillow_feature("libjpeg_turbo")
 
     def options(self, quality: float, threads: int) -> dict[str, Any]:
-        return {"quality": round(quality), "progressive": self.progressive, "optimize": self.optimize}
+        return {
+            "quality": round(quality),
+            "progressive": self.progressive,
+            "optimize": self.optimize,
+            "subsampling": self.subsampling,
+        }

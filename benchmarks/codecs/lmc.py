@@ -17,9 +17,9 @@ from codec.runtime import TUNES, loaded, shipped
 @cache
 def code_digest() -> str:
     """Short hash of the codec's source: a change of the encoder makes other files with the same weights."""
-    digest = hashlib.sha256()
-    for package in (codec, bitstream):
-        for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
+    digest, ours, theirs = hashlib.sha256(), *(Path(str(package.__file__)).parent for package in (codec, bitstream))
+    for folder in (ours, ours / "model", theirs):  # effort runs the networks of the second
+        for path in sorted(folder.glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
 
@@ -41,7 +41,7 @@ class Lmc(Codec):
 
     @property
     def settings(self) -> str:
-        return f"tune {self.tune}, effort 0"
+        return f"{f'tune {self.tune}' if self.model is None else f'model {self.model}'}, effort 0"
 
     @property
     def version(self) -> str:
