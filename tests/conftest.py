@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
+
+# What may fail by chance fails for whoever changed nothing; tests.fuzz is for finding more.
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 
 if TYPE_CHECKING:
     from codec.training.config import TrainingConfig
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """What commands and runs in this process set for all of it is put back: signals, and torch's threads."""
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [signal.getsignal(number) for number in numbers]
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else None
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        if handler is not None:
+            signal.signal(number, handler)
+    if torch:
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

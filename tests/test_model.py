@@ -11,6 +11,8 @@ from codec.model.gains import KNOTS, Gains, LmbdaRange, knot_weights
 from codec.model.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
+from codec.model.stored import load_exported
+from codec.runtime import SHIPPED
 from codec.training.data import read_rgb, to_tensor
 from codec.training.split import find_images
 from tests.tiny import TINY
@@ -169,5 +171,5 @@ def test_every_trained_parameter_gets_a_gradient(images):
 def test_the_shipped_configuration_is_within_budget():
     from benchmarks.cost import count_macs
 
-    costs = count_macs(ModelConfig())
+    costs = count_macs(load_exported(SHIPPED).config)
     assert costs["receiver"] <= 12

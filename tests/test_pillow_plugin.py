@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 import codec
+from bitstream import Metadata
+from tests.common import as_mode
 
 
 def test_pillow_plugin(face, tmp_path):
@@ -32,6 +34,28 @@ def test_pillow_plugin(face, tmp_path):
         image.verify()
     with pytest.raises(Image.UnidentifiedImageError):
         Image.open(io.BytesIO(damaged[:20]))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
+def test_the_mode_is_known_before_pixels_are_decoded(face, tmp_path, mode):
+    codec.register_pillow()
+    as_mode(face, mode, (70, 50)).save(tmp_path / "a.lmc", exif=b"", xmp=b"")
+    with Image.open(tmp_path / "a.lmc") as image:
+        assert image.mode == mode and image.tile
+        image.load()
+        assert image.mode == mode and not image.tile
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(codec.decompress(tmp_path / "a.lmc")))
+
+
+def test_what_is_given_stands_in_place_of_what_the_picture_has(face, tmp_path):
+    codec.register_pillow()
+    image = Image.fromarray(face[:50, :60])
+    image.info.update(icc_profile=b"profile", xmp=b"<x/>")
+    image.save(tmp_path / "a.lmc", xmp=b"", quality=20, tune="ms-ssim")
+    with codec.open(tmp_path / "a.lmc") as file:
+        assert file.metadata == Metadata(icc=b"profile")
+    info = codec.inspect(tmp_path / "a.lmc")
+    assert (info.quality, info.tune) == (20, "ms-ssim")
 
 
 @pytest.mark.parametrize("given", [{}, {"icc_profile": b"profile"}, {"xmp": b"<xmp/>"}])

@@ -8,13 +8,16 @@ from click.testing import CliRunner
 from PIL import Image
 
 import codec
+from bitstream import parse
 from bitstream.errors import LimitError
 from bitstream.family import TOTAL
 from bitstream.z_context import second_half
 from codec.cli import main
+from codec.encoder import encode
 from codec.manifold.codelength import CodeLength
 from codec.manifold.sampling import _draw, draw_y, draw_z, sample, sample_near
 from codec.runtime import shipped
+from codec.sources import ArraySource
 from tests.common import small_tables
 
 
@@ -81,6 +84,13 @@ def test_around_a_picture_strength_says_how_much_changes(face):
         sample_near(data, 1.5)
 
 
+def test_each_chunk_stays_in_its_place(face):
+    data = encode(shipped(), ArraySource(face), 200, [], chunk_log2=1)
+    assert parse(data).header.chunk_count == 4
+    assert sample_near(data, 0) == data
+    assert sample_near(data, 0.3, seed=1) == sample_near(data, 0.3, seed=1) != sample_near(data, 0.3, seed=2)
+
+
 def test_around_gray_stays_gray_and_transparency_is_dropped(face):
     gray = sample_near(codec.compress(face[:, :, 0], 50), 0.2)
     assert codec.decompress(gray).mode == "L"
@@ -93,7 +103,11 @@ def test_the_command_writes_files_and_pictures_and_keeps_what_is_there(tmp_path,
         return CliRunner().invoke(main, ["sample", *map(str, arguments)])
 
     assert run(tmp_path / "a.lmc", "--size", "130x70", "-q", 20).exit_code == 0
-    assert codec.inspect(tmp_path / "a.lmc").width == 130
+    info = codec.inspect(tmp_path / "a.lmc")
+    assert (info.width, info.height, info.quality) == (130, 70, 20)
+    assert run(tmp_path / "s.lmc", "--size", "130x70", "-q", 20, "--seed", 1).exit_code == 0
+    assert (tmp_path / "s.lmc").read_bytes() == sample(130, 70, 20, seed=1) != (tmp_path / "a.lmc").read_bytes()
+    (tmp_path / "s.lmc").unlink()
     assert run(tmp_path / "a.png", "--near", tmp_path / "a.lmc", "--strength", 0.5).exit_code == 0
     with Image.open(tmp_path / "a.png") as image:
         assert image.size == (130, 70)

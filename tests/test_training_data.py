@@ -24,8 +24,16 @@ def test_crops_depend_on_seed_and_step_alone(photo_folder):
 
 
 def test_crops_of_small_pictures_are_mirrored():
-    crop = random_crop(np.full((5, 300, 3), 7, np.uint8), 64, np.random.default_rng(0))
-    assert crop.shape == (64, 64, 3) and (crop == 7).all()
+    picture = np.arange(5 * 300 * 3).reshape(5, 300, 3).astype(np.uint8)
+
+    class AtTheCorner:
+        """As it comes, not scaled down."""
+
+        random = staticmethod(lambda: 0.9)
+        integers = staticmethod(lambda _: 0)
+
+    crop = random_crop(picture, 64, AtTheCorner)
+    np.testing.assert_array_equal(crop, np.pad(picture, [(0, 59), (0, 0), (0, 0)], "symmetric")[:, :64])
 
 
 def test_validation_split_is_by_name(tmp_path):
