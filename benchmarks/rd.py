@@ -110,8 +110,8 @@ def run(images: dict[Path, str], codec_names: Iterable[str], store: RowStore, ti
     Args:
         images: pictures and their digests, of :func:`find_pictures`.
         codec_names: in :data:`CODECS`.
-        store: where rows are kept; those of the same codec, settings, pixels and timing are not measured
-            again, those that failed are.
+        store: where rows are kept; those of the same codec, settings, pixels, timing and packages of metrics are not
+            measured again, those that failed are.
         timing: how times are taken; with several jobs they compare only with each other.
 
     Returns:

@@ -14,7 +14,7 @@ from PIL import Image
 from bitstream.errors import CorruptError
 from codec.images import open_image
 
-_PIECE = 1 << 20
+_PIECE = 1 << 16
 
 
 def encode(plane: NDArray[Any]) -> bytes:
@@ -29,10 +29,12 @@ def _is_whole(data: bytes, wanted: int) -> bool:
     inflate, at, found = zlib.decompressobj(), 8, 0
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        part = data[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
-        while part and found <= wanted:
-            found += len(inflate.decompress(part, _PIECE))
-            part = inflate.unconsumed_tail
+        end = at + 8 + (length if kind == b"IDAT" else 0)
+        for begin in range(at + 8, end, _PIECE):
+            part = data[begin : min(begin + _PIECE, end)]
+            while part and found <= wanted:
+                found += len(inflate.decompress(part, 16 * _PIECE))
+                part = inflate.unconsumed_tail
         at += length + 12
     return found == wanted
 

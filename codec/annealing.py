@@ -168,9 +168,10 @@ class Annealer:
                 lambda r: torch.where(free, anneal_round(r, temperature, noise), round_straight_through(r)),
             )
             x_hat = self.model.synthesise(y_hat, self.gains)
+        x_hat = x_hat.float()
         if view.gray:
             x_hat = x_hat.mean(dim=1, keepdim=True).expand_as(x_hat)
-        x, x_hat = (part[:, :, view.counted[0], view.counted[1]] for part in (view.x, x_hat.float().clamp(0, 1)))
+        x, x_hat = (part[:, :, view.counted[0], view.counted[1]] for part in (view.x, x_hat.clamp(0, 1)))
         pixels = x.shape[2] * x.shape[3]
         error = pixels * distortion(x, x_hat, self.model.config.metric).sum()
         return self.model.symbol_bits(symbols, sigma).sum() + self.lmbda * error

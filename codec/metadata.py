@@ -35,11 +35,13 @@ def read(exif: bytes) -> Image.Exif | None:
 
 
 def is_rewritable(exif: bytes) -> bool:
-    """Whether Pillow can read EXIF and write it again."""
+    """Whether Pillow can read EXIF and take the orientation out of it, as its writer of AVIF does."""
     try:
         found = Image.Exif()
         found.load(exif)
-        turn = found.get(ORIENTATION, 1)
+        if ORIENTATION not in found:
+            return True  # it stays as it is
+        turn = found[ORIENTATION]
         found.tobytes()
     except Exception:  # of tags of odd types, and what it raises is not documented
         return False

@@ -57,17 +57,19 @@ def _opened(file: File, max_pixels: int) -> BinaryIO:
     return file if getattr(file, "seekable", bool)() else held(file, max_pixels)
 
 
-def held(pipe: BinaryIO, max_pixels: int = MAX_PIXELS) -> io.BytesIO:
+def held(pipe: BinaryIO, max_pixels: int = MAX_PIXELS, start: bytes = b"") -> io.BytesIO:
     """What a pipe brings, and no more of it than one file and a byte: it may have no end.
 
     Args:
         pipe: read from where it is.
         max_pixels: larger pictures are refused.
+        start: what has been read of it already.
 
     Raises:
         BitstreamError: what it brings begins like no file.
     """
     found = io.BytesIO()
+    found.write(start)
 
     def read_to(end: int) -> None:
         while found.tell() < end:

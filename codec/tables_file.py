@@ -93,7 +93,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     """An array, for which nothing is claimed that its bytes do not bear out, as ``numpy.load`` would."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others expand without a bound
         raise ValueError(f"{member.filename}: compressed by method {member.compress_type}")
-    data = archive.read(member)
+    with archive.open(member) as stored:  # read as a whole, it would expand first and be cut then
+        data = stored.read(member.file_size)
     stream = io.BytesIO(data)
     if npy.read_magic(stream) != (1, 0):  # type: ignore[no-untyped-call]
         raise ValueError(f"{member.filename}: not of version 1.0")

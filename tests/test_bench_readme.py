@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from benchmarks.__main__ import main
 from benchmarks.commands import COMMITTED, COMMITTED_EFFORT
+from benchmarks.metrics import METRICS
 from benchmarks.readme import BEGIN, END, with_results
 
 TEXT = (Path(__file__).parent.parent / "README.md").read_text()
@@ -42,7 +43,9 @@ def test_other_results_change_the_readme(tmp_path):
 def test_what_could_not_be_measured_is_a_gap():
     results = json.loads(COMMITTED.read_text())
     gone = results["codecs"][1]
-    gone["peak_megabytes"], gone["results"] = None, {name: [] for name in gone["results"]}
+    gone["peak_megabytes"] = None
+    gone["results"] = {name: [] for name in gone["results"] if name not in METRICS and name != "ms-ssim-rgb"}
+    del results["published"]["vtm"]["psnr-rgb"]
     lines = with_results(TEXT, results, [{**EFFORT[0], "bd_rate": "", "least": "", "most": ""}]).splitlines()
     assert any(line.startswith(f"| {gone['name']} |") and line.endswith("| – | – | – |") for line in lines)
     assert any("| 0 | – | – | – |" in line for line in lines)

@@ -27,6 +27,7 @@ from bitstream import (
 from bitstream.boxes import BoxType, alpha_box
 from bitstream.container import MAGIC, VERSION
 from codec import alpha
+from codec.manifold.coordinates import bytes_of
 from codec.reader import held
 from codec.runtime import TABLES, Runtime, model_id, shipped
 from codec.tables_file import read_tables
@@ -94,6 +95,7 @@ class Endless(io.RawIOBase):
 
 def test_of_a_pipe_no_more_is_read_than_a_file():
     data = codec.compress(np.zeros((70, 90, 3), np.uint8))
+    assert bytes_of(Endless(data)) == data + b"\0" and bytes_of(io.BytesIO(b"another")) == b"another"
     pipe = Endless(data)
     with pytest.raises(CorruptError, match="bytes after its end"):
         codec.decompress(pipe)

@@ -100,6 +100,14 @@ def test_avif_takes_no_exif_that_its_writer_would_stumble_over(face, kind):
         assert any("exif" in note for note in notes) == left_out and buffer.getvalue()
 
 
+def test_avif_keeps_exif_that_its_writer_leaves_alone(face):
+    """Without an orientation to take out it is not written anew, odd as its tags may be: its maker is a fraction."""
+    exif = b"II*\0" + struct.pack("<IHHHII", 8, 1, 0x010F, 5, 1, 26) + bytes(4) + struct.pack("<II", 1, 2)
+    buffer, notes = written(codec.open(codec.compress(face)), "AVIF", Metadata(exif=exif))
+    with Image.open(buffer) as image:
+        assert notes == [] and of_image(image).exif == exif
+
+
 def test_a_profile_that_jpeg_cannot_number_is_left_out(face):
     file = codec.open(codec.compress(face[:16, :16]))
     for extra, left_out in ((0, False), (1, True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -91,6 +92,22 @@ def test_a_bomb_is_refused_before_it_expands(tmp_path, arrays):
     assert path.stat().st_size < 1 << 20
     with pytest.raises(ModelError, match="expected at most"):
         read_tables(path)
+
+
+def test_a_bomb_that_lies_about_its_size_is_not_expanded_either(tmp_path, arrays):
+    path = tmp_path / "t.npz"
+    arrays["bias"] = np.zeros((1 << 18, 5), np.int32)
+    np.savez_compressed(path, **arrays)
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"bias.npy") - 46  # its entry in the list at the end
+    assert content[at : at + 4] == b"PK\1\2"
+    content[at + 24 : at + 28] = (200).to_bytes(4, "little")
+    path.write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(ModelError):
+        read_tables(path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("damage", [0, 40, -30, None])

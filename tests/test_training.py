@@ -114,7 +114,7 @@ def test_weights_to_start_from_are_for_new_runs(config, capsys):
     Trainer(replace(config, steps=1)).run()
     assert "--from" not in capsys.readouterr().err
     Trainer(replace(config, start_from=config.out / "stable.pt"))
-    assert "--from is for new runs, and was not used" in capsys.readouterr().err
+    assert "--from is for new ones, and was not used" in capsys.readouterr().err
 
 
 def test_a_branch_that_has_ended_is_not_taken_for_a_new_one(config):

@@ -163,6 +163,8 @@ def indexing_speed(pictures: Pictures, threads: int) -> float:
 def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
     """Find pictures of FOLDER, those held out of the head's training, from distorted versions of themselves."""
     seen, held_out = split(folder)
+    if not seen:
+        raise click.UsageError(f"{folder}: no pictures but those held out, and a PCA of pixels needs others")
     collection = [read(path) for path in spread(held_out, most)]
     ways = methods([read(path, 2 * SIDE) for path in seen], threads)
     known = {name: vectors_of(collection, way, name) for name, way in ways.items()}

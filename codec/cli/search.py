@@ -100,6 +100,7 @@ def query(
 ) -> None:
     """Find the pictures of an index that are most like PICTURE; - for stdin."""
     from codec.manifold import pages
+    from codec.manifold.coordinates import bytes_of
     from codec.manifold.index import Index
     from codec.manifold.record import record_of
 
@@ -108,7 +109,7 @@ def query(
             raise click.UsageError(f"--html {page}: expected a name that ends in .html")
         prepare(page, force)
     with Index(index_path) as index:
-        source = stdin().read() if str(picture) == "-" else picture
+        source = bytes_of(stdin()) if str(picture) == "-" else picture
         record = record_of(source, head=index.head, threads=threads)
         matches, total = index.nearest(record.embedding, count), len(index)
         if not total:

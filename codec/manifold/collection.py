@@ -28,7 +28,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            found |= dict.fromkeys(sorted(p for p in files_below(path, _fail) if p.suffix.lower() in known))
+            found |= dict.fromkeys(sorted(p for p in files_below(path) if p.suffix.lower() in known))
         elif path.exists():
             found[path] = None
         else:
@@ -51,10 +51,6 @@ def without_copies(pictures: list[Path]) -> list[Path]:
 def absolute(path: Path) -> Path:
     """From the root and without detours; links are not followed, so that what is found by them stays where it is."""
     return Path(os.path.normpath(path.absolute()))
-
-
-def _fail(error: OSError) -> None:
-    raise error
 
 
 def each(

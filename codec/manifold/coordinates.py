@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -15,6 +16,7 @@ from bitstream.errors import CodecError
 from codec.api import QUALITY, compress
 from codec.decoder import LmcFile
 from codec.progress import Progress
+from codec.reader import held
 from codec.runtime import TUNES, tune_of
 
 Pictured = str | os.PathLike[str] | bytes | Image.Image
@@ -35,8 +37,15 @@ def named(picture: Pictured) -> Iterator[None]:
 def at_rest(picture: Pictured) -> Pictured:
     """The bytes of what can be read but once, such as a pipe; anything else as it is."""
     if isinstance(picture, str | os.PathLike) and Path(picture).exists() and not Path(picture).is_file():
-        return Path(picture).read_bytes()
+        with Path(picture).open("rb") as pipe:
+            return bytes_of(pipe)
     return picture
+
+
+def bytes_of(pipe: BinaryIO) -> bytes:
+    """All that a pipe brings, or if it is an ``.lmc`` file no more than that."""
+    start = pipe.read(len(MAGIC))
+    return held(pipe, start=start).getvalue() if start == MAGIC else start + pipe.read()
 
 
 def is_coded(picture: Pictured) -> bool:

@@ -9,6 +9,14 @@ from pathlib import Path
 from codec.files import replacing
 
 
+def set_aside(paths: list[Path]) -> None:
+    """Give logs that belong together, of a run that a new one follows, names of one number."""
+    number = next(n for n in count(1) if not any(path.with_suffix(f".{n}.csv").exists() for path in paths))
+    for path in paths:
+        if path.exists():
+            path.rename(path.with_suffix(f".{number}.csv"))
+
+
 class CsvLog:
     """Append rows to a CSV file; the first row names the columns, ``step`` among them.
 
@@ -19,13 +27,9 @@ class CsvLog:
         path: the file. Rows beyond ``step`` are of steps that a kill undid, and are dropped.
         step: where the run stands.
         enabled: if not, nothing is read or written.
-        start: where the run began. If it stands there still, a file is of another run, and is moved out of the way.
     """
 
-    def __init__(self, path: Path, step: int, enabled: bool = True, start: int | None = None) -> None:
-        if enabled and step == start and path.exists():
-            number = next(n for n in count(1) if not path.with_suffix(f".{n}.csv").exists())
-            path.rename(path.with_suffix(f".{number}.csv"))
+    def __init__(self, path: Path, step: int, enabled: bool = True) -> None:
         self.path = path
         self.enabled = enabled
         self.last: int | None = None

@@ -32,7 +32,7 @@ from codec.quality import SMALLEST_SIDE
 from codec.training import checkpoint
 from codec.training.average import warm_average
 from codec.training.config import TrainingConfig
-from codec.training.csvlog import CsvLog
+from codec.training.csvlog import CsvLog, set_aside
 from codec.training.data import Photos, draw_batch, validation_crops
 from codec.training.evaluate import rate_distortion_curve
 from codec.training.harden import harden
@@ -107,7 +107,7 @@ class Trainer:
         if state is None:
             self._initialise_weights()
         elif config.start_from is not None and self.rank == 0:
-            tqdm.write(f"{self.path}: goes on; --from is for new runs, and was not used", file=sys.stderr)
+            tqdm.write(f"{config.out}: holds a run; --from is for new ones, and was not used", file=sys.stderr)
         if config.metric is not None:
             self.model.config = replace(self.model.config, metric=config.metric)
         if self.model.config.metric == "ms-ssim" and config.size < SMALLEST_SIDE:
@@ -234,12 +234,10 @@ class Trainer:
         config = self.config
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._request_stop)
-        log, validation_log = (
-            CsvLog(
-                config.out / f"{kind}-{self.path.stem}.csv", self.step, self.rank == 0, self.schedule.decay_start or 0
-            )
-            for kind in ("train", "validation")
-        )
+        logs = [config.out / f"{kind}-{self.path.stem}.csv" for kind in ("train", "validation")]
+        if self.rank == 0 and self.step == (self.schedule.decay_start or 0):  # the run begins
+            set_aside(logs)
+        log, validation_log = (CsvLog(path, self.step, enabled=self.rank == 0) for path in logs)
         end = min(self.schedule.end, config.steps if config.steps and not config.decay_steps else float("inf"))
         started = saved = evaluated = logged = time.monotonic()
         sums: dict[str, float] = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from codec.walk import files_below
+
 SUFFIXES = frozenset([".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"])
 HEAD_EVERY, HEAD_TURN = 4, 1
 """The embedding's head is trained without one picture in four. How to train it was chosen on those of turn 0, and it is
@@ -12,12 +14,13 @@ measured on those of turn 1, see :func:`split_validation`."""
 
 
 def find_images(folder: Path) -> list[Path]:
-    """All pictures below a folder, in a fixed order.
+    """All pictures below a folder, in a fixed order, but hidden ones.
 
     Raises:
         FileNotFoundError: there is none.
+        OSError: a folder cannot be read.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    paths = sorted(path for path in files_below(folder) if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise FileNotFoundError(f"no pictures below {folder}")
     return paths
