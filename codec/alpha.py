@@ -25,8 +25,11 @@ def encode(plane: NDArray[Any]) -> bytes:
 
 
 def _is_whole(data: bytes, wanted: int) -> bool:
-    """Whether the rows of a PNG image, each with its filter, have so many bytes: Pillow makes up what is left out."""
-    inflate, at, found = zlib.decompressobj(), 8, 0
+    """Whether the rows of a PNG image, each with its filter, have so many bytes, and nothing follows its end.
+
+    Pillow makes up rows that are left out, and does not look behind the last.
+    """
+    inflate, at, found, kind = zlib.decompressobj(), 8, 0, b""
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 8 + (length if kind == b"IDAT" else 0)
@@ -36,7 +39,7 @@ def _is_whole(data: bytes, wanted: int) -> bool:
                 found += len(inflate.decompress(part, 16 * _PIECE))
                 part = inflate.unconsumed_tail
         at += length + 12
-    return found == wanted
+    return found == wanted and kind == b"IEND" and at == len(data)
 
 
 def decode(data: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
@@ -54,7 +57,7 @@ def decode(data: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
                 raise CorruptError(f"alpha: found {image.size} {found}, expected {(width, height)} {expected}")
             plane = np.asarray(image).astype(f"u{depth // 8}")
         if not _is_whole(data, height * (1 + width * depth // 8)):
-            raise CorruptError("alpha: not as many rows as the picture has, or interlaced")
+            raise CorruptError("alpha: not as many rows as the picture has, interlaced, or with bytes after its end")
         return plane
     except (CorruptError, MemoryError):
         raise

@@ -118,7 +118,7 @@ def test_transparency_has_as_many_rows_as_the_picture():
     rows = [bytes([7]) * width] * height
     sound, short, long = (raw_png(width, height, 8, 0, rows[:n] + rows[: max(0, n - height)]) for n in (60, 59, 61))
     assert (alpha.decode(sound, width, height, 8) == 7).all()
-    for png in (short, long):
+    for png in (short, long, sound + b"x", sound[:-12]):
         spoilt = serialize(Container(parse(data).header, parse(data).chunks, [Box(1, alpha_box(None, png).data)]))
         with pytest.raises(CorruptError, match="alpha"):
             codec.decompress(spoilt)
