@@ -16,7 +16,7 @@ from benchmarks.measure import digest_of, read_pixels
 from benchmarks.metrics import Pixels, psnr_db
 from benchmarks.rows import Row, RowStore
 from bitstream.container import CELL
-from codec.runtime import shipped
+from codec.catalogue import shipped
 
 Points = dict[tuple[int, str, float], Row]
 """By level, name of the image and quality."""

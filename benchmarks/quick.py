@@ -17,7 +17,7 @@ from benchmarks.codecs.base import Codec
 from benchmarks.codecs.lmc import Lmc
 from benchmarks.measure import read_pixels
 from benchmarks.metrics import Pixels, psnr_db
-from codec.runtime import SHIPPED, loaded
+from codec.catalogue import SHIPPED, loaded
 
 PEERS = ("jpeg", "avif", "avif-psnr")
 QUALITIES = (0, 16, 32, 48, 64, 80, 96)

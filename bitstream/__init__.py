@@ -1,6 +1,7 @@
 """The ``.lmc`` file format: container, integer tables and entropy coding. See ``FORMAT.md``.
 
-Imports neither torch nor :mod:`codec`: what is needed to read a file's symbols is all here.
+Imports neither torch nor :mod:`codec`: what is needed to read a file's symbols is all here, the reader of a model's
+tables as well.
 """
 
 from bitstream.boxes import BoxType, Form, Metadata

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PRECISION = 24
+"""Probabilities are multiples of 2 ** -24."""
 _MASK = (1 << PRECISION) - 1
 _WORD = 1 << 32
 

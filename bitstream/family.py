@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream import ans
+from bitstream.ans_python import PRECISION
 
-PRECISION = 24
-"""Probabilities are multiples of 2 ** -24."""
 TOTAL = 1 << PRECISION
+"""What the counts of a table sum to."""
 
 
 class Family:

@@ -22,8 +22,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bitstream.tables import HYPER
 from codec.model.distortion import distortion
-from codec.model.hyperprior import HYPER
 from codec.model.network import round_straight_through
 from codec.model.precision import has_native_bf16
 from codec.model.stored import load_exported
@@ -34,7 +34,7 @@ RATE = 0.02
 FLAT = 10.0
 """Gradients well below this, in bits a symbol, move a symbol less than the rate: most say nothing but noise."""
 SHARPNESS = 2.0
-"""How much oftener than in proportion the nearer integer is drawn, as a factor on the logit."""
+"""How much oftener than in proportion the nearer integer is drawn, as a factor on the logit at temperature 1."""
 HOT = 0.7
 """Temperature at which rounding begins."""
 HOLD = 0.7

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bitstream.container import MAX_PIXELS
+from codec.catalogue import TUNES, loaded, shipped, tune_of
 from codec.decoder import LmcFile
 from codec.effort import ONE_PASS, Effort, effort_of
 from codec.encoder import boxes_of, encode
+from codec.pipes import File
 from codec.progress import Progress
 from codec.rate import Target
-from codec.reader import File
-from codec.runtime import TUNES, Runtime, loaded, shipped, tune_of
+from codec.runtime import Runtime
 from codec.sources import ArraySource, Picture, Source, open_source
 from codec.targets import encode_to_target
 
@@ -114,7 +115,9 @@ def compress(
 
     Raises:
         ImageError: the picture cannot be read or coded, or no quality meets the target.
-        CodecError: effort needs packages that are not installed.
+        OSError: the file is not there, is a folder, or may not be read.
+        LimitError: ICC profile, EXIF or XMP is longer than 64 MiB.
+        CodecError: effort needs packages that are not installed, or ``CODEC_THREADS`` is no number.
         ModelError: the model is damaged, or there is none.
         ValueError: quality, tune, effort or budget is out of range, or there are both a tune and a model, or both a
             quality and a target.
@@ -166,8 +169,8 @@ def decompress(
     """Decode a file.
 
     Args:
-        data: an ``.lmc`` file: a path, bytes, or a binary file.
-        model: folder of the exported model that the file needs; None takes the one that ships.
+        data: an ``.lmc`` file: a path, bytes, or a binary file, read from its beginning.
+        model: folder of the exported model that the file needs; None takes the one of those that ship that it names.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
         on_damage: ``"raise"`` an error, or ``"fill"`` what can be filled; see :attr:`LmcFile.damage`.
@@ -179,6 +182,10 @@ def decompress(
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
         ModelError: it needs a model that is not here.
+        OSError: the file cannot be opened or read.
+        TypeError: it is no path, bytes or binary file.
+        ValueError: there is no such ``on_damage``.
+        CodecError: ``CODEC_THREADS`` is no number.
     """
     with open(data, model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage) as file:
         file.verify()
@@ -196,11 +203,11 @@ def open(
     max_pixels: int = MAX_PIXELS,
     on_damage: str = "raise",
 ) -> LmcFile:
-    """Open a file lazily: its header is read now, its chunks when they are needed.
+    """Open a file lazily: header and boxes are read now, chunks when they are needed.
 
     Args:
-        file: a path, bytes, or a binary file.
-        model: folder of the exported model that the file needs; None takes the one that ships.
+        file: a path, bytes, or a binary file, read from its beginning.
+        model: folder of the exported model that the file needs; None takes the one of those that ship that it names.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
         on_damage: ``"raise"`` an error, or ``"fill"`` what can be filled; see :attr:`LmcFile.damage`.
@@ -208,6 +215,9 @@ def open(
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
         ModelError: the model is damaged, or there is none.
+        OSError: the file cannot be opened or read.
+        TypeError: it is no path, bytes or binary file.
+        ValueError: there is no such ``on_damage``.
     """
     runtime = None if model is None else loaded(model, threads)
     return LmcFile(file, threads=threads, max_pixels=max_pixels, runtime=runtime, on_damage=on_damage)
@@ -236,8 +246,14 @@ def decompress_pixels(runtime: Runtime, data: bytes, *, max_pixels: int = MAX_PI
 def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
     """What a file holds, from its header; every checksum is verified, no network runs.
 
+    Args:
+        data: an ``.lmc`` file: a path, bytes, or a binary file, read from its beginning.
+        max_pixels: larger pictures are refused.
+
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
+        OSError: the file cannot be opened or read.
+        TypeError: it is no path, bytes or binary file.
     """
     with LmcFile(data, max_pixels=max_pixels) as file:
         file.verify()

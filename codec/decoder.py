@@ -44,6 +44,11 @@ class LmcFile(LmcReader):
         Yields:
             tuple[int, NDArray]: the row, counted from the box's top, and pixels, uint8 or uint16
             (h, width, components), both at the scale.
+
+        Raises:
+            ValueError: there is no such scale, or the box does not begin at a multiple of it.
+            BitstreamError: a chunk is damaged, and damage is not to be filled.
+            ModelError: the file needs a model that is not here.
         """
         self.scaled_size(scale)
         left, top, right, bottom = box = box or (0, 0, *self.size)
@@ -163,6 +168,7 @@ class LmcFile(LmcReader):
 
         Raises:
             ValueError: it does not lie within the picture.
+            TypeError: one is no whole number.
         """
         box = self.box(x, y, width, height)
         return sinks.to_image(self.strips(box), width, height, self.form, self.alpha(box), self.metadata)
@@ -190,7 +196,11 @@ class LmcFile(LmcReader):
         return -(-self.size[0] // scale), -(-self.size[1] // scale)
 
     def scaled_alpha(self, scale: int) -> NDArray[Any] | None:
-        """Transparency at a scale, each the mean of its pixels."""
+        """Transparency at a scale, each the mean of its pixels; None if there is none.
+
+        Raises:
+            ValueError: there is no such scale.
+        """
         width, height = self.scaled_size(scale)
         plane = self._alpha_plane()
         if isinstance(plane, int):
@@ -207,8 +217,11 @@ class LmcFile(LmcReader):
         """The picture at a fraction of its size.
 
         Args:
-            scale: 2, 4, 8 or 16; at 8 and 16 a smaller network gives it in a fraction of the time.
+            scale: one of :data:`SCALES`; at 8 and 16 a smaller network gives it in a fraction of the time.
             progress: called after each tile.
+
+        Raises:
+            ValueError: there is no such scale.
         """
         size = self.scaled_size(scale)
         return sinks.to_image(

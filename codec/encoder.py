@@ -17,7 +17,11 @@ from codec.tiling import TILE_CELLS
 
 
 def boxes_of(source: Source, strip: bool = False) -> list[Box]:
-    """What stands beside the picture in its file: form, transparency, and metadata unless ``strip``."""
+    """What stands beside the picture in its file: form, transparency, and metadata unless ``strip``.
+
+    Raises:
+        LimitError: ICC profile, EXIF or XMP is longer than 64 MiB.
+    """
     boxes = form_boxes(source.form)
     alpha = source.alpha()
     if alpha is not None:

@@ -27,6 +27,7 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
 
     Raises:
         FileExistsError: it exists, and may not be.
+        IsADirectoryError: it is a directory.
     """
     special = path.exists() and not path.is_file()  # before links are followed: those of /dev may lead nowhere
     path = path if special else Path(os.path.realpath(path))

@@ -1,6 +1,6 @@
 """``.lmc`` files in Pillow: ``import codec.pillow_plugin``, then ``Image.open`` and ``Image.save`` know them.
 
-Opening reads the header only; pixels are decoded when they are first used.
+Opening reads header and boxes; pixels are decoded when they are first used.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from bitstream.container import MAGIC
 from bitstream.errors import CodecError
 from codec import metadata
 from codec.api import QUALITY, compress
+from codec.catalogue import TUNES
 from codec.decoder import LmcFile
 from codec.orientation import ORIENTATIONS, orientation_of
-from codec.runtime import TUNES
 
 FORMAT = "LMC"
 

@@ -3,7 +3,7 @@
 Pillow would hold the whole picture, and has no RGB of 16 bits.
 
 Reference:
-    Portable Network Graphics (PNG) Specification, W3C, section 9 for the filters and their choice.
+    Portable Network Graphics (PNG) Specification, W3C, section 9 for the filters, 12 for their choice.
 """
 
 from __future__ import annotations

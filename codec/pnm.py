@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from bitstream.errors import ImageError
 
-SUFFIXES = (".ppm", ".pgm", ".pnm")
 # A comment can be taken in one way only: where there are two, time doubles with each comment.
 _GAP = rb"\s+(?:#[^\n]*\n\s*)*"
 _HEADER = re.compile(rb"P([56])" + 2 * (_GAP + rb"(\d{1,6})") + _GAP + rb"(\d{1,5})\s")

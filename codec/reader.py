@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,61 +29,18 @@ from bitstream.container import CELL, MAX_PIXELS, check, checked, header_bytes, 
 from bitstream.entropy import most_chunk_bytes
 from bitstream.tables import HYPER
 from codec import alpha as alpha_planes
+from codec.catalogue import shipped_of
 from codec.chunk_cache import ChunkCache, Symbols
 from codec.damage import Damage
-from codec.runtime import Runtime, shipped_of
+from codec.pipes import PIECE, File, opened
+from codec.runtime import Runtime
 from codec.tiling import Area
 
 _Self = TypeVar("_Self", bound="LmcReader")
-File = str | os.PathLike[str] | bytes | BinaryIO
-_PIECE = 1 << 20
-"""Bytes that are read at a time where only their checksum is wanted."""
-
-
-def _opened(file: File, max_pixels: int) -> BinaryIO:
-    """A binary file that can seek."""
-    if isinstance(file, str | os.PathLike):
-        opened: BinaryIO = Path(file).open("rb")  # noqa: SIM115 - until close()
-        if opened.seekable():
-            return opened
-        with opened:
-            return held(opened, max_pixels)
-    if isinstance(file, bytes | bytearray | memoryview):
-        return io.BytesIO(file)
-    if not hasattr(file, "read") or not isinstance(file.read(0), bytes):
-        raise TypeError(f"file: found {type(file).__name__}, expected a path, bytes or a binary file")
-    return file if getattr(file, "seekable", bool)() else held(file, max_pixels)
-
-
-def held(pipe: BinaryIO, max_pixels: int = MAX_PIXELS, start: bytes = b"") -> io.BytesIO:
-    """What a pipe brings, and no more of it than one file and a byte: it may have no end.
-
-    Args:
-        pipe: read from where it is.
-        max_pixels: larger pictures are refused.
-        start: what has been read of it already.
-
-    Raises:
-        BitstreamError: what it brings begins like no file.
-    """
-    found = io.BytesIO()
-    found.write(start)
-
-    def read_to(end: int) -> None:
-        while found.tell() < end:
-            part = pipe.read(min(_PIECE, end - found.tell()))
-            if not part:
-                return
-            found.write(part)
-
-    read_to(16)
-    read_to(header_bytes(found.getvalue()))
-    read_to(parse_header(found.getbuffer(), max_pixels).end + 1)
-    return found
 
 
 class LmcReader:
-    """An ``.lmc`` file, opened: its header is read, its chunks are when they are needed. Safe to share between threads.
+    """An ``.lmc`` file, opened: header and boxes are read, chunks are when they are needed. Threads may share it.
 
     Args:
         file: a path, the bytes of a file, or a binary file, which is read from its beginning; one that cannot seek is
@@ -103,6 +58,9 @@ class LmcReader:
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
         ModelError: it needs a model that is not here; only raised once pixels are wanted.
+        OSError: it cannot be opened or read.
+        TypeError: it is no path, bytes or binary file.
+        ValueError: there is no such ``on_damage``.
     """
 
     def __init__(
@@ -119,7 +77,7 @@ class LmcReader:
         self._fills = on_damage == "fill"
         self._damage: dict[str, Damage] = {}
         self._owned = isinstance(file, str | os.PathLike)
-        self._file = _opened(file, max_pixels)
+        self._file = opened(file, max_pixels)
         self._lock = threading.Lock()
         self._threads, self._given = threads, runtime
         self._cache = ChunkCache()
@@ -196,6 +154,7 @@ class LmcReader:
 
         Raises:
             ModelError: it is not here.
+            CorruptError: it has no such level of quality.
         """
         runtime = self._given or shipped_of(self.header.model_id, self._threads)
         if self.header.model_id != runtime.model_id:
@@ -262,8 +221,8 @@ class LmcReader:
         if at + length > self._found:
             raise TruncatedError(f"file: ends at byte {self._found}, expected at least {at + length}")
         found = 0
-        for part in range(at, at + length, _PIECE):
-            found = zlib.crc32(self._read(part, min(_PIECE, at + length - part)), found)
+        for part in range(at, at + length, PIECE):
+            found = zlib.crc32(self._read(part, min(PIECE, at + length - part)), found)
         check(found, checksum, what)
 
     def _payload(self, i: int, most: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The deployed model: ONNX graphs and one file of integer tables, checked by hash, loaded once."""
+"""A deployed model: ONNX graphs and one file of integer tables, checked by hash."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
-from codec.tables_file import read_tables
+from bitstream.tables_file import read_tables
 
 WEIGHTS = "model.safetensors"
 GRAPHS = tuple(
@@ -27,10 +26,6 @@ TABLES = "tables.npz"
 FILES = (WEIGHTS, TABLES, *GRAPHS)
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 16
-TUNES = ("psnr", "ms-ssim")
-"""What the models that ship are good at, each in a folder of that name; the first is the one used unless asked."""
-MODELS = Path(__file__).parent / "weights"
-SHIPPED = MODELS / TUNES[0]
 
 _Floats = NDArray[np.float32]
 
@@ -51,8 +46,12 @@ def model_id(digests: dict[str, str]) -> bytes:
     return hashlib.sha256((digests[WEIGHTS] + digests[TABLES]).encode()).digest()[:4]
 
 
-def _read_manifest(folder: Path) -> tuple[bytes, dict[str, str]]:
-    """The id of an exported model, and what its files should be, by SHA-256."""
+def read_manifest(folder: Path) -> tuple[bytes, dict[str, str]]:
+    """The id of an exported model, and what its files should be, by SHA-256.
+
+    Raises:
+        ModelError: there is no manifest, or none that can be read.
+    """
     try:
         with (folder / MANIFEST).open("rb") as file:
             manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
@@ -67,7 +66,7 @@ _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
 
 
 class Runtime:
-    """A model ready to run. Safe to share between threads.
+    """A model ready to run. Safe to share between threads. All that runs a graph may raise a ModelError.
 
     Args:
         folder: an exported model.
@@ -77,13 +76,13 @@ class Runtime:
         ModelError: files are missing, damaged, or do not belong together.
     """
 
-    def __init__(self, folder: Path = SHIPPED, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
         self.folder = folder
         self.threads = threads if threads is not None else _default_threads()
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
         _runtimes.add(self)
-        self.manifest = self.model_id, self._digests = _read_manifest(folder)
+        self.manifest = self.model_id, self._digests = read_manifest(folder)
         self._stamps: dict[str, tuple[int, int]] = {}
         identity = model_id(self._digests)
         if identity != self.model_id:
@@ -217,7 +216,7 @@ class Runtime:
             y_hat: float32 (1, channels, h, w).
 
         Returns:
-            NDArray: float32 (1, 3, 2 h, 2 w), means of 8x8 pixels, not clipped.
+            NDArray: float32 (1, 3, 2 h, 2 w), about the means of 8x8 pixels, by the linear path alone; not clipped.
         """
         return self._run("preview.onnx", y_hat=y_hat)
 
@@ -240,74 +239,9 @@ class Runtime:
 
 def _after_fork() -> None:
     """In a forked child: whoever held a lock did not come along."""
-    global _loading
-    _loading = threading.Lock()
     for runtime in list(_runtimes):
         runtime._lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-_loaded: dict[tuple[Path, int | None], Runtime] = {}
-_loading = threading.Lock()
-
-
-def loaded(folder: str | os.PathLike[str], threads: int | None = None) -> Runtime:
-    """An exported model, loaded once for each number of threads, and again once it was exported anew.
-
-    Args:
-        folder: of the model.
-        threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
-
-    Raises:
-        ModelError: files are missing, damaged, or do not belong together.
-    """
-    folder = Path(folder).resolve()
-    with _loading:
-        found = _loaded.get((folder, threads))
-        if found is None or found.manifest != _read_manifest(folder):
-            found = _loaded[folder, threads] = Runtime(folder, threads)
-        return found
-
-
-def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
-    """A model that ships inside the package, loaded once for each number of threads.
-
-    Args:
-        threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
-        tune: which, see :data:`TUNES`.
-
-    Raises:
-        ValueError: there is no such model.
-    """
-    if tune not in TUNES:
-        raise ValueError(f"tune: found {tune!r}, expected {' or '.join(TUNES)}")
-    folder = MODELS / tune
-    with _loading:
-        if (folder, threads) not in _loaded:
-            _loaded[folder, threads] = Runtime(folder, threads)
-        return _loaded[folder, threads]
-
-
-@cache
-def _shipped_ids() -> dict[bytes, str]:
-    return {_read_manifest(MODELS / tune)[0]: tune for tune in TUNES}
-
-
-def tune_of(model_id: bytes) -> str | None:
-    """What the shipped model of this id is good at; None if no such model ships."""
-    return _shipped_ids().get(model_id)
-
-
-def shipped_of(model_id: bytes, threads: int | None = None) -> Runtime:
-    """The shipped model of this id.
-
-    Raises:
-        ModelError: it is none of them.
-    """
-    tune = tune_of(model_id)
-    if tune is None:
-        here = ", ".join(f"{known.hex()} ({name})" for known, name in _shipped_ids().items())
-        raise ModelError(f"model: file needs {model_id.hex()}, here are {here}; others are taken by model= or --model")
-    return shipped(threads, tune)

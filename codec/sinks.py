@@ -85,8 +85,7 @@ def to_image(
             if made is None:
                 made = Image.new(part.mode, (width, height))
             made.paste(part, (0, top))
-        if made is None:
-            raise ImageError("picture: no pixels")
+        assert made is not None  # no side is zero
         image = made
         if alpha is not None:
             image.putalpha(Image.fromarray(_eight_bits(alpha)))

@@ -214,6 +214,7 @@ def open_source(picture: Picture, max_pixels: int = MAX_PIXELS) -> Source:
 
     Raises:
         ImageError: it cannot be read or coded, or is too large.
+        OSError: the file is not there, is a folder, or may not be read.
     """
     if isinstance(picture, np.ndarray):
         return _checked(ArraySource(picture), max_pixels)

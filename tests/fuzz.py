@@ -31,8 +31,8 @@ from bitstream.boxes import BoxType, Form, alpha_box, form_boxes, metadata_boxes
 from bitstream.container import parse_header
 from codec import alpha
 from codec.api import read_symbols
+from codec.catalogue import shipped
 from codec.encoder import encode
-from codec.runtime import shipped
 from codec.sources import ArraySource
 
 MAX_PIXELS = 1 << 16

@@ -15,13 +15,13 @@ from click.testing import CliRunner
 import codec
 from codec.annealing import HOT, SHARPNESS, Annealer, View, anneal_round, shares, temperature
 from codec.api import read_symbols
+from codec.catalogue import SHIPPED, shipped
 from codec.cli import main
 from codec.effort import ITERATIONS, ONE_PASS, Effort, effort_of
 from codec.encoder import encode
 from codec.model.distortion import MS_SSIM_WEIGHT, distortion
 from codec.model.stored import load_exported
 from codec.quality import ms_ssim_db
-from codec.runtime import SHIPPED, shipped
 from codec.sources import ArraySource
 
 LEVEL = 200

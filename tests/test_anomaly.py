@@ -17,6 +17,7 @@ from PIL import Image
 import codec
 from bitstream import CodecError, CorruptError, ModelError
 from bitstream.entropy import encode_chunk
+from codec.catalogue import shipped as shipped_runtime
 from codec.cli import main
 from codec.cli.anomaly import _targets
 from codec.manifold.anomaly import LEAST, Collection, _rarity
@@ -26,7 +27,6 @@ from codec.manifold.facts import SAMPLED_CELLS, facts_of
 from codec.manifold.heat import heat_map
 from codec.manifold.oddities import Gaussian, Line, Oddities
 from codec.manifold.sampling import draw_y, draw_z
-from codec.runtime import shipped as shipped_runtime
 from tests.common import small_tables
 
 

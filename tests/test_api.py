@@ -26,7 +26,8 @@ from bitstream import (
     serialize,
 )
 from codec.api import compress_pixels, level_of, read_symbols
-from codec.runtime import FILES, SHIPPED, TABLES, WEIGHTS, Runtime, model_id, shipped
+from codec.catalogue import SHIPPED, shipped
+from codec.runtime import FILES, TABLES, WEIGHTS, Runtime, model_id
 
 
 def psnr_db(a, b):

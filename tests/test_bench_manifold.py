@@ -18,7 +18,7 @@ from benchmarks.manifold.pages import DOCS, RESULTS, TABLES, with_table
 from benchmarks.manifold.pictures import split, spread
 from benchmarks.manifold.retrieval import DISTORTIONS, precision, recall, tiles
 from benchmarks.manifold.shifts import SHIFTS
-from codec.runtime import shipped
+from codec.catalogue import shipped
 from codec.training.split import HEAD_EVERY, HEAD_TURN, split_validation
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks.__main__ import main
 from benchmarks.codecs.neural import ARCHITECTURES, CompressAi
 from benchmarks.speed import known_peers, paired_seconds, resized
-from codec.runtime import shipped
+from codec.catalogue import shipped
 
 
 def test_a_picture_of_every_size():

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.anomaly import Collection
 from codec.manifold.embedding import shipped
 from codec.manifold.facts import Facts
-from codec.runtime import shipped as shipped_runtime
 
 
 def drawn(rng):

@@ -358,7 +358,7 @@ main()"""
 
 def test_threads_of_the_environment_are_checked(photo, monkeypatch):
     monkeypatch.setenv("CODEC_THREADS", "many")
-    monkeypatch.setattr("codec.runtime._loaded", {})
+    monkeypatch.setattr("codec.catalogue._loaded", {})
     result = run("compress", photo)
     assert result.exit_code == 1 and "CODEC_THREADS" in result.stderr
 

@@ -14,9 +14,9 @@ import codec
 from bitstream import Box, ChecksumError, Container, Header, Metadata, TruncatedError, container, serialize
 from bitstream.boxes import BoxType, alpha_box, metadata_boxes
 from bitstream.container import MAGIC, VERSION, parse_header
+from codec.catalogue import shipped
 from codec.cli import main
 from codec.encoder import encode
-from codec.runtime import shipped
 from codec.sources import ArraySource
 
 REACH = 96

@@ -13,6 +13,7 @@ from PIL import Image
 
 import codec
 from bitstream import ModelError
+from codec.catalogue import SHIPPED, shipped
 from codec.cli import main
 from codec.manifold import embedding
 from codec.manifold.coordinates import is_coded, open_coded
@@ -32,7 +33,6 @@ from codec.manifold.training import (
 )
 from codec.model.network import ManifoldCodec
 from codec.model.stored import load_exported
-from codec.runtime import SHIPPED, shipped
 from tests.test_vectors import MODEL
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from bitstream.errors import CodecError
+from bitstream.errors import CodecError, ModelError
 from codec.cli import main
 from codec.model.stored import load_exported
 from codec.runtime import Runtime
@@ -18,6 +19,7 @@ from codec.training import checkpoint
 from codec.training.export import check, export
 from codec.training.loop import Trainer
 from codec.training.tables import build_tables
+from tests.tiny import TINY
 
 
 @pytest.fixture
@@ -62,6 +64,28 @@ def test_one_more_way_to_the_same_integers(exported):
     z_hat = runtime.hyper_analyse(y, 200)
     z = z_hat[0].astype(np.int32)
     np.testing.assert_array_equal(build_tables(model).scale_index(z, 200), runtime.tables.scale_index(z, 200))
+
+
+def test_weights_that_are_none_or_of_other_networks_are_an_error_of_the_model(exported, config, tmp_path):
+    _, folder = exported
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    other = replace(TINY, latents=TINY.latents + 8)
+    size = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + size])
+    header["__metadata__"]["config"] = json.dumps(other.as_dict())
+    text = json.dumps(header).encode()
+    for content in (
+        b"no weights",
+        whole[: len(whole) // 2],
+        len(text).to_bytes(8, "little") + text + whole[8 + size :],
+    ):
+        weights.write_bytes(content)
+        with pytest.raises(ModelError, match=r"model\.safetensors"):
+            load_exported(folder)
+    arguments = ["train", "--data", config.data, "--out", tmp_path / "other", "--from", folder, "--steps", 1]
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 1 and "model.safetensors" in result.output
 
 
 def test_fine_tuning_starts_from_exported_weights(exported, config, tmp_path):

@@ -164,7 +164,7 @@ FORK = """
 import os, sys
 import numpy as np
 import codec
-from codec.runtime import shipped
+from codec.catalogue import shipped
 pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
 data = codec.compress(pixels)
 lock = shipped()._lock

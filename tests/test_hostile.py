@@ -26,11 +26,12 @@ from bitstream import (
 )
 from bitstream.boxes import BoxType, alpha_box
 from bitstream.container import MAGIC, VERSION
+from bitstream.tables_file import read_tables
 from codec import alpha
+from codec.catalogue import shipped
 from codec.manifold.coordinates import bytes_of
-from codec.reader import held
-from codec.runtime import TABLES, Runtime, model_id, shipped
-from codec.tables_file import read_tables
+from codec.pipes import held
+from codec.runtime import TABLES, Runtime, model_id
 from tests.common import raw_png
 from tests.test_bench_quick import MODEL
 

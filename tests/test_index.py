@@ -16,12 +16,12 @@ from PIL import Image
 
 import codec
 from bitstream import CodecError, ModelError
+from codec.catalogue import shipped
 from codec.cli import main
 from codec.manifold import embedding, index
 from codec.manifold.embedding import embed
 from codec.manifold.index import Index
 from codec.manifold.record import THUMBNAIL, record_of
-from codec.runtime import shipped
 
 
 @pytest.fixture(scope="module")

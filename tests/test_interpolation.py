@@ -12,13 +12,13 @@ from PIL import Image
 import codec
 from bitstream import LimitError, ModelError, parse, serialize
 from codec.api import level_of
+from codec.catalogue import SHIPPED
+from codec.catalogue import shipped as shipped_runtime
 from codec.cli import main
 from codec.manifold import interpolation
 from codec.manifold.embedding import EmbeddingHead, shipped
 from codec.manifold.geodesic import Geodesics
 from codec.manifold.interpolation import Ends
-from codec.runtime import SHIPPED
-from codec.runtime import shipped as shipped_runtime
 
 
 def codec_level(quality):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from codec.catalogue import SHIPPED
 from codec.model.context import Context, checkerboard
 from codec.model.gains import KNOTS, Gains, LmbdaRange, knot_weights
 from codec.model.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
 from codec.model.stored import load_exported
-from codec.runtime import SHIPPED
 from codec.training.data import read_rgb, to_tensor
 from codec.training.split import find_images
 from tests.tiny import TINY

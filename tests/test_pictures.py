@@ -16,7 +16,7 @@ import codec.sources
 from bitstream import Box, Container, CorruptError, Header, parse, serialize
 from bitstream.boxes import alpha_box
 from codec import alpha, png
-from codec.runtime import TUNES, shipped
+from codec.catalogue import TUNES, shipped
 from codec.sources import PillowSource, open_source
 from tests.common import as_mode, raw_png
 

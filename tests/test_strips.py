@@ -15,13 +15,13 @@ from PIL import Image
 
 import codec
 from codec import sinks
+from codec.catalogue import shipped
 from codec.decoder import LmcFile
 from codec.encoder import encode
 from codec.manifold import embedding
 from codec.manifold.facts import facts_of
 from codec.quality import ms_ssim_db, psnr_db
 from codec.rows import Rows
-from codec.runtime import shipped
 from codec.sources import ArraySource, PillowSource
 from codec.targets import encode_to_target
 

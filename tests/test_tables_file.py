@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bitstream import ModelError, encode_chunk
-from codec.tables_file import MAX_EXPANDED_BYTES, ModelTables, read_tables, write_tables
+from bitstream.tables_file import MAX_EXPANDED_BYTES, ModelTables, read_tables, write_tables
 from tests.common import small_tables
 
 ROOT = Path(__file__).parent.parent

@@ -10,9 +10,9 @@ from PIL import Image
 
 import codec
 from codec import targets
+from codec.catalogue import shipped
 from codec.effort import Effort
 from codec.quality import ms_ssim_db, psnr_db
-from codec.runtime import shipped
 from codec.sources import ArraySource
 from codec.targets import SAMPLE_PIXELS, encode_to_target
 

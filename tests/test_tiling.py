@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 import codec.decoder
 import codec.latents
 from bitstream import Header
+from codec.catalogue import shipped
 from codec.chunk_cache import narrow
 from codec.decoder import LmcFile
 from codec.encoder import encode
 from codec.rows import Rows
-from codec.runtime import shipped
 from codec.sources import ArraySource
 from codec.tiling import BAND, Area, grid, tiles
 

@@ -14,11 +14,11 @@ from PIL import Image
 import codec
 import codec.pillow_plugin
 from bitstream import ModelError
+from codec.catalogue import SHIPPED, TUNES, loaded, shipped, shipped_of, tune_of
 from codec.cli import main
 from codec.manifold.coordinates import open_coded
 from codec.manifold.embedding import embed
 from codec.quality import ms_ssim_db, psnr_db
-from codec.runtime import SHIPPED, TUNES, loaded, shipped, shipped_of, tune_of
 from tests.test_vectors import MODEL
 
 
@@ -131,6 +131,6 @@ def test_a_model_that_is_loaded_needs_no_manifest(photo, tmp_path, monkeypatch):
     data = codec.compress(photo[:90, :70])
     with codec.open(data) as file:
         expected = file.array()
-        monkeypatch.setattr("codec.runtime._read_manifest", lambda _: pytest.fail("read again"))
+        monkeypatch.setattr("codec.catalogue.read_manifest", lambda _: pytest.fail("read again"))
         np.testing.assert_array_equal(file.array(), expected)
         np.testing.assert_array_equal(codec.decompress(data), expected)

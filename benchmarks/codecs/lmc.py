@@ -11,7 +11,7 @@ import numpy as np
 import bitstream
 import codec
 from benchmarks.codecs.base import Codec, Pixels
-from codec.runtime import TUNES, loaded, shipped
+from codec.catalogue import TUNES, loaded, shipped
 
 
 @cache

@@ -13,11 +13,11 @@ from tqdm import tqdm
 from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read, split, spread
 from benchmarks.manifold.shifts import SHIFTS
+from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.anomaly import Collection, Score
 from codec.manifold.embedding import shipped
 from codec.manifold.facts import facts_of
 from codec.manifold.oddities import TESTS
-from codec.runtime import shipped as shipped_runtime
 
 SIDE = 512
 """Pixels a side of pictures, at most."""

@@ -24,8 +24,8 @@ import codec
 from benchmarks.manifold.baselines import Floats, PixelPca, small_pixels
 from benchmarks.manifold.kept import keep
 from benchmarks.manifold.pictures import read, split, spread
+from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.embedding import embed_file, shipped
-from codec.runtime import shipped as shipped_runtime
 
 SIDE, MARGIN = 256, 64
 PCA_PICTURES = 600

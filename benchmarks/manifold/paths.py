@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read, split, spread
+from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.embedding import shipped
 from codec.manifold.interpolation import Ends
-from codec.runtime import shipped as shipped_runtime
 
 SIZE = (384, 256)
 

@@ -21,8 +21,8 @@ import codec
 from benchmarks.manifold.baselines import SIDE, Floats, PixelPca, colour_histogram, small_pixels
 from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read, split, spread
+from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.embedding import embed, shipped
-from codec.runtime import shipped as shipped_runtime
 
 MATERIALS = (
     "astronaut", "brick", "cat", "coffee", "coins", "grass", "gravel", "hubble_deep_field", "immunohistochemistry",

@@ -1,4 +1,4 @@
-"""The ``codec`` command: parse, call one function of the library, turn errors into exit codes.
+"""The ``codec`` command: parse, call the library, turn errors into exit codes.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but parts of a damaged file are made up or left out.
 """

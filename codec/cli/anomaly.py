@@ -36,11 +36,11 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     At least 20 are needed. From .lmc files it takes no pixels; from ordinary pictures it also learns what errors
     their coding makes.
     """
+    from codec.catalogue import shipped as shipped_runtime
     from codec.manifold.anomaly import LEAST, Collection
     from codec.manifold.collection import find_pictures, without_copies
     from codec.manifold.embedding import shipped
     from codec.manifold.facts import Facts, facts_of
-    from codec.runtime import shipped as shipped_runtime
 
     prepare(model, force)
     head, found_pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
@@ -92,6 +92,7 @@ def score(
 
     A score is a power of ten: 2 means that one picture in a hundred of the collection is as odd, 3 one in a thousand.
     """
+    from codec.catalogue import shipped as shipped_runtime
     from codec.files import replacing
     from codec.manifold.anomaly import Collection, Score
     from codec.manifold.collection import find_pictures
@@ -99,7 +100,6 @@ def score(
     from codec.manifold.embedding import shipped
     from codec.manifold.facts import facts_of_file
     from codec.manifold.heat import heat_map
-    from codec.runtime import shipped as shipped_runtime
 
     head = shipped(shipped_runtime().model_id)
     collection, pictures = Collection.load(model, head), find_pictures(paths)

@@ -60,6 +60,7 @@ def check_output(job: Job, force: bool) -> None:
         FileNotFoundError: there is no input.
         FileExistsError: the output is there, and may not be replaced, or is the input.
         click.UsageError: it would be a terminal.
+        CodecError: it would be stdout, which is closed.
     """
     if job.source is not None:
         job.source.stat()
@@ -108,6 +109,7 @@ def run(
     """Do all jobs; one that fails does not stop the others.
 
     Raises:
+        click.ClickException: there are no jobs.
         click.UsageError: outputs are to be both replaced and left as they are.
         SystemExit: with code 1, if any failed; with DAMAGED, if none did and parts of an output are made up.
     """

@@ -23,7 +23,6 @@ else:
 
 _P = ParamSpec("_P")
 FILE = click.Path(path_type=Path)
-SUFFIX = ".lmc"
 PAGE_SUFFIXES = (".html", ".htm")
 SEED = click.IntRange(0, 2**32 - 1)
 """What random numbers are drawn from."""
@@ -111,6 +110,7 @@ def prepare(output: Path, force: bool) -> None:
 
     Raises:
         FileExistsError: it is there, and may not be replaced.
+        IsADirectoryError: it is a directory.
     """
     if output.is_dir():
         raise IsADirectoryError(f"{output} is a directory")

@@ -11,13 +11,14 @@ import click
 
 from bitstream.errors import ImageError
 from codec import api
+from codec.catalogue import TUNES, loaded, shipped
 from codec.cli.batch import Result, check_output, open_output, run
-from codec.cli.common import FILE, SUFFIX, FiniteRange, ParamType, batch_options, model_option, reporting, stdin
+from codec.cli.common import FILE, FiniteRange, ParamType, batch_options, model_option, reporting, stdin
 from codec.cli.plan import Job, plan
 from codec.effort import effort_of
+from codec.pipes import SUFFIX
 from codec.progress import Watch
 from codec.rate import Target
-from codec.runtime import TUNES, loaded, shipped
 
 _UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024, "M": 10**6, "MB": 10**6, "MIB": 1 << 20}
 

@@ -11,10 +11,10 @@ import click
 from bitstream.errors import BadMagicError, ChecksumError, CodecError, CorruptError, ImageError, TruncatedError
 from codec import api
 from codec.cli.batch import Result, check_output, open_output, run
-from codec.cli.common import FILE, SUFFIX, ParamType, batch_options, model_option, reporting, stdin
+from codec.cli.common import FILE, ParamType, batch_options, model_option, reporting, stdin
 from codec.cli.plan import Job, plan
+from codec.pipes import SUFFIX, held
 from codec.progress import Watch
-from codec.reader import held
 
 
 class _Region(ParamType):

@@ -34,19 +34,20 @@ def train_embedding(
     """Train the head that embeds pictures, on a model that stays as it is (needs the extra [train])."""
     import torch
 
-    from codec import runtime
+    from codec.catalogue import SHIPPED
     from codec.files import replacing
     from codec.manifold import embedding
     from codec.manifold.training import EmbeddingConfig, build_bank, train_head
     from codec.model.stored import load_exported
+    from codec.runtime import Runtime
 
     if model is not None and out is None:
         raise click.UsageError("--model: also give --out, as the head that ships belongs to the model that ships")
-    folder, target = model or runtime.SHIPPED, out or embedding.SHIPPED
+    folder, target = model or SHIPPED, out or embedding.SHIPPED
     prepare(target, force=True)
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target.parent))
-    model_id = runtime.Runtime(folder).model_id
+    model_id = Runtime(folder).model_id
     if threads:
         torch.set_num_threads(threads)
     networks = load_exported(folder)

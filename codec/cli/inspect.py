@@ -11,7 +11,7 @@ import click
 from bitstream.errors import CodecError
 from codec import api
 from codec.cli.common import FILE, max_pixels_option, reporting, stdin
-from codec.reader import held
+from codec.pipes import held
 
 
 @click.command()

@@ -40,12 +40,12 @@ def draw_map(
     The pictures are those of folders, and of those below, and single ones, .lmc files or any others. The page holds
     their thumbnails and needs nothing but itself.
     """
+    from codec.catalogue import shipped as shipped_runtime
     from codec.manifold import pages
     from codec.manifold.atlas import LEAST, flatten
     from codec.manifold.collection import find_pictures
     from codec.manifold.embedding import shipped
     from codec.manifold.record import record_of
-    from codec.runtime import shipped as shipped_runtime
 
     if out.suffix.lower() not in PAGE_SUFFIXES:
         raise click.UsageError(f"--out {out}: expected a name that ends in .html")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from codec.cli.common import FILE, SEED, SUFFIX, FiniteRange, Size, force_option, max_pixels_option, prepare, reporting
+from codec.cli.common import FILE, SEED, FiniteRange, Size, force_option, max_pixels_option, prepare, reporting
+from codec.pipes import SUFFIX
 
 
 @click.command()

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from bitstream.errors import CodecError
+from codec.catalogue import SHIPPED, TUNES
 from codec.cli.common import FILE, SEED, needing, reporting, threads_option
-from codec.runtime import SHIPPED, TUNES
 
 
 @click.command()

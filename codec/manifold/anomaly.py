@@ -8,7 +8,8 @@ Four tests, each calibrated on the collection itself, say how rare a picture wou
 - **neighbours**: distance to the nearest of the collection, as embeddings;
 - **error**: of the reconstruction, against what the rest leads one to expect; only where there are pixels.
 
-The oddest of them counts. No network runs on an ``.lmc`` file but the one that finds its coordinates.
+The oddest of them counts. No network runs on an ``.lmc`` file of the first model that ships but the
+one that finds its coordinates.
 """
 
 from __future__ import annotations

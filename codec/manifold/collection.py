@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from codec.images import readable_suffixes
+from codec.pipes import SUFFIX
 from codec.progress import Progress, Watch
 from codec.walk import files_below
 
 T = TypeVar("T")
-CODED_SUFFIX = ".lmc"
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:
-    """Files named, and the pictures in folders and those below, coded or not, sorted; hidden ones are left out.
+    """Files named, and the pictures in folders and those below, coded or not, sorted in each; but hidden ones.
 
     Raises:
         FileNotFoundError: one is not there.
         OSError: a folder cannot be read.
     """
-    known = readable_suffixes() | {CODED_SUFFIX}
+    known = readable_suffixes() | {SUFFIX}
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
@@ -39,7 +39,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
 def without_copies(pictures: list[Path]) -> list[Path]:
     """Pictures without the files that ``codec compress`` put beside them: ``a.lmc`` or ``a.png.lmc`` of ``a.png``."""
     places = [absolute(path) for path in pictures]
-    plain = {place for place in places if place.suffix.lower() != CODED_SUFFIX}
+    plain = {place for place in places if place.suffix.lower() != SUFFIX}
     originals = {str(place.with_suffix("")) for place in plain} | {str(place) for place in plain}
     return [
         path

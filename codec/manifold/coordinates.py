@@ -14,10 +14,10 @@ from PIL import Image
 from bitstream.container import MAGIC, MAX_PIXELS
 from bitstream.errors import CodecError
 from codec.api import QUALITY, compress
+from codec.catalogue import TUNES, tune_of
 from codec.decoder import LmcFile
+from codec.pipes import held
 from codec.progress import Progress
-from codec.reader import held
-from codec.runtime import TUNES, tune_of
 
 Pictured = str | os.PathLike[str] | bytes | Image.Image
 

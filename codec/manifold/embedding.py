@@ -200,7 +200,8 @@ def embed(picture: Pictured, *, threads: int | None = None) -> Floats:
     """Embedding of a picture: the cosine between two says how alike they are.
 
     Args:
-        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file.
+        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
+            the first model that ships.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
 
     Returns:

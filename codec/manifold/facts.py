@@ -1,4 +1,5 @@
-"""What is known of a picture when its normality is to be judged, all from its coordinates."""
+"""What is known of a picture when its normality is to be judged: from its coordinates, and if there are pixels the
+error as well."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ from codec.tiling import Area
 Floats = NDArray[np.float32]
 LEAST_BITS = 1e-3
 """Added to bits a position before their logarithm is taken."""
+LEAST_ERROR = 1e-3
+"""Added to a mean squared error, in levels, likewise."""
 SAMPLED_CELLS = 32
 """Of a picture, for the distribution of cells."""
 
@@ -61,8 +64,8 @@ def facts_of(
     """Find out about a picture.
 
     Args:
-        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file, and
-            then also decoded, to know the error.
+        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
+            the first model that ships, and if it is none at all then also decoded, to know the error.
         head: of the model.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         progress: of each step of the work.
@@ -140,4 +143,4 @@ def _error(picture: Pictured, file: LmcFile, progress: Progress | None) -> float
         wanted = source.crop(top, top + len(strip), 0, source.width)
         total += float(np.square(strip.astype(np.float32) - wanted).sum(dtype=np.float64))
     levels = ((1 << source.form.depth) - 1) / 255
-    return float(np.log(total / (source.width * source.height * source.form.components) / levels**2 + LEAST_BITS))
+    return float(np.log(total / (source.width * source.height * source.form.components) / levels**2 + LEAST_ERROR))

@@ -11,7 +11,7 @@ from codec.decoder import PREVIEW, LmcFile
 from codec.images import as_rgb
 
 USUAL, ODD = 1.2, 3.0
-"""Oddness at which red begins to show, and at which it covers all."""
+"""Oddness at which red begins to show, and at which it covers three quarters."""
 TINT = np.array([220, 20, 40], np.float32)
 
 

@@ -17,11 +17,11 @@ from types import TracebackType
 import numpy as np
 
 from bitstream.errors import CodecError, ModelError
+from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.collection import absolute, each
 from codec.manifold.embedding import EmbeddingHead, Floats, shipped
 from codec.manifold.record import Record, record_of
 from codec.progress import Progress
-from codec.runtime import shipped as shipped_runtime
 
 APPLICATION = 0x4C4D4349
 """Marks our databases."""

@@ -32,7 +32,7 @@ class Ends:
 
     Args:
         one: a path, the bytes of a file, or a Pillow image.
-        other: likewise; filled into the size of the first, and cut to it.
+        other: likewise; both are filled into the size, and cut to it.
         size: width and height; None takes those of the first, made smaller to a megapixel at most.
         threads: for the networks.
 

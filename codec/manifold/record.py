@@ -44,7 +44,8 @@ def record_of(
     """Look at a picture: embedding and thumbnail.
 
     Args:
-        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file.
+        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
+            the first model that ships.
         head: embeds; None takes the one that ships.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         progress: of each step of the work.

@@ -21,8 +21,8 @@ from bitstream.family import Family
 from bitstream.tables import Tables
 from bitstream.z_context import second_half
 from codec.api import QUALITY, level_of
+from codec.catalogue import shipped
 from codec.manifold.coordinates import Pictured, named, open_coded
-from codec.runtime import shipped
 from codec.tiling import Area
 
 Ints = NDArray[np.int32]
@@ -96,10 +96,11 @@ def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0, max_
     """Draw a picture around another.
 
     Args:
-        picture: a path, the bytes of a file, or a Pillow image; coded first if it is no ``.lmc`` file.
-        strength: share of the symbols of y that are drawn anew, given the file's z; 0 is the picture itself, at 1
+        picture: a path, the bytes of a file, or a Pillow image; coded first if it is no ``.lmc`` file of the first
+            model that ships.
+        strength: share of the symbols of y that are drawn anew, given the file's z; 0 is the coded picture, at 1
             nothing but z is left of it.
-        seed: the same seed gives the same file, on every machine if the picture is an ``.lmc`` file.
+        seed: the same seed gives the same file, on every machine if the picture need not be coded first.
         max_pixels: larger pictures are refused.
 
     Returns:

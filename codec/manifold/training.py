@@ -23,10 +23,11 @@ from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from bitstream.container import CELL
 from bitstream.errors import CodecError
 from bitstream.tables import HYPER
 from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
-from codec.model.network import ALIGNMENT, ManifoldCodec
+from codec.model.network import ManifoldCodec
 from codec.model.precision import has_native_bf16
 from codec.training.data import read_rgb, to_tensor
 
@@ -158,7 +159,7 @@ def view_of(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 def aligned(view: Image.Image) -> NDArray[np.uint8]:
     """Pixels, the last rows and columns repeated up to multiples of 64, as the codec does it."""
-    pad = [(0, -side % ALIGNMENT) for side in (view.height, view.width)]
+    pad = [(0, -side % CELL) for side in (view.height, view.width)]
     return np.pad(np.asarray(view), [*pad, (0, 0)], mode="edge")
 
 

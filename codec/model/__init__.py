@@ -1,5 +1,5 @@
 """Model v1 in torch: the networks that are trained and exported (extra ``[train]``).
 
-Nothing outside :mod:`codec.model`, :mod:`codec.training` and the tests imports this package, so
-that the runtime never loads torch.
+Only what needs torch itself imports this package (training, annealing, geodesics, the embedding's training), and
+is imported when it is asked for, so that the runtime never loads torch.
 """

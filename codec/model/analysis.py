@@ -15,9 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from codec.model.blocks import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
-
-BLOCK = 16
-"""Side in pixels of one latent position."""
+from codec.tiling import BLOCK
 
 
 class Analysis(nn.Module):

@@ -1,4 +1,4 @@
-"""The two layers everything else is made of: a pointwise projection and the residual block.
+"""The layers everything else is made of: pointwise projection, depthwise convolution, and the residual block.
 
 Most of the work happens in wide pointwise layers on small maps, which run near a CPU's peak rate.
 Tensors are (N, C, H, W) in channels-last memory, so that a pointwise layer is one plain matrix

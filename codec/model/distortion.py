@@ -17,8 +17,8 @@ def distortion(x: Tensor, x_hat: Tensor, metric: str) -> Tensor:
     Args:
         x: float (N, 3, H, W), in [0, 1], the originals.
         x_hat: like ``x``.
-        metric: ``"psnr"`` for the squared error of pixels in [0, 255], ``"ms-ssim"`` for 1 - MS-SSIM (sides of at least
-            161 pixels).
+        metric: ``"psnr"`` for the squared error of pixels in [0, 255], ``"ms-ssim"`` for :data:`MS_SSIM_WEIGHT` times
+            1 - MS-SSIM (sides of at least 161 pixels).
 
     Returns:
         Tensor: float (N,).

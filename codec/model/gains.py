@@ -26,7 +26,7 @@ From d(lmbda * step**2 / 12) = 3 bits per pixel * d(log2 step): three components
 
 @dataclass(frozen=True)
 class LmbdaRange:
-    """Lagrange multipliers on the squared error of pixels in [0, 255], of qualities ``t`` in [0, 1].
+    """Lagrange multipliers on :func:`codec.model.distortion.distortion`, of qualities ``t`` in [0, 1].
 
     Attributes:
         low: of quality 0.
@@ -50,18 +50,17 @@ def base_log_gain(lmbda: Tensor) -> Tensor:
     return 0.5 * torch.log(lmbda) + math.log(255 / STEP_RATIO)
 
 
-def knot_weights(t: Tensor, knots: int = KNOTS) -> Tensor:
+def knot_weights(t: Tensor) -> Tensor:
     """Weights of linear interpolation between equidistant knots.
 
     Args:
         t: float (N,), in [0, 1].
-        knots: how many.
 
     Returns:
-        Tensor: float (N, knots), rows summing to one.
+        Tensor: float (N, KNOTS), rows summing to one.
     """
-    at = torch.arange(knots, dtype=t.dtype, device=t.device)
-    return (1 - (t[:, None] * (knots - 1) - at).abs()).clamp(min=0)
+    at = torch.arange(KNOTS, dtype=t.dtype, device=t.device)
+    return (1 - (t[:, None] * (KNOTS - 1) - at).abs()).clamp(min=0)
 
 
 class QualityKnots(nn.Module):

@@ -14,14 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bitstream.tables import HYPER
 from codec.model.blocks import Block, Pointwise, bounded, modulate
 from codec.model.density import LEAST, Cumulative, at_least
 from codec.model.gains import KNOTS, QualityKnots
 
 GAIN = 3.0
 """Initial scale of the hyper-encoder's layers, against what its activations take away: z starts near unit variance."""
-HYPER = 4
-"""Side, in latent positions, of one position of z."""
 
 
 class HyperAnalysis(nn.Module):

@@ -2,7 +2,7 @@
 
 ::
 
-    x --Analysis--> y --gain, minus mu, round--> symbols --step, plus mu--> y_hat --Synthesis--> x_hat
+    x --Analysis--> y --minus mu, gain, round--> symbols --step, plus mu--> y_hat --Synthesis--> x_hat
                     |                              |  ^
                     +--HyperAnalysis--> z --round--+  +-- Context(features(z_hat), half of y_hat)
                                                    +-- ScaleIndex(z_hat): integers only
@@ -26,7 +26,6 @@ from codec.model.hyperprior import FactorizedPrior, HyperAnalysis, HyperSynthesi
 from codec.model.shapes import SymbolShapes
 from codec.model.synthesis import Synthesis
 
-ALIGNMENT = 64
 """Image sides are padded to a multiple of this: one position of z."""
 
 
@@ -76,7 +75,7 @@ class Coded:
         symbols: float (N, latents, H/16, W/16), y around its mean: integers, or in training as rated, under noise.
         z_hat: float (N, hyper_latents, H/64, W/64), integers.
         y_bits: float (N,), estimated bits of the symbols.
-        z_bits: float (N,), estimated bits of z_hat.
+        z_bits: float (N,), estimated bits of z_hat, or in training of z under noise.
     """
 
     x_hat: Tensor
@@ -205,7 +204,7 @@ class ManifoldCodec(nn.Module):
         return x_hat
 
     def preview(self, y_hat: Tensor) -> Tensor:
-        """The means of 8x8 pixels, float (N, 3, 2 h, 2 w), for a fraction of the work of :meth:`synthesise`."""
+        """About the means of 8x8 pixels, float (N, 3, 2 h, 2 w), by the linear path alone."""
         return self.synthesis.preview(y_hat)
 
     def forward(self, x: Tensor, t: Tensor) -> Coded:

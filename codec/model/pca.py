@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from codec.model.analysis import BLOCK
 from codec.model.network import ManifoldCodec
+from codec.tiling import BLOCK
 
 SCALE_FLOOR = 0.02
 """Smallest standard deviation to whiten with: below it is mostly noise."""
@@ -37,7 +37,7 @@ def block_statistics(images: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def initialise(model: ManifoldCodec, images: list[Tensor]) -> None:
-    """Set the linear path of analysis and synthesis, and the gains, from data.
+    """Set the linear path of analysis and synthesis, and the scales that networks and entropy model measure y by.
 
     Args:
         model: changed in place.

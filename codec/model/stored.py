@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from bitstream.errors import ModelError
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.runtime import WEIGHTS
 
@@ -26,16 +27,22 @@ def load_exported(folder: Path) -> ManifoldCodec:
     """The torch model of an exported folder, in evaluation mode.
 
     Raises:
-        ValueError: the weights do not fit the networks.
+        ModelError: the weights are damaged, or do not fit the networks.
+        OSError: they cannot be read.
     """
-    with safe_open(folder / WEIGHTS, framework="pt") as file:
-        config = ModelConfig.stored(json.loads(file.metadata()["config"]))
-    model = ManifoldCodec(config)
-    stored = current(load_file(folder / WEIGHTS))
-    missing = model.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}, strict=False
-    )
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            config = ModelConfig.stored(json.loads(file.metadata()["config"]))
+        model = ManifoldCodec(config)
+        stored = current(load_file(folder / WEIGHTS))
+        missing = model.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}, strict=False
+        )
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # of three libraries, each with errors of its own
+        raise ModelError(f"{folder / WEIGHTS}: no weights of a model: {error}") from error
     lost = [k for k in missing.missing_keys if k in dict(model.named_parameters())]
     if lost or missing.unexpected_keys:
-        raise ValueError(f"{folder}: weights do not fit: {lost} {missing.unexpected_keys}")
+        raise ModelError(f"{folder / WEIGHTS}: weights do not fit: {lost} {missing.unexpected_keys}")
     return model.eval()

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from codec.model.analysis import BLOCK
 from codec.model.blocks import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
+from codec.tiling import BLOCK
 
 
 class Synthesis(nn.Module):

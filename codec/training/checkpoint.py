@@ -54,6 +54,10 @@ def load_model(path: Path, averaged: bool = True) -> ManifoldCodec:
 
     Returns:
         ManifoldCodec: in evaluation mode.
+
+    Raises:
+        CodecError: it is no checkpoint, or was written by another version of the trainer.
+        OSError: the file cannot be read.
     """
     state = load(path)
     model = ManifoldCodec(ModelConfig.stored(state["config"]))

@@ -20,11 +20,11 @@ from onnx import TensorProto, helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from bitstream.tables_file import ModelTables, write_tables
 from codec.model.blocks import Pointwise
 from codec.model.hyperprior import INDEX_SHIFT, LOG_SCALE_STEP, SCALE_MIN
 from codec.model.network import ManifoldCodec
 from codec.runtime import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, Runtime, model_id
-from codec.tables_file import ModelTables, write_tables
 from codec.training.tables import build_tables, level_qualities
 
 OPSET = 17
@@ -94,14 +94,14 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
     """Write all that the runtime needs, checked against the torch model, then move it into place.
 
     Args:
-        model: in evaluation mode; its weights are rounded to half precision in place.
+        model: put into evaluation mode; its weights and buffers are rounded to half precision in place.
         folder: where the files go; replaced only once everything is checked.
 
     Returns:
         Path: the folder.
 
     Raises:
-        RuntimeError: the graphs do not give the torch model's symbols.
+        RuntimeError: graphs and tables do not give the torch model's symbols, scales and pixels.
     """
     model.eval()
     with torch.no_grad():
@@ -151,8 +151,8 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
 def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> None:
     """Compare an exported model with the torch model it came from.
 
-    Rounding may fall either way where two engines differ in a last digit, so a few symbols in ten thousand may
-    differ; and the scale of a symbol may be the one beside the nearest, as the tables round their map.
+    Rounding may fall either way where two engines differ in a last digit, so one symbol in ten thousand may differ;
+    and the scale of a symbol may be the one beside the nearest, as the tables round their map.
 
     Args:
         model: the torch model.

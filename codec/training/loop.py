@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import os
-import random
 import signal
 import sys
 import time
@@ -23,8 +22,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from bitstream.container import CELL
 from bitstream.errors import CodecError
-from codec.model.network import ALIGNMENT, ManifoldCodec, ModelConfig
+from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
 from codec.model.precision import has_native_bf16
 from codec.model.stored import current, load_exported
@@ -75,6 +75,11 @@ class Trainer:
     Args:
         config: what to do. With more than one process, as started by ``torchrun``, each draws its own
             crops and gradients are averaged; the first writes the files.
+
+    Raises:
+        CodecError: there are no pictures to train on, crops are of a size that cannot be coded or measured, or what is
+            to be resumed cannot be.
+        OSError: pictures or a checkpoint cannot be read.
     """
 
     def __init__(self, config: TrainingConfig) -> None:
@@ -93,15 +98,14 @@ class Trainer:
             train_paths, self.validation = split_validation(train_paths)
         if not train_paths:
             raise CodecError(f"{config.data}: no pictures but those that are held out for validation")
-        if config.size % ALIGNMENT:
-            raise CodecError(f"crops of {config.size} pixels, expected a multiple of {ALIGNMENT}")
+        if config.size % CELL:
+            raise CodecError(f"crops of {config.size} pixels, expected a multiple of {CELL}")
         self.photos = Photos(train_paths)
 
         self.stable_path = config.out / "stable.pt"
         self.path = config.out / "decay.pt" if config.decay_steps else self.stable_path
         state = state_to_resume(self.stable_path, self.path, config.decay_steps)
         torch.manual_seed(config.seed)
-        random.seed(config.seed)
         self.step, self.seconds = 0, 0.0
         self.model = ManifoldCodec(ModelConfig.stored(state["config"]) if state else config.model)
         if state is None:

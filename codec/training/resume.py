@@ -25,10 +25,12 @@ def state_to_resume(stable: Path, branch: Path, decay_steps: int) -> dict[str, A
         decay_steps: length of the branch if it is to be trained, else 0.
 
     Returns:
-        dict | None: a checkpoint; None if there is none yet.
+        dict | None: a checkpoint; None if there is none yet, and no branch is asked for.
 
     Raises:
-        CodecError: the branch has ended, and the stable run has gone on since.
+        CodecError: the branch is longer than ``decay_steps`` already, or has ended and the stable run has gone on
+            since; or a checkpoint is damaged.
+        OSError: one cannot be read, or there is no stable run to branch from.
     """
     if not decay_steps:
         return checkpoint.load(stable) if stable.exists() else None

@@ -60,7 +60,7 @@ class SpikeGuard:
         self.skipped = 0
 
     def accepts(self, loss: float, gradient_norm: float) -> bool:
-        """Whether to take the step; counts it either way."""
+        """Whether to take the step; counts those that are not."""
         sound = math.isfinite(loss) and math.isfinite(gradient_norm)
         if sound and (self.mean is None or loss < self.factor * self.mean):
             self.mean = loss if self.mean is None else 0.99 * self.mean + 0.01 * loss

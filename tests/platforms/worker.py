@@ -22,7 +22,8 @@ from PIL import Image
 
 import codec
 from codec.api import read_symbols
-from codec.runtime import SHIPPED, Runtime
+from codec.catalogue import SHIPPED
+from codec.runtime import Runtime
 
 Networks = Callable[[Any, Any, int], Any]
 """From z and y, float32 with a batch of one, and a level, to pixels in [0, 1], (1, 3, H, W)."""
@@ -63,7 +64,7 @@ def openvino_networks(runtime: Runtime, threads: int, precision: str) -> Network
 
 def decode(files: Path, out: Path, qualities: list[str], engine: str, threads: int) -> None:
     """Decode the symbols of all files of a folder, and the pixels of some."""
-    runtime = Runtime(threads=threads)
+    runtime = Runtime(SHIPPED, threads)
     networks: Networks | None = None
     if engine == "torch":
         networks = torch_networks(runtime, threads)

@@ -18,7 +18,7 @@ from bitstream.tables import Tables
 from bitstream.z_context import ZContext
 
 MAX_EXPANDED_BYTES = 256 << 20
-"""Of all arrays together; those of the model that ships take 3 MB."""
+"""Of all arrays together; those of the models that ship take 1.7 MB."""
 DTYPES = {
     "z_counts": np.uint32,
     "y_limits": np.int32,
