@@ -14,7 +14,7 @@ from benchmarks.bdrate import Curve, bd_rate, curve
 from benchmarks.codecs.lmc import code_digest
 from benchmarks.measure import digest_of, read_pixels
 from benchmarks.metrics import Pixels, psnr_db
-from benchmarks.rows import Row, RowStore
+from benchmarks.rows import Row, RowStore, key_of
 from bitstream.container import CELL
 from codec.catalogue import shipped
 
@@ -66,7 +66,7 @@ def main(
             digest = digest_of(pixels)
             for level in efforts:
                 for quality in qs:
-                    row = known.get((_identity(level), digest, quality, 1, threads, 1, ""))
+                    row = known.get(key_of(_identity(level), digest, quality, repeats=1, threads=threads, jobs=1))
                     if row is None:
                         row = _measure(path.name, pixels, quality, level, threads)
                         if store:

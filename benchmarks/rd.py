@@ -15,7 +15,7 @@ from tqdm import tqdm
 from benchmarks.codecs import CODECS
 from benchmarks.measure import Timing, digest_of, measure_image, read_pixels
 from benchmarks.metrics import judges
-from benchmarks.rows import Row, RowStore
+from benchmarks.rows import Row, RowStore, key_of
 
 SUFFIXES = frozenset([".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"])
 
@@ -122,7 +122,7 @@ def run(images: dict[Path, str], codec_names: Iterable[str], store: RowStore, ti
         identity = CODECS[name].identity
         for path, digest in images.items():
             for quality in CODECS[name].qualities:
-                key = (identity, digest, quality, timing.repeats, timing.threads, timing.jobs, judges())
+                key = key_of(identity, digest, quality, **asdict(timing), judged_by=judges())
                 wanted[key] = _Task(name, path, quality, digest, timing)
     done = {row.key for row in store if row.error is None}
     tasks = [task for key, task in wanted.items() if key not in done]

@@ -11,6 +11,13 @@ from pathlib import Path
 Key = tuple[str, str, float, int, int, int, str]
 
 
+def key_of(
+    identity: str, digest: str, quality: float, repeats: int, threads: int, jobs: int, judged_by: str = ""
+) -> Key:
+    """What makes a row the same measurement as another: how times were taken and metrics computed is part of it."""
+    return identity, digest, quality, repeats, threads, jobs, judged_by
+
+
 @dataclass(frozen=True)
 class Row:
     """One picture through one codec at one quality.
@@ -58,8 +65,8 @@ class Row:
 
     @property
     def key(self) -> Key:
-        """What makes a row the same measurement as another: how times were taken and metrics computed is part of it."""
-        return self.identity, self.digest, self.quality, self.repeats, self.threads, self.jobs, self.judged_by
+        """See :func:`key_of`."""
+        return key_of(self.identity, self.digest, self.quality, self.repeats, self.threads, self.jobs, self.judged_by)
 
 
 class RowStore:

@@ -17,8 +17,8 @@ from codec.catalogue import TUNES, loaded, shipped
 @cache
 def code_digest() -> str:
     """Short hash of the codec's source: a change of the encoder makes other files with the same weights."""
-    digest, ours, theirs = hashlib.sha256(), *(Path(str(package.__file__)).parent for package in (codec, bitstream))
-    for folder in (ours, ours / "model", theirs):  # effort runs the networks of the second
+    digest, folder_of = hashlib.sha256(), lambda package: Path(str(package.__file__)).parent
+    for folder in (folder_of(codec), folder_of(codec) / "model", folder_of(bitstream)):  # effort runs codec.model
         for path in sorted(folder.glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
