@@ -36,9 +36,10 @@ def read(exif: bytes) -> Image.Exif | None:
 
 def is_rewritable(exif: bytes) -> bool:
     """Whether Pillow can read EXIF and take the orientation out of it, as its writer of AVIF does."""
+    found = read(exif)
+    if found is None:
+        return False
     try:
-        found = Image.Exif()
-        found.load(exif)
         if ORIENTATION not in found:
             return True  # it stays as it is
         turn = found[ORIENTATION]

@@ -26,8 +26,6 @@ from codec.model.hyperprior import FactorizedPrior, HyperAnalysis, HyperSynthesi
 from codec.model.shapes import SymbolShapes
 from codec.model.synthesis import Synthesis
 
-"""Image sides are padded to a multiple of this: one position of z."""
-
 
 @dataclass(frozen=True)
 class ModelConfig:
