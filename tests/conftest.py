@@ -55,6 +55,17 @@ def face() -> np.ndarray:
     return data.astronaut()[60:260, 120:320]
 
 
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two small parts of photographs."""
+    from skimage import data
+
+    folder = tmp_path_factory.mktemp("pictures")
+    Image.fromarray(np.ascontiguousarray(data.astronaut()[:171, 100:300])).save(folder / "a.png")
+    Image.fromarray(np.ascontiguousarray(data.coffee()[50:231, 100:301])).save(folder / "b.png")
+    return folder
+
+
 @pytest.fixture
 def config(photo_folder: Path, tmp_path: Path) -> TrainingConfig:
     """A run of six steps of a small model."""
