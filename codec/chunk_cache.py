@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 MOST_BYTES = 1 << 28
 """Most that all symbols take that are kept; a single chunk may exceed it."""
 
-Symbols = tuple[NDArray[np.int32], NDArray[Any]]
+ChunkSymbols = tuple[NDArray[np.int32], NDArray[Any]]
 """z, and y in the narrowest integers that hold it."""
 
 
@@ -20,14 +20,14 @@ class ChunkCache:
     """The chunks that were used last. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._chunks: OrderedDict[int, Symbols] = OrderedDict()
+        self._chunks: OrderedDict[int, ChunkSymbols] = OrderedDict()
         self._lock = threading.Lock()
         self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._chunks)
 
-    def get(self, i: int) -> Symbols | None:
+    def get(self, i: int) -> ChunkSymbols | None:
         """The symbols of chunk ``i``, if they are here."""
         with self._lock:
             if i not in self._chunks:
@@ -35,7 +35,7 @@ class ChunkCache:
             self._chunks.move_to_end(i)
             return self._chunks[i]
 
-    def put(self, i: int, z: NDArray[np.int32], y: NDArray[np.int32], keep: int) -> Symbols:
+    def put(self, i: int, z: NDArray[np.int32], y: NDArray[np.int32], keep: int) -> ChunkSymbols:
         """Keep the symbols of chunk ``i``, and of the others the last ``keep - 1`` at most; give them back."""
         symbols = z, narrow(y)
         with self._lock:
@@ -47,7 +47,7 @@ class ChunkCache:
         return symbols
 
 
-def _bytes_of(symbols: Symbols) -> int:
+def _bytes_of(symbols: ChunkSymbols) -> int:
     return sum(values.nbytes for values in symbols)
 
 

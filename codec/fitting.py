@@ -16,7 +16,7 @@ from bitstream.container import CELL
 from bitstream.errors import CodecError
 from bitstream.tables import HYPER
 from codec.effort import Effort
-from codec.latents import Latents, Symbols, columns, pixels
+from codec.latents import Latents, TileSymbols, columns, pixels
 from codec.tiling import BLOCK, HYPER_HALO, Area, Tile, grid
 
 FIT_HALO = 2
@@ -25,7 +25,7 @@ MARGIN = HYPER * FIT_HALO - 6
 """Positions around a tile whose pixels count, as nothing from beyond the view reaches them."""
 
 
-def fitted_symbols(latents: Latents, side: int, effort: Effort) -> Iterator[Symbols]:
+def fitted_symbols(latents: Latents, side: int, effort: Effort) -> Iterator[TileSymbols]:
     """As :meth:`Latents.symbols`, but fitted.
 
     Args:

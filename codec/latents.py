@@ -18,7 +18,7 @@ from codec.runtime import Runtime
 from codec.sources import Source
 from codec.tiling import ANALYSIS_HALO, BLOCK, CONTEXT_HALO, HYPER_HALO, Area, Tile, grid, stride
 
-Symbols = tuple[Tile, Tile, NDArray[np.int32], NDArray[np.int32]]
+TileSymbols = tuple[Tile, Tile, NDArray[np.int32], NDArray[np.int32]]
 """Rows and columns of a tile, and the integers of its z and y."""
 
 
@@ -56,7 +56,7 @@ class Latents:
         self.y = Rows(tables.latents, cells[1], HYPER, 0, self._fill_y)
         self.z = Rows(tables.hyper_latents, cells[1], 1, 0, self._fill_z)
 
-    def symbols(self, side: int) -> Iterator[Symbols]:
+    def symbols(self, side: int) -> Iterator[TileSymbols]:
         """Rows and columns of tiles whose sides are multiples of ``side`` cells, and their symbols of z and y."""
         area = Area(0, self.cells[0], 0, self.cells[1])
         for v, row in grid(area, self.cells, CONTEXT_HALO, side, self.max_tile):

@@ -8,11 +8,11 @@ from PIL import Image, ImageFile
 
 from codec import metadata
 
-Box = tuple[int, int, int, int]
+Corners = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
 # By EXIF orientation: how Pillow makes the picture upright, and where a box (left, top, right, bottom) of the upright
 # picture lies in the stored one, of width w and height h.
-ORIENTATIONS: dict[int, tuple[Image.Transpose, Callable[[Box, int, int], Box]]] = {
+ORIENTATIONS: dict[int, tuple[Image.Transpose, Callable[[Corners, int, int], Corners]]] = {
     2: (Image.Transpose.FLIP_LEFT_RIGHT, lambda b, w, h: (w - b[2], b[1], w - b[0], b[3])),
     3: (Image.Transpose.ROTATE_180, lambda b, w, h: (w - b[2], h - b[3], w - b[0], h - b[1])),
     4: (Image.Transpose.FLIP_TOP_BOTTOM, lambda b, w, h: (b[0], h - b[3], b[2], h - b[1])),

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 WINDOW = 11
 SIGMA = 1.5
-WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-SMALLEST_SIDE = (WINDOW - 1) * 2 ** (len(WEIGHTS) - 1) + 1
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+SMALLEST_SIDE = (WINDOW - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1
 """Pictures with a smaller side have no MS-SSIM."""
 
 
@@ -57,11 +57,11 @@ def _ms_ssim(original: NDArray[Any], decoded: NDArray[Any], peak: float) -> floa
     x, y = original.astype(np.float32), decoded.astype(np.float32)
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     product = 1.0
-    for scale, weight in enumerate(WEIGHTS):
+    for scale, weight in enumerate(SCALE_WEIGHTS):
         mx, my = _blur(x), _blur(y)
         vx, vy, cov = _blur(x * x) - mx * mx, _blur(y * y) - my * my, _blur(x * y) - mx * my
         structure = (2 * cov + c2) / (vx + vy + c2)
-        if scale == len(WEIGHTS) - 1:
+        if scale == len(SCALE_WEIGHTS) - 1:
             structure *= (2 * mx * my + c1) / (mx * mx + my * my + c1)
         product *= max(float(structure.mean(dtype=np.float64)), 0.0) ** weight
         x, y = _half(x), _half(y)

@@ -30,7 +30,7 @@ from bitstream.entropy import most_chunk_bytes
 from bitstream.tables import HYPER
 from codec import alpha as alpha_planes
 from codec.catalogue import shipped_of
-from codec.chunk_cache import ChunkCache, Symbols
+from codec.chunk_cache import ChunkCache, ChunkSymbols
 from codec.damage import Damage
 from codec.pipes import PIECE, File, opened
 from codec.runtime import Runtime
@@ -268,7 +268,7 @@ class LmcReader:
                     ] = part[:, unit * (r0 - top) : unit * (r1 - top), unit * (c0 - left) : unit * (c1 - left)]
         return z, y
 
-    def _chunk(self, top: int, left: int, keep: int) -> Symbols:
+    def _chunk(self, top: int, left: int, keep: int) -> ChunkSymbols:
         """Symbols of the chunk whose upper left cell this is, in the narrowest integers that hold them."""
         side, columns = 1 << self.header.chunk_log2, self.header.cells[1]
         i = top // side * -(-columns // side) + left // side

@@ -18,7 +18,7 @@ from bitstream.container import MAX_PIXELS, MAX_SIDE
 from bitstream.errors import ImageError
 from codec import metadata, pnm
 from codec.images import crop, load, open_image
-from codec.orientation import ORIENTATIONS, Box, orientation_of
+from codec.orientation import ORIENTATIONS, Corners, orientation_of
 from codec.quirks import clear_of, frames_of, is_wide
 
 Picture = str | os.PathLike[str] | BinaryIO | Image.Image | NDArray[Any]
@@ -166,7 +166,7 @@ class PillowSource(Source):
             return ("LA" if transparent else "L"), Form(1, 8)
         return ("RGBA" if transparent else "RGB"), Form(3, 8)
 
-    def _part(self, box: Box) -> Image.Image:
+    def _part(self, box: Corners) -> Image.Image:
         if self._orientation is None:
             part = crop(self._image, box)
         else:

@@ -20,7 +20,7 @@ from bitstream.entropy import encode_chunk
 from codec.catalogue import shipped as shipped_runtime
 from codec.cli import main
 from codec.cli.anomaly import _targets
-from codec.manifold.anomaly import LEAST, Collection, _rarity
+from codec.manifold.anomaly import LEAST_PICTURES, Collection, _rarity
 from codec.manifold.codelength import CodeLength
 from codec.manifold.embedding import EmbeddingHead, shipped
 from codec.manifold.facts import SAMPLED_CELLS, facts_of
@@ -222,12 +222,12 @@ def test_a_collection_is_calibrated_on_pictures_that_were_left_out(photos, head)
 
 
 def test_too_few_pictures_are_refused(photos, head):
-    with pytest.raises(CodecError, match=f"at least {LEAST}"):
-        Collection.fit([facts_of(photos[0], head)] * (LEAST - 1), head)
+    with pytest.raises(CodecError, match=f"at least {LEAST_PICTURES}"):
+        Collection.fit([facts_of(photos[0], head)] * (LEAST_PICTURES - 1), head)
 
 
 def test_what_is_there_many_times_counts_once(photos, head):
-    facts = [facts_of(photo, head) for photo in photos[:LEAST]]
+    facts = [facts_of(photo, head) for photo in photos[:LEAST_PICTURES]]
     with pytest.raises(CodecError, match="19 different pictures"):
         Collection.fit(2 * facts[1:], head)
     from_file = facts_of(codec.compress(photos[0], 50), head)
@@ -239,7 +239,7 @@ def test_what_is_there_many_times_counts_once(photos, head):
 def test_the_commands_work_on_files_alone(photos, tmp_path):
     folder, model, maps = tmp_path / "photos", tmp_path / "normal", tmp_path / "maps"
     folder.mkdir()
-    for i, photo in enumerate(photos[:LEAST]):
+    for i, photo in enumerate(photos[:LEAST_PICTURES]):
         (folder / f"{i:02d}.lmc").write_bytes(codec.compress(photo, 50))
     noise = np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
     (tmp_path / "odd.lmc").write_bytes(codec.compress(noise, 50))
@@ -248,19 +248,19 @@ def test_the_commands_work_on_files_alone(photos, tmp_path):
         return CliRunner().invoke(main, ["anomaly", *map(str, arguments)])
 
     few = run("fit", folder / "00.lmc", "--model", model)
-    assert few.exit_code == 1 and f"at least {LEAST} are needed" in few.output and not model.exists()
+    assert few.exit_code == 1 and f"at least {LEAST_PICTURES} are needed" in few.output and not model.exists()
     photos[0].save(folder / "00.png")
     result = run("fit", folder, "--model", model, "-j", 2)
     assert result.exit_code == 0, result.output
-    assert "1 .lmc files are left out" in result.output and f"learned from {LEAST} pictures" in result.output
+    assert "1 .lmc files are left out" in result.output and f"learned from {LEAST_PICTURES} pictures" in result.output
     (folder / "00.png").unlink()
     assert run("fit", folder, "--model", model).exit_code == 1
     (folder / "broken.lmc").write_bytes(b"\x89LMC")
     result = run("score", folder, tmp_path / "odd.lmc", "--model", model, "--heat-maps", maps)
     assert result.exit_code == 1 and "broken.lmc" in result.output
     lines = [line for line in result.output.splitlines() if not line.startswith("Error")]
-    assert len(lines) == LEAST + 1 and "odd.lmc" in lines[0] and "error" not in lines[0]
-    assert (maps / "odd.lmc.png").exists() and len(list(maps.rglob("*.png"))) == LEAST + 1
+    assert len(lines) == LEAST_PICTURES + 1 and "odd.lmc" in lines[0] and "error" not in lines[0]
+    assert (maps / "odd.lmc.png").exists() and len(list(maps.rglob("*.png"))) == LEAST_PICTURES + 1
     again = run("score", tmp_path / "photos" / "00.lmc", tmp_path / "odd.lmc", "--model", model, "--heat-maps", maps)
     assert again.exit_code == 1 and again.output.count("use -f") == 1
     rows = json.loads(run("score", tmp_path / "odd.lmc", "--model", model, "--json").output)

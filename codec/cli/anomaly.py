@@ -37,7 +37,7 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     their coding makes.
     """
     from codec.catalogue import shipped as shipped_runtime
-    from codec.manifold.anomaly import LEAST, Collection
+    from codec.manifold.anomaly import LEAST_PICTURES, Collection
     from codec.manifold.collection import find_pictures, without_copies
     from codec.manifold.embedding import shipped
     from codec.manifold.facts import Facts, facts_of
@@ -54,12 +54,12 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     def look(path: Path, progress: Progress) -> Facts:
         return facts_of(path, head, threads=threads, progress=progress).condensed()
 
-    too_few = "{} pictures to learn from; at least " + f"{LEAST} are needed"
-    if len(pictures) < LEAST:
+    too_few = "{} pictures to learn from; at least " + f"{LEAST_PICTURES} are needed"
+    if len(pictures) < LEAST_PICTURES:
         raise CodecError(too_few.format(len(pictures)))
     found, failed = survey(pictures, look, jobs)
     known = list(found.values())
-    if len(known) < LEAST:
+    if len(known) < LEAST_PICTURES:
         raise CodecError(too_few.format(len(known)))
     Collection.fit(known, head).save(model, force)
     if 0 < sum(facts.error is None for facts in known) < len(known):

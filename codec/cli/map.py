@@ -42,7 +42,7 @@ def draw_map(
     """
     from codec.catalogue import shipped as shipped_runtime
     from codec.manifold import pages
-    from codec.manifold.atlas import LEAST, flatten
+    from codec.manifold.atlas import LEAST_PICTURES, flatten
     from codec.manifold.collection import find_pictures
     from codec.manifold.embedding import shipped
     from codec.manifold.record import record_of
@@ -51,8 +51,8 @@ def draw_map(
         raise click.UsageError(f"--out {out}: expected a name that ends in .html")
     prepare(out, force)
     head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
-    if len(pictures) < LEAST:
-        raise CodecError(f"{len(pictures)} pictures found; a map takes at least {LEAST}")
+    if len(pictures) < LEAST_PICTURES:
+        raise CodecError(f"{len(pictures)} pictures found; a map takes at least {LEAST_PICTURES}")
     records, failed = survey(
         pictures, lambda p, progress: record_of(p, head=head, threads=threads, progress=progress), jobs
     )

@@ -36,7 +36,7 @@ CELL_COMPONENTS = 24
 FOLDS = 5
 TAIL = 0.1
 """Share of the collection from which the tail of a test is extrapolated."""
-LEAST = 20
+LEAST_PICTURES = 20
 """Pictures without which there is nothing to learn."""
 _VERSION = 2
 
@@ -81,8 +81,8 @@ class Collection:
             CodecError: there are too few.
         """
         facts = _different(facts)
-        if len(facts) < LEAST:
-            raise CodecError(f"collection: {len(facts)} different pictures, expected at least {LEAST}")
+        if len(facts) < LEAST_PICTURES:
+            raise CodecError(f"collection: {len(facts)} different pictures, expected at least {LEAST_PICTURES}")
         # Each fifth is scored by tests fitted to the others.
         scores = {name: np.empty(len(facts)) for name in TESTS}
         for part in np.array_split(np.random.default_rng(0).permutation(len(facts)), FOLDS):

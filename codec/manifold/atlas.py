@@ -16,7 +16,7 @@ from bitstream.errors import CodecError
 from codec.manifold.embedding import Floats
 
 METHODS = ("pca", "tsne", "umap")
-LEAST = 3
+LEAST_PICTURES = 3
 """Pictures without which there is no map."""
 
 
@@ -33,8 +33,8 @@ def flatten(embeddings: Sequence[Floats], method: str = "pca", seed: int = 0) ->
         ValueError: there is no such method.
     """
     count = len(embeddings)
-    if count < LEAST:
-        raise CodecError(f"{count} pictures; a map takes at least {LEAST}")
+    if count < LEAST_PICTURES:
+        raise CodecError(f"{count} pictures; a map takes at least {LEAST_PICTURES}")
     vectors = np.stack(embeddings)
     if not np.ptp(vectors, axis=0).any():  # one picture many times: nothing to spread out
         return np.zeros((count, 2))

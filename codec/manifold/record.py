@@ -13,7 +13,7 @@ from codec.progress import Progress
 
 THUMBNAIL = 160
 """Pixels of a thumbnail's longer side, at most ..."""
-LEAST = 64
+LEAST_SIDE = 64
 """... and at least, if the picture has them."""
 
 
@@ -61,7 +61,7 @@ def thumbnail_of(file: LmcFile, progress: Progress | None = None) -> bytes:
     """A small view of an open file, as a JPEG."""
     # By the preview network where that shows enough; small pictures are cheap to synthesise.
     side = max(file.size)
-    scale = 16 if side >= 16 * THUMBNAIL else next((s for s in (8, 4, 2) if side >= LEAST * s), 1)
+    scale = 16 if side >= 16 * THUMBNAIL else next((s for s in (8, 4, 2) if side >= LEAST_SIDE * s), 1)
     view = as_rgb(file.preview(scale, progress))
     view.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()

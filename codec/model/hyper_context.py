@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bitstream.z_context import NEIGHBOURS, PHASES
-from codec.model.density import LEAST, at_least
+from codec.model.density import LEAST_MASS, at_least
 from codec.model.gains import KNOTS, QualityKnots
 from codec.model.hyperprior import FactorizedPrior
 
@@ -84,4 +84,4 @@ class HyperContext(nn.Module):
         far = (z - mean).abs()
         # Below the mean, where a difference of tails keeps its digits.
         mass = torch.sigmoid((0.5 - far) * inverse) - torch.sigmoid((-0.5 - far) * inverse)
-        return at_least(mass, LEAST)
+        return at_least(mass, LEAST_MASS)

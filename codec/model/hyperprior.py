@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from bitstream.tables import HYPER
 from codec.model.blocks import Block, Pointwise, bounded, modulate
-from codec.model.density import LEAST, Cumulative, at_least
+from codec.model.density import LEAST_MASS, Cumulative, at_least
 from codec.model.gains import KNOTS, QualityKnots
 
 GAIN = 3.0
@@ -93,7 +93,7 @@ class FactorizedPrior(Cumulative):
         # On the side where both are far from saturation, so that the difference keeps its digits.
         sign = torch.where(lower + upper > 0, -1.0, 1.0)
         mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
-        return at_least(mass, LEAST)
+        return at_least(mass, LEAST_MASS)
 
 
 SCALES = 64
