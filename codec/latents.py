@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.tables import HYPER
+from codec.detail import faded
 from codec.progress import Progress
 from codec.rows import Rows
 from codec.runtime import Runtime
@@ -90,7 +91,7 @@ class Latents:
         most = HYPER**2 * self.max_tile
         for v, row in grid(area, positions, ANALYSIS_HALO, stride(area, most), most):
             for h in row:
-                y = self.runtime.analyse(pixels(self.source, v, h), self.quality_index)
+                y = self.runtime.analyse(faded(pixels(self.source, v, h)), self.quality_index)
                 out[:, :, v.begin - area.top : v.end - area.top, h.kept(1)] = y[:, :, v.inside(1), h.inside(1)]
                 self.count((v.end - v.begin) * (h.end - h.begin))
 

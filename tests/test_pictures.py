@@ -54,17 +54,21 @@ def test_modes_sizes_and_metadata(face, size, mode, expected, with_metadata):
 
 
 @pytest.mark.parametrize("quality", [0, 10, 25, 50, 75, 100])
-@pytest.mark.parametrize("kind", ["dithered", "noise"])
+@pytest.mark.parametrize("kind", ["dithered", "noise", "other noise", "more noise", "noise in colours"])
 @pytest.mark.parametrize("tune", TUNES)
 def test_networks_stay_sane_on_pictures_unlike_any_photograph(face, tune, kind, quality):
-    """All detail, hundreds of standard deviations from natural: no worse than gray is, at no more than its pixels."""
+    """All detail, hundreds of standard deviations from natural: no worse than gray is, at not much more than a byte
+    a pixel; colours that change at every pixel may cost 2% more than gray, for the few that are kept."""
+    shapes = {"more noise": (256, 200), "noise in colours": (128, 160, 3)}
     if kind == "dithered":
         picture = np.asarray(Image.fromarray(face).convert("1").convert("L"))
     else:
-        picture = np.random.default_rng(0).integers(0, 2, (128, 128)).astype(np.uint8) * 255
+        rng = np.random.default_rng(1 if kind == "other noise" else 0)
+        picture = rng.integers(0, 2, shapes.get(kind, (128, 128))).astype(np.uint8) * 255
     data = codec.compress(picture, quality, tune=tune)
     error = np.asarray(codec.decompress(data)).astype(float) - picture
-    assert np.square(error).mean() < 127.5**2 and len(data) < 1.5 * picture.size
+    assert np.square(error).mean() < 127.5**2 * (1.02 if kind == "noise in colours" else 1)
+    assert len(data) < 1.2 * picture.shape[0] * picture.shape[1]
 
 
 def test_what_cannot_be_coded_is_refused():
