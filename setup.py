@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="manifold-codec",
-    version="0.1.0",
+    version="0.1.1",
     description="A learned image codec: small files, no GPU, the same symbols on every machine",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -27,9 +27,9 @@ standard deviations, would leave three of them at millions. Natural pictures rea
 """
 
 
-def bounded(x: Tensor) -> Tensor:
-    """What enters a network, within its bound."""
-    return x.clamp(-INPUT_BOUND, INPUT_BOUND)
+def bounded(x: Tensor, bound: float = INPUT_BOUND) -> Tensor:
+    """What enters a network, within ``bound`` standard deviations of natural images."""
+    return x.clamp(-bound, bound)
 
 
 class Pointwise(nn.Module):
