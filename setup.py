@@ -29,9 +29,11 @@ setup(
     ],
     extras_require={
         "train": [
-            "torch>=2.13,<3",
+            "torch>=2.11,<3",
+            "filelock>=3.12",
             "onnx>=1.17",
             "pytorch-msssim==1.0.0",
+            "pytorch_optimizer>=4.1,<5",
             "safetensors>=0.4.5",
             "tqdm>=4.66",
         ],

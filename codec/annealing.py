@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 
 from bitstream.tables import HYPER
+from codec.model.device import autocast
 from codec.model.distortion import distortion
 from codec.model.network import round_straight_through
-from codec.model.precision import has_native_bf16
 from codec.model.stored import load_exported
 from codec.quality import SMALLEST_SIDE
 
@@ -126,7 +126,6 @@ class Annealer:
         self.gain, self.step = (self.parts[name][:, :, None, None] for name in ("gain", "step"))
         self.lmbda = float(self.model.config.lmbdas.lmbda(self.t))
         self.generator = torch.Generator().manual_seed(seed)
-        self.use_bf16 = has_native_bf16()
 
     def fit(self, view: View, shares: Iterator[float]) -> Tensor:
         """The symbols of a tile and its surroundings; of one pass, where it is too small for the model's metric.
@@ -161,7 +160,7 @@ class Annealer:
         """Bits of a relaxed coding of ``u``, the latent in units of a symbol, plus lmbda times its error."""
         noise = torch.logit(torch.rand(u.shape, generator=self.generator).clamp_(1e-6, 1 - 1e-6))
         free = view.free.repeat_interleave(HYPER, 2).repeat_interleave(HYPER, 3)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.use_bf16):
+        with autocast(torch.device("cpu")):
             symbols, y_hat = self._receive(
                 torch.where(free, u, u.detach()),
                 features,

@@ -73,6 +73,6 @@ def config(photo_folder: Path, tmp_path: Path) -> TrainingConfig:
     from tests.tiny import TINY
 
     return TrainingConfig(
-        photo_folder, tmp_path / "run", validation=photo_folder, steps=6, batch=2, size=64, warmup=2, model=TINY,
+        (photo_folder,), tmp_path / "run", validation=(photo_folder,), steps=6, batch=2, size=64, warmup=2, model=TINY,
         harden_steps=3,
     )  # fmt: skip

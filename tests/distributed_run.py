@@ -12,7 +12,9 @@ from tests.tiny import TINY
 
 def main() -> None:
     data, out = Path(sys.argv[1]), Path(sys.argv[2])
-    config = TrainingConfig(data, out, validation=data, steps=4, batch=1, size=64, warmup=1, threads=1, model=TINY)
+    config = TrainingConfig(
+        (data,), out, validation=(data,), steps=4, batch=1, size=64, warmup=1, threads=1, model=TINY
+    )
     trainer = Trainer(config)
     trainer.run()
     content = b"".join(p.detach().numpy().tobytes() for p in trainer.model.parameters())

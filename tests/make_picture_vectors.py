@@ -31,7 +31,15 @@ def trained(folder: Path) -> ManifoldCodec:
     for name in ("astronaut", "coffee", "chelsea"):
         Image.fromarray(np.ascontiguousarray(getattr(data, name)())).save(photos / f"{name}.png")
     config = TrainingConfig(
-        photos, folder / "run", validation=photos, steps=600, batch=4, size=128, warmup=50, model=TINY, harden_steps=0
+        (photos,),
+        folder / "run",
+        validation=(photos,),
+        steps=600,
+        batch=4,
+        size=128,
+        warmup=50,
+        model=TINY,
+        harden_steps=0,
     )
     Trainer(config).run()
     return load_model(folder / "run" / "stable.pt")

@@ -83,7 +83,7 @@ def test_weights_that_are_none_or_of_other_networks_are_an_error_of_the_model(ex
         weights.write_bytes(content)
         with pytest.raises(ModelError, match=r"model\.safetensors"):
             load_exported(folder)
-    arguments = ["train", "--data", config.data, "--out", tmp_path / "other", "--from", folder, "--steps", 1]
+    arguments = ["train", "--data", config.data[0], "--out", tmp_path / "other", "--from", folder, "--steps", 1]
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == 1 and "model.safetensors" in result.output
 

@@ -62,7 +62,7 @@ def test_a_setting_that_changes_is_in_force(config, capsys):
     trainer = Trainer(replace(config, size=192, linear_rate=0.7, metric="ms-ssim"))
     said = capsys.readouterr().err
     assert "linear_rate was 0.1, goes on with 0.7" in said and "metric was psnr, goes on with ms-ssim" in said
-    assert [group["factor"] for group in trainer.optimizer.param_groups] == [1.0, 0.7]
+    assert [group["factor"] for group in trainer.learner.optimizers[0].param_groups] == [1.0, 0.7]
 
 
 def test_a_new_branch_leaves_the_figures_of_another_alone(config):
@@ -111,7 +111,7 @@ def test_what_cannot_be_trained_on_is_told_at_once(config, photo_folder, tmp_pat
     (tmp_path / "one").mkdir()
     shutil.copy(next(photo_folder.iterdir()), tmp_path / "one" / held_out)
     with pytest.raises(CodecError, match="held out"):
-        Trainer(replace(config, data=tmp_path / "one", validation=None))
+        Trainer(replace(config, data=(tmp_path / "one",), validation=()))
 
 
 @pytest.mark.parametrize("seed", [0, 18_446, 2**32 - 1])
@@ -155,7 +155,7 @@ def test_a_decaying_branch_leaves_the_stable_run_alone(config):
 def test_training_lowers_the_objective(photo_folder, tmp_path):
     """On the same crops before and after: over steps, crops differ more than the model does."""
     config = TrainingConfig(
-        photo_folder, tmp_path, validation=photo_folder, steps=150, batch=2, size=64, warmup=20, model=TINY
+        (photo_folder,), tmp_path, validation=(photo_folder,), steps=150, batch=2, size=64, warmup=20, model=TINY
     )
     trainer = Trainer(config)
     x, t = draw_batch(trainer.photos, 10**6, seed=0, rank=0, batch=64, size=64)
@@ -235,7 +235,7 @@ main()
 def test_a_killed_run_goes_on_where_its_checkpoint_is(config, tmp_path):
     """SIGTERM saves; a process that dies in the middle of saving loses what came after the last checkpoint only."""
     out = tmp_path / "killed"
-    arguments = ["train", "--threads", "1", "--data", str(config.data), "--out", str(out), "--batch", "1"]
+    arguments = ["train", "--threads", "1", "--data", str(config.data[0]), "--out", str(out), "--batch", "1"]
     arguments += ["--size", "64", "--steps"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-W", "ignore", "-m", "codec", *arguments, "100000"], env=environment)
@@ -260,11 +260,13 @@ def test_two_processes_average_their_gradients(config, tmp_path):
     script = ROOT / "tests" / "distributed_run.py"
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, str(script), str(config.data), str(tmp_path)], env=environment, check=True, timeout=300)
+    subprocess.run(
+        [*command, str(script), str(config.data[0]), str(tmp_path)], env=environment, check=True, timeout=300
+    )
     first, second = ((tmp_path / f"rank{rank}.sha256").read_text() for rank in (0, 1))
     assert first == second and len(first) == 64
     subprocess.run(
-        [sys.executable, str(script), str(config.data), str(tmp_path / "alone")],
+        [sys.executable, str(script), str(config.data[0]), str(tmp_path / "alone")],
         env=environment,
         check=True,
         timeout=300,
@@ -284,9 +286,11 @@ def test_a_damaged_picture_is_named_once_and_left_out(photo_folder, config, tmp_
         np.testing.assert_array_equal(photos[0], photos[1])
     np.testing.assert_array_equal(photos[len(photos) - 1], Photos([photos.paths[-1]])[0])
     assert capsys.readouterr().err.count(f"{damaged}: damaged, left out") == 1
-    Trainer(replace(config, data=folder, validation=folder, steps=2)).run()
+    Trainer(replace(config, data=(folder,), validation=(folder,), steps=2)).run()
     rows = list(csv.DictReader((config.out / "validation-stable.csv").read_text().splitlines()))
-    assert len(rows) == 5 and all(float(row["psnr_db"]) > 0 for row in rows)
+    assert [row["set"] for row in rows] == 5 * ["photos"] + 5 * ["graphics"] and all(
+        float(row["psnr_db"]) > 0 for row in rows
+    )
 
 
 def test_a_decay_made_longer_is_hardened_at_its_new_end(config):

@@ -65,7 +65,7 @@ def test_the_average_is_exported_unless_the_last_weights_are_asked_for(config, p
 def test_bad_steps_are_not_taken(config, parameters):
     trainer = Trainer(config)
     before = {name: p.clone() for name, p in trainer.model.named_parameters()}
-    trainer.guard.accepts = lambda loss, norm: False
+    trainer.learner.guard.accepts = lambda loss, norm: False
     trainer.run()
     state = state_of(config)
     assert equal(before, state["model"], parameters) and equal(before, state["average"], parameters)
@@ -77,11 +77,11 @@ def test_weights_that_went_astray_step_back_to_the_average(config, parameters):
     trainer.run()
     average = state_of(config)["average"]
     trainer = Trainer(replace(config, steps=4))
-    trainer.guard.accepts, trainer.guard.is_astray = lambda loss, norm: False, lambda: True
+    trainer.learner.guard.accepts, trainer.learner.guard.is_astray = lambda loss, norm: False, lambda: True
     trainer.run()
     state = state_of(config)
     assert equal(state["model"], average, parameters)
-    assert not state["optimizer"]["state"]
+    assert [optimizer["state"] for optimizer in state["optimizers"]] == [{}]
 
 
 def test_gradients_are_clipped_and_the_linear_path_is_slower(config):
@@ -89,7 +89,7 @@ def test_gradients_are_clipped_and_the_linear_path_is_slower(config):
     trainer._train_step()
     norm = torch.stack([p.grad.norm() for p in trainer.model.parameters() if p.grad is not None]).norm()
     assert norm == pytest.approx(1e-3, rel=1e-3)
-    fast, slow = (group["lr"] for group in trainer.optimizer.param_groups)
+    fast, slow = (group["lr"] for group in trainer.learner.optimizers[0].param_groups)
     assert slow == pytest.approx(config.linear_rate * fast) and fast == trainer.schedule(0)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -14,38 +14,77 @@ from codec.cli.common import FILE, SEED, needing, reporting, threads_option
 
 
 @click.command()
-@click.option("--data", type=FILE, required=True, help="Folder of photographs.")
+@click.option(
+    "--data", type=FILE, required=True, multiple=True, help="Folder of images to train on; may be given again."
+)
 @click.option("--out", type=FILE, required=True, help="Folder for checkpoints and figures; resumed if it has any.")
-@click.option("--validation", type=FILE, help="Folder to evaluate on.  [default: some of the data, held out]")
+@click.option("--validation", type=FILE, multiple=True, help="Folder to evaluate on; may be given again.  "
+              "[default: some of the data, held out]")  # fmt: skip
 @click.option(
     "--from", "start_from", type=FILE, help="Start a new run from a checkpoint or an exported model; 'shipped' is ours."
 )
+@click.option("--model-config", type=FILE, help="JSON file with sizes of a new run's networks, those of ModelConfig.")
 @click.option("--steps", type=click.IntRange(1), help="Stop the stable run at this step.  [default: go on]")
 @click.option("--decay", "decay_steps", type=click.IntRange(0), default=0, help="Train a decaying branch this long.")
 @click.option("--harden", "harden_steps", type=click.IntRange(0), default=600, show_default=True, help="Steps after a "
               "decay that fit the distributions to rounded values.")  # fmt: skip
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after this long.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after this long by the clock.")
+@click.option("--train-minutes", type=click.FloatRange(0, min_open=True), help="Stop once the whole run has trained "
+              "this long, counted as CPU time of one thread.")  # fmt: skip
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step and process.")
+@click.option("--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Compute a batch in so many "
+              "parts, to save memory.")  # fmt: skip
 @click.option("--size", type=click.IntRange(64), default=256, show_default=True, help="Side of a crop, a multiple of "
               "64.")  # fmt: skip
 @click.option("--metric", type=click.Choice(TUNES), help="What distortion is measured by.  [default: as before, or "
               "psnr]")  # fmt: skip
+@click.option("--optimizer", type=click.Choice(("adamw", "soap")), default="adamw", show_default=True, help="soap: for "
+              "the large matrices, and Adam for the rest.")  # fmt: skip
+@click.option("--soap-basis", "soap_basis_steps", type=click.IntRange(1), default=50, show_default=True, help="Steps "
+              "between renewals of SOAP's basis.")  # fmt: skip
+@click.option("--soap-statistics", "soap_statistics_steps", type=click.IntRange(1), default=5, show_default=True,
+              help="Steps between gatherings of the statistics behind it.")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=1.6e-3, show_default=True)
+@click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
+@click.option("--precision", type=click.Choice(("auto", "float32", "bfloat16")), default="auto", show_default=True,
+              help="Of the networks; auto takes what is faster.")  # fmt: skip
 @click.option("--compile", is_flag=True, help="Fuse operations first: a minute and a C++ compiler for faster steps.")
+@click.option("--pieces", "piece_megabytes", type=click.IntRange(1), help="Save checkpoints in pieces of at most so "
+              "many MB, the optimiser's state in 16 bits.")  # fmt: skip
 @threads_option
 @reporting
 @needing("train")
-def train(**options: object) -> None:
+def train(model_config: Path | None, **options: object) -> None:
     """Train the model (needs the extra [train]); under torchrun, in several processes."""
     from codec.training.config import TrainingConfig
-    from codec.training.loop import Trainer
+    from codec.training.loop import train as run
 
-    if options["compile"] and not any(map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))):
-        raise CodecError("--compile: no C++ compiler found; install g++, or name one as CXX")
     if str(options["start_from"]) == "shipped":
         options["start_from"] = SHIPPED
-    Trainer(TrainingConfig(**options)).run()  # type: ignore[arg-type]
+    if model_config is not None:
+        options["model"] = _read_sizes(model_config)
+    run(TrainingConfig(**options))  # type: ignore[arg-type]
+
+
+def _read_sizes(path: Path) -> object:
+    """Sizes of networks from a JSON file.
+
+    Raises:
+        CodecError: it is none, or names what a model has not.
+        OSError: it cannot be read.
+    """
+    from codec.model.network import ModelConfig
+
+    known = {field.name: type(field.default) for field in fields(ModelConfig)}
+    try:
+        sizes = json.loads(path.read_text(encoding="utf-8"))
+        wrong = [name for name, value in sizes.items() if type(value) is not known.get(name)]
+    except (ValueError, AttributeError) as error:
+        raise CodecError(f"{path}: no JSON object with sizes of networks") from error
+    if wrong:
+        raise CodecError(f"{path}: a model has no {', '.join(wrong)} of such a type; it has {', '.join(known)}")
+    return ModelConfig(**sizes)
 
 
 @click.command()

@@ -28,8 +28,8 @@ from torch import Tensor
 
 from bitstream.tables import HYPER
 from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
+from codec.model.device import autocast
 from codec.model.network import ManifoldCodec, round_straight_through
-from codec.model.precision import has_native_bf16
 from codec.model.stored import load_exported
 
 RATE = 0.03
@@ -70,7 +70,6 @@ class Geodesics:
         self.t, self.weight = torch.tensor([t]), weight
         self.parts = self.model.gains.split(self.model.gains(self.t))
         self.gain, self.step = (self.parts[name][:, :, None, None] for name in ("gain", "step"))
-        self.use_bf16 = has_native_bf16()
 
     def report(self, path: NDArray[np.float32]) -> PathReport:
         """Measure a path, float32 (points, channels, rows, columns), both ends included."""
@@ -144,7 +143,7 @@ class Geodesics:
 
     def _rate(self, y: Tensor, quantise: Callable[[Tensor], Tensor] = lambda residual: residual) -> Tensor:
         """What the entropy model charges for points as the analysis gives them, bits a pixel, mean over them."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.use_bf16 and torch.is_grad_enabled()):
+        with autocast(torch.device("cpu"), enabled=torch.is_grad_enabled()):
             z_hat = round_straight_through(self.model.hyper_analysis(y, self.parts["hyper"]).float())
             mu, _ = self.model.context(
                 self.model.hyper_synthesis(z_hat),

@@ -27,10 +27,11 @@ from bitstream.container import CELL
 from bitstream.errors import CodecError
 from bitstream.tables import HYPER
 from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
+from codec.model.device import autocast, has_fast_bfloat16
 from codec.model.network import ManifoldCodec
-from codec.model.precision import has_native_bf16
 from codec.training.data import read_rgb, to_tensor
 
+CPU = torch.device("cpu")
 SIDES = 128, 768
 """Least and most pixels of a view's longer side, unless the picture has fewer."""
 TEMPERATURE = 0.07
@@ -185,7 +186,7 @@ class Bank:
 
 def y_hat_of(model: ManifoldCodec, x: Tensor, t: Tensor) -> Tensor:
     """What the receiver sees of pixels, float (N, channels of y, H/16, W/16); see :meth:`ManifoldCodec.send`."""
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_native_bf16()):
+    with torch.no_grad(), autocast(CPU):
         gains = model.gains(t)
         z_hat, symbols = model.send(x, gains)
         return model.reconstruct(z_hat.float(), symbols.float(), gains).float()
@@ -278,8 +279,8 @@ def train_head(bank: Bank, scale: Tensor, config: EmbeddingConfig = EmbeddingCon
     mean: float | None = None
     for blocks, owner in progress:
         views = int(owner[-1]) + 1
-        with torch.autocast("cpu", torch.bfloat16, enabled=has_native_bf16()):
-            vectors = head(blocks if has_native_bf16() else blocks.float(), owner, views)
+        with autocast(CPU):
+            vectors = head(blocks if has_fast_bfloat16(CPU) else blocks.float(), owner, views)
         one, other = vectors.float().chunk(2)
         loss = contrastive_loss(one, other)
         optimizer.zero_grad()

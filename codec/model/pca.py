@@ -9,6 +9,8 @@ Reference:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,23 +22,27 @@ SCALE_FLOOR = 0.02
 """Smallest standard deviation to whiten with: below it is mostly noise."""
 
 
-def block_statistics(images: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of all 16x16 blocks of some images.
+def block_statistics(images: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of all 16x16 blocks of some images, which are looked at one after the other.
 
     Args:
         images: each float (N, 3, H, W), in [0, 1], sides multiples of 16.
 
     Returns:
-        tuple[Tensor, Tensor]: float64 (768,) and (768, 768).
+        tuple[Tensor, Tensor]: float64 (768,) and (768, 768), on the CPU.
     """
-    rows = torch.cat([F.pixel_unshuffle(x, BLOCK).permute(0, 2, 3, 1).reshape(-1, 3 * BLOCK**2) for x in images])
-    rows = rows.double()
-    mean = rows.mean(dim=0)
-    return mean, (rows - mean).T @ (rows - mean) / (len(rows) - 1)
+    count, sums, products = 0, torch.zeros(3 * BLOCK**2).double(), torch.zeros(3 * BLOCK**2, 3 * BLOCK**2).double()
+    for x in images:
+        rows = F.pixel_unshuffle(x.cpu(), BLOCK).permute(0, 2, 3, 1).reshape(-1, 3 * BLOCK**2).double()
+        count += len(rows)
+        sums += rows.sum(dim=0)
+        products += rows.T @ rows
+    mean = sums / count
+    return mean, (products - count * torch.outer(mean, mean)) / (count - 1)
 
 
 @torch.no_grad()
-def initialise(model: ManifoldCodec, images: list[Tensor]) -> None:
+def initialise(model: ManifoldCodec, images: Iterable[Tensor]) -> None:
     """Set the linear path of analysis and synthesis, and the scales that networks and entropy model measure y by.
 
     Args:

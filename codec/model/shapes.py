@@ -70,12 +70,12 @@ class SymbolShapes(nn.Module):
             sigma: float of the same shape, their scales as :class:`ScaleIndex` gives them.
 
         Returns:
-            Tensor: float64 (SCALES, REACH + 1), the last column of all magnitudes from REACH on.
+            Tensor: float64 (SCALES, REACH + 1), on the CPU, the last column of all magnitudes from REACH on.
         """
         # As the coder: the nearest scale.
         index = ((sigma / SCALE_MIN).log() / LOG_SCALE_STEP + 0.5).floor().clamp(0, SCALES - 1).long()
         cell = index * (REACH + 1) + symbols.abs().clamp(max=REACH).long()
-        counts = torch.bincount(cell.flatten(), minlength=SCALES * (REACH + 1))
+        counts = torch.bincount(cell.flatten(), minlength=SCALES * (REACH + 1)).cpu()  # where there is float64
         return counts.reshape(SCALES, REACH + 1).double()
 
     @torch.no_grad()

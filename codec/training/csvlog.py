@@ -56,10 +56,18 @@ class CsvLog:
         except (KeyError, ValueError):
             return False
 
-    def write(self, row: dict[str, float]) -> None:
-        """Append one row."""
+    def write(self, row: dict[str, float | str]) -> None:
+        """Append one row. A file with other columns, of an earlier version of the trainer, is set aside first.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         if not self.enabled:
             return
+        if self.path.exists():
+            with self.path.open(newline="", errors="replace") as file:
+                if next(csv.reader(file), None) != list(row):
+                    set_aside([self.path])
         fresh, self.last = not self.path.exists(), int(row["step"])
         with self.path.open("a", newline="") as file:
             writer = csv.DictWriter(file, row.keys())

@@ -1,19 +1,22 @@
-"""Photographs for training: random crops that depend on nothing but the seed and the step.
+"""Images for training: read once, kept in memory, and cut into crops on the device that trains.
 
-Crops are drawn in the training loop itself: on a small machine a loader process beside the
-trainer's threads costs more than it saves.
+On a CPU crops are cut in the training loop itself: there a loader process beside the trainer's threads costs more than
+it saves. On a GPU all images stay in its memory, and the crops of a batch are cut together.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -21,10 +24,18 @@ from tqdm import tqdm
 
 from bitstream.errors import ImageError
 from codec.images import shallow
+from codec.training import graphics
+from codec.training.crops import Crop, draw_crop, draw_qualities
+
+Pixels = NDArray[np.uint8]
+
+GRAPHICS_ON_DEVICE = 250
+"""How many of the drawn graphics a GPU keeps; a CPU draws each anew."""
+CPU = torch.device("cpu")
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8] | None:
-    """Pixels of a picture, uint8 (H, W, 3).
+def read_rgb(path: Path) -> Pixels | None:
+    """Pixels of an image, uint8 (H, W, 3).
 
     None, and a line on stderr, if it is damaged: one such file among thousands must not cost hours of work.
 
@@ -36,124 +47,226 @@ def read_rgb(path: Path) -> NDArray[np.uint8] | None:
             return np.asarray(shallow(image).convert("RGB"))
     except MemoryError:
         raise
-    except Exception as error:  # what a damaged picture raises is not documented
+    except Exception as error:  # what a damaged image raises is not documented
         if isinstance(error, OSError) and error.errno is not None:
             raise
         tqdm.write(f"{path}: damaged, left out: {error}", file=sys.stderr)
         return None
 
 
-class Photos:
-    """Pictures by index, the decoded ones kept in memory up to a budget.
+def to_tensor(batch: list[Pixels]) -> Tensor:
+    """Stack images of one size to float32 (N, 3, H, W) in [0, 1], channels last in memory."""
+    stacked = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2)
+    return stacked.float().div_(255).contiguous(memory_format=torch.channels_last)
 
-    ``weights`` is how often each is to be drawn: larger pictures more often, by the square root of
-    their bytes on disk.
+
+class Photos:
+    """Images by index, the decoded ones kept in memory up to a budget.
+
+    ``weights`` is how often each is to be drawn: larger images more often, by the square root of their bytes on disk.
 
     Args:
         paths: the files.
+        device: where crops go.
         cache_bytes: how much decoded pixels may take; the least recently used go first.
     """
 
-    def __init__(self, paths: list[Path], cache_bytes: int = 4 << 30) -> None:
+    def __init__(self, paths: list[Path], device: torch.device = CPU, cache_bytes: int = 4 << 30) -> None:
         self.paths = paths
+        self.device = device
         weights = np.sqrt([max(p.stat().st_size, 1) for p in paths])
         self.weights: NDArray[np.float64] = weights / weights.sum()
         self._budget = cache_bytes
         self._held = 0
-        self._cache: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._cache: OrderedDict[int, Pixels] = OrderedDict()
         self._damaged: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """Pixels of a picture, or if it is damaged of the next one that is not.
+    def __getitem__(self, index: int) -> Pixels:
+        """Pixels of an image, or if it is damaged of the next one that is not; beyond the last file, of the graphic
+        whose seed is the rest.
 
         Raises:
             ImageError: all are damaged.
             OSError: a file cannot be read.
         """
+        if index >= len(self):
+            return self._graphic(index - len(self))
         for at in chain(range(index, len(self)), range(index)):
             pixels = self._pixels(at)
             if pixels is not None:
                 return pixels
-        raise ImageError(f"all of {len(self)} pictures are damaged")
+        raise ImageError(f"all of {len(self)} images are damaged")
 
-    def _pixels(self, index: int) -> NDArray[np.uint8] | None:
+    def _graphic(self, seed: int) -> Pixels:
+        pixels = self._cache.get(-1 - seed)
+        if pixels is None:
+            pixels = graphics.draw_graphic(seed)
+            self._keep(-1 - seed, pixels)
+        return pixels
+
+    def _pixels(self, index: int) -> Pixels | None:
         if index in self._damaged:
             return None
-        pixels = self._cache.pop(index, None)
+        pixels = self._cache.get(index)
         if pixels is None:
             pixels = read_rgb(self.paths[index])
             if pixels is None:
                 self._damaged.add(index)
                 return None
-            self._held += pixels.nbytes
-        self._cache[index] = pixels
-        while self._held > self._budget and len(self._cache) > 1:
-            self._held -= self._cache.popitem(last=False)[1].nbytes
+        self._keep(index, pixels)
         return pixels
 
+    def _keep(self, key: int, pixels: Pixels) -> None:
+        if self._cache.pop(key, None) is None:
+            self._held += pixels.nbytes
+        self._cache[key] = pixels
+        while self._held > self._budget and len(self._cache) > 1:
+            self._held -= self._cache.popitem(last=False)[1].nbytes
 
-def random_crop(pixels: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A square crop at a random place, scale and orientation.
+    def shape(self, index: int) -> tuple[int, int]:
+        """Height and width of an image, see :meth:`__getitem__`."""
+        height, width = self[index].shape[:2]
+        return height, width
 
-    Half of the crops are taken from up to twice the side and scaled down, where the picture is
-    large enough: photographs reach a codec at every scale. Pictures that are too small are
-    mirrored at their edges.
+    def cut(self, crops: list[Crop], size: int) -> Tensor:
+        """Cut crops out of images, before colours are turned.
+
+        Args:
+            crops: which.
+            size: pixels a side of what comes out.
+
+        Returns:
+            Tensor: float32 (N, 3, size, size) in [0, 1], channels last, on :attr:`device`.
+        """
+        return to_tensor([self._cut(crop, size) for crop in crops]).to(self.device, non_blocking=True)
+
+    def _cut(self, crop: Crop, size: int) -> Pixels:
+        pixels = self[crop.image]
+        # Images that are too small are mirrored at their edges.
+        short = [(0, max(0, crop.side - n)) for n in pixels.shape[:2]]
+        if any(map(any, short)):
+            pixels = np.pad(pixels, [*short, (0, 0)], mode="symmetric")
+        pixels = pixels[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side]
+        if crop.side != size:
+            # Rows of a larger image are copied much faster here than by Pillow.
+            image = Image.fromarray(np.ascontiguousarray(pixels))
+            pixels = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
+        pixels = np.rot90(pixels, crop.turn)
+        return pixels[:, ::-1] if crop.flip else pixels
+
+
+class ResidentPhotos(Photos):
+    """Images that are all decoded once and stay in the memory of the device as uint8, with a bank of graphics.
 
     Args:
-        pixels: uint8 (H, W, 3).
-        size: side of the crop in pixels.
-        rng: source of randomness.
-
-    Returns:
-        NDArray[np.uint8]: (size, size, 3).
+        paths: the files.
+        device: where images and crops are.
     """
-    height, width = pixels.shape[:2]
-    if min(height, width) < size:
-        short = [(0, max(0, size - n)) for n in (height, width)]
-        pixels = np.pad(pixels, [*short, (0, 0)], mode="symmetric")
-        height, width = pixels.shape[:2]
-    side = size
-    if rng.random() < 0.5:
-        side = round(size * rng.uniform(1.0, min(2.0, min(height, width) / size)))
-    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-    crop = pixels[top : top + side, left : left + side]
-    if side != size:
-        # Rows of a larger picture are copied much faster here than by Pillow.
-        crop = np.asarray(Image.fromarray(np.ascontiguousarray(crop)).resize((size, size), Image.Resampling.LANCZOS))
-    turn, flip = rng.integers(4), rng.integers(2)
-    crop = np.rot90(crop, turn)
-    return crop[:, ::-1] if flip else crop
+
+    def __init__(self, paths: list[Path], device: torch.device) -> None:
+        super().__init__(paths, device)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            read = list(tqdm(pool.map(read_rgb, paths), total=len(paths), unit="image", desc="images", disable=None))
+            drawn = list(pool.map(graphics.draw_graphic, range(GRAPHICS_ON_DEVICE)))
+        if all(pixels is None for pixels in read):
+            raise ImageError(f"all of {len(self)} images are damaged")
+        for index in reversed(range(2 * len(read))):  # in place of a damaged one the next that is not
+            at, after = index % len(read), (index + 1) % len(read)
+            read[at] = read[after] if read[at] is None else read[at]
+        images = [pixels for pixels in [*read, *drawn] if pixels is not None]
+        self._shapes = [(pixels.shape[0], pixels.shape[1]) for pixels in images]
+        self._starts = np.cumsum([0, *(height * width for height, width in self._shapes)])
+        self._flat = torch.empty((int(self._starts[-1]), 3), dtype=torch.uint8, device=device)
+        for start, pixels in zip(self._starts, images, strict=False):
+            rows = torch.from_numpy(np.array(pixels).reshape(-1, 3))
+            self._flat[start : start + len(rows)] = rows.to(device)
+
+    def _at(self, index: int) -> int:
+        return index if index < len(self) else len(self) + (index - len(self)) % GRAPHICS_ON_DEVICE
+
+    def __getitem__(self, index: int) -> Pixels:
+        at = self._at(index)
+        height, width = self._shapes[at]
+        flat = self._flat[self._starts[at] : self._starts[at + 1]]
+        pixels: Pixels = flat.cpu().numpy().reshape(height, width, 3)
+        return pixels
+
+    def shape(self, index: int) -> tuple[int, int]:
+        """Height and width of an image."""
+        return self._shapes[self._at(index)]
+
+    def cut(self, crops: list[Crop], size: int) -> Tensor:
+        """Cut crops out of images, see :meth:`Photos.cut`; those of one side together."""
+        x = torch.empty((len(crops), 3, size, size), device=self.device).to(memory_format=torch.channels_last)
+        for side in sorted({crop.side for crop in crops}):
+            members = [n for n, crop in enumerate(crops) if crop.side == side]
+            blocks = self._gather([crops[n] for n in members], side).permute(0, 3, 1, 2).float().div_(255)
+            if side != size:
+                blocks = F.interpolate(blocks, (size, size), mode="bicubic", antialias=True).clamp_(0, 1)
+            x[torch.tensor(members, device=self.device)] = blocks
+        for turn, flip in sorted({(crop.turn, crop.flip) for crop in crops} - {(0, False)}):
+            which = [n for n, crop in enumerate(crops) if (crop.turn, crop.flip) == (turn, flip)]
+            members_at = torch.tensor(which, device=self.device)
+            turned = torch.rot90(x[members_at], turn, (2, 3))
+            x[members_at] = turned.flip(3) if flip else turned
+        return x
+
+    def _gather(self, crops: list[Crop], side: int) -> Tensor:
+        """Squares of images, uint8 (N, side, side, 3), mirrored at the edges of images that are too small."""
+        at = [self._at(crop.image) for crop in crops]
+        facts = [(self._starts[k], *self._shapes[k], c.top, c.left) for k, c in zip(at, crops, strict=True)]
+        start, height, width, top, left = torch.tensor(np.array(facts).T, device=self.device)[..., None, None]
+        steps = torch.arange(side, device=self.device)
+
+        def mirrored(position: Tensor, length: Tensor) -> Tensor:
+            position = position % (2 * length)
+            return torch.minimum(position, 2 * length - 1 - position)
+
+        rows, columns = mirrored(top + steps[:, None], height), mirrored(left + steps[None, :], width)
+        return self._flat[start + rows * width + columns]
 
 
-def to_tensor(batch: list[NDArray[np.uint8]]) -> Tensor:
-    """Stack pictures of one size to float32 (N, 3, H, W) in [0, 1], channels last in memory."""
-    stacked = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2)
-    return stacked.float().div_(255).contiguous(memory_format=torch.channels_last)
+def photos_for(paths: list[Path], device: torch.device) -> Photos:
+    """The images of a run: in the memory of a GPU that has room for them, else in that of the machine."""
+    if device.type == "cuda":
+        try:
+            return ResidentPhotos(paths, device)
+        except torch.OutOfMemoryError:
+            tqdm.write("images do not fit into the GPU's memory: they stay in the machine's", file=sys.stderr)
+    return Photos(paths, device)
 
 
 def draw_batch(photos: Photos, step: int, *, seed: int, rank: int, batch: int, size: int) -> tuple[Tensor, Tensor]:
-    """The batch of one step, the same whenever and wherever it is drawn.
+    """The batch of one step, which depends on nothing but the seed, the process, the step, and the kind of device.
 
-    The qualities are stratified: each crop of the batch draws its own from another part of the range,
-    in random order, so that every step sees low and high rates and its gradient varies less.
+    Args:
+        photos: what to cut crops from.
+        step: of training.
+        seed: of the run.
+        rank: of the process.
+        batch: crops.
+        size: pixels a side.
 
     Returns:
-        tuple[Tensor, Tensor]: x, float32 (N, 3, size, size), and the qualities t, float32 (N,).
+        tuple[Tensor, Tensor]: x, float32 (N, 3, size, size) in [0, 1], and the qualities t, float32 (N,); both on the
+        device of ``photos``.
     """
     rng = np.random.default_rng((seed, rank, step))
-    chosen = rng.choice(len(photos), size=batch, p=photos.weights)
-    crops = [random_crop(photos[int(i)], size, rng) for i in chosen]
-    t = (rng.permutation(batch).astype(np.float32) + rng.random(batch, dtype=np.float32)) / np.float32(batch)
-    return to_tensor(crops), torch.from_numpy(t)
+    crops = [draw_crop(photos.weights, photos.shape, size, rng) for _ in range(batch)]
+    x = photos.cut(crops, size)
+    for n, crop in enumerate(crops):
+        if crop.color is not None:
+            matrix = torch.from_numpy(crop.color).to(x.device)
+            x[n] = torch.einsum("oc,chw->ohw", matrix, x[n]).clamp_(0, 1)
+    return x, torch.from_numpy(draw_qualities(batch, rng)).to(x.device)
 
 
-def validation_crops(paths: list[Path], size: int = 384) -> Iterator[Tensor]:
-    """The middle of each picture, at most ``size`` a side and a multiple of 64: (1, 3, H, W)."""
-    for path in paths:
-        pixels = read_rgb(path)
+def middle_crops(images: Iterable[Pixels | None], size: int = 384) -> Iterator[Tensor]:
+    """The middle of each image, at most ``size`` a side and a multiple of 64: (1, 3, H, W)."""
+    for pixels in images:
         if pixels is None:
             continue
         height, width = (min(size, n // 64 * 64) for n in pixels.shape[:2])

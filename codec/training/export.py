@@ -8,6 +8,7 @@ same file, so that what the graphs share is stored once.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from bitstream.tables_file import ModelTables, write_tables
@@ -44,14 +45,16 @@ class _Graph(nn.Module):
 
 def _trace(module: nn.Module, inputs: dict[str, Tensor], output: str, path: Path) -> None:
     spatial = {name: {2: f"{name}_h", 3: f"{name}_w"} for name in [*inputs, output] if name != "gains"}
+    traced = io.BytesIO()
     Pointwise.as_conv = True
     try:
         torch.onnx.export(
-            module, tuple(inputs.values()), str(path), input_names=list(inputs), output_names=[output],
+            module, tuple(inputs.values()), traced, input_names=list(inputs), output_names=[output],
             dynamic_axes=spatial, opset_version=OPSET, do_constant_folding=False, dynamo=False,
         )  # fmt: skip
     finally:
         Pointwise.as_conv = False
+    path.write_bytes(traced.getbuffer())
 
 
 def _tensor_ranges(path: Path) -> dict[str, tuple[int, int]]:
@@ -102,6 +105,7 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
 
     Raises:
         RuntimeError: graphs and tables do not give the torch model's symbols, scales and pixels.
+        OSError: a file cannot be written; what was there stays.
     """
     model.eval()
     with torch.no_grad():
@@ -114,7 +118,7 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
     work = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
         state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-        save_file(state, work / WEIGHTS, {"config": json.dumps(model.config.as_dict())})
+        (work / WEIGHTS).write_bytes(save(state, {"config": json.dumps(model.config.as_dict())}))
         ranges = _tensor_ranges(work / WEIGHTS)
         x = torch.rand(1, 3, 128, 192)
         gains = model.gains(torch.tensor([0.5])).detach()
@@ -142,6 +146,8 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
         for name in (*FILES, MANIFEST):
             (work / name).chmod(0o644)
             (work / name).replace(folder / name)
+    except OSError as error:  # of a write, which does not know its file's name
+        raise OSError(error.errno, error.strerror, error.filename or str(folder)) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder

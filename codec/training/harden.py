@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from codec.model.device import autocast
 from codec.model.network import ManifoldCodec
-from codec.model.precision import has_native_bf16
 from codec.training.data import Photos, draw_batch
 from codec.training.loss import rate_weight
 
@@ -32,7 +32,7 @@ def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, Tenso
     """
     with torch.no_grad():
         gains = model.gains(t)
-        with torch.autocast("cpu", torch.bfloat16, enabled=has_native_bf16()):
+        with autocast(x.device):
             z_hat, symbols = (integers.float() for integers in model.send(x, gains))
         log_gain = model.gains.split(gains)["gain"].log()
     sigma = model.scale_index(z_hat, t, log_gain)

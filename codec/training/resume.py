@@ -12,7 +12,9 @@ from bitstream.errors import CodecError
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
 
-SETTINGS = ("learning_rate", "linear_rate", "warmup", "average", "clip", "seed", "batch", "size", "decay_steps")
+SETTINGS = (
+    "optimizer", "learning_rate", "linear_rate", "warmup", "average", "clip", "seed", "batch", "size", "decay_steps",
+)  # fmt: skip
 """What makes another run of the same data if it changes on the way: allowed, but said; the metric as well."""
 
 
@@ -33,8 +35,8 @@ def state_to_resume(stable: Path, branch: Path, decay_steps: int) -> dict[str, A
         OSError: one cannot be read, or there is no stable run to branch from.
     """
     if not decay_steps:
-        return checkpoint.load(stable) if stable.exists() else None
-    if not branch.exists():
+        return checkpoint.load(stable) if checkpoint.exists(stable) else None
+    if not checkpoint.exists(branch):
         state = checkpoint.load(stable)
         return {**state, "decay_start": state["step"]}
     state = checkpoint.load(branch)
@@ -44,7 +46,7 @@ def state_to_resume(stable: Path, branch: Path, decay_steps: int) -> dict[str, A
             f"{branch}: at step {state['step']}, and {decay_steps} steps of decay from {start} would have ended; "
             "give more, or move the file away for a new branch"
         )
-    if state["step"] == start + decay_steps and state.get("hardened") and stable.exists():
+    if state["step"] == start + decay_steps and state.get("hardened") and checkpoint.exists(stable):
         now = checkpoint.load(stable)["step"]
         if now > start:
             raise CodecError(

@@ -8,6 +8,7 @@ Reference:
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 
@@ -45,16 +46,20 @@ class SpikeGuard:
 
     A step whose loss is far above its running mean, or whose loss or gradient is not finite, is skipped; large
     gradients are clipped elsewhere. If too many in a row are skipped, the weights themselves have gone astray, and the
-    run steps back to their running average.
+    run steps back to their running average. If most of the last steps were skipped, that has not helped either, and the
+    run has diverged.
 
     Args:
         factor: how many times the running mean is too much.
         patience: skipped steps in a row before stepping back.
+        window: how many of the last steps are looked at to tell whether the run has diverged.
     """
 
-    def __init__(self, factor: float = 4.0, patience: int = 5) -> None:
+    def __init__(self, factor: float = 4.0, patience: int = 5, window: int = 50) -> None:
         self.factor = factor
         self.patience = patience
+        self.window = window
+        self._accepted: deque[bool] = deque(maxlen=window)
         self.mean: float | None = None
         self.in_a_row = 0
         self.skipped = 0
@@ -62,7 +67,9 @@ class SpikeGuard:
     def accepts(self, loss: float, gradient_norm: float) -> bool:
         """Whether to take the step; counts those that are not."""
         sound = math.isfinite(loss) and math.isfinite(gradient_norm)
-        if sound and (self.mean is None or loss < self.factor * self.mean):
+        accepted = sound and (self.mean is None or loss < self.factor * self.mean)
+        self._accepted.append(accepted)
+        if accepted:
             self.mean = loss if self.mean is None else 0.99 * self.mean + 0.01 * loss
             self.in_a_row = 0
             return True
@@ -76,6 +83,15 @@ class SpikeGuard:
             return False
         self.in_a_row = 0
         return True
+
+    def skipped_lately(self) -> int:
+        """How many of the last steps, of which a window is full, were skipped; 0 before there are as many."""
+        full = len(self._accepted) == self._accepted.maxlen
+        return self._accepted.count(False) if full else 0
+
+    def has_diverged(self) -> bool:
+        """Whether most of the last steps were skipped."""
+        return 2 * self.skipped_lately() > len(self._accepted)
 
     def state(self) -> dict[str, float | int | None]:
         """Plain values to resume from."""

@@ -1,0 +1,97 @@
+"""Where networks run: the device, its number format, and what it takes to compile or to use several processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from bitstream.errors import CodecError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """The device of a name.
+
+    Args:
+        name: one of :data:`DEVICES`. ``"auto"`` takes a GPU if there is one. Under ``torchrun``, each process takes the
+            GPU of its ``LOCAL_RANK``.
+
+    Raises:
+        CodecError: this machine has no such device.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
+    if not available[name]:
+        raise CodecError(f"--device {name}: torch {torch.__version__} finds none on this machine")
+    if name == "cuda":
+        index = int(os.environ.get("LOCAL_RANK", 0))
+        if index >= torch.cuda.device_count():
+            raise CodecError(f"process {index} of this machine has no GPU, as there are {torch.cuda.device_count()}")
+        torch.cuda.set_device(index)
+        return torch.device("cuda", index)
+    return torch.device(name)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 in hardware; a CPU that emulates it is ten times slower than in float32."""
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def autocast(device: torch.device, precision: str = "auto", enabled: bool = True) -> torch.autocast:
+    """A context in which networks compute in bfloat16 where that is faster.
+
+    Args:
+        device: of the networks.
+        precision: one of :data:`PRECISIONS`.
+        enabled: False leaves everything in float32.
+    """
+    use = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(device))
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled and use)
+
+
+def require_compiler(device: torch.device) -> None:
+    """Find out whether ``torch.compile`` has what it needs for a device.
+
+    Raises:
+        CodecError: it has not.
+    """
+    if device.type == "mps":
+        raise CodecError("--compile: works on CPUs and CUDA devices")
+    if device.type == "cpu" and not any(map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))):
+        raise CodecError("--compile: no C++ compiler found; install g++, or name one as CXX")
+
+
+def distributed_backend(device: torch.device) -> str:
+    """What ``torch.distributed`` exchanges gradients with."""
+    return "nccl" if device.type == "cuda" else "gloo"
+
+
+def work_seconds(device: torch.device) -> float:
+    """A clock of the work done, to take differences of: CPU time of this process over its threads, so that a run which
+    is paused or shares the machine is charged only for what it got; wall time on a GPU."""
+    if device.type == "cpu":
+        return time.process_time() / torch.get_num_threads()
+    return time.monotonic()
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raise :class:`MemoryError` in place of the errors that torch has for too little memory."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        signs = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "Cannot allocate memory")
+        if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in signs):
+            raise MemoryError("use a smaller --batch or --size, or --accumulate") from error
+        raise
