@@ -15,6 +15,7 @@ from benchmarks.manifold.retrieval import main as search
 from benchmarks.quick import main as quick
 from benchmarks.speed import main as speed
 from benchmarks.targets import main as targets
+from benchmarks.train_speed import main as train_speed
 from benchmarks.training import main as training
 
 
@@ -31,6 +32,7 @@ main.add_command(effort, "effort")
 main.add_command(speed, "speed")
 main.add_command(targets, "targets")
 main.add_command(training, "training")
+main.add_command(train_speed, "train-speed")
 main.add_command(cost, "cost")
 main.add_command(docs, "docs")
 main.add_command(search, "search")

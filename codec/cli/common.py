@@ -71,30 +71,34 @@ def reporting(command: Callable[_P, None]) -> Callable[_P, None]:
 
 _EXTRAS = {
     "manifold": ("jinja2", "sklearn", "umap", "usearch"),
-    "train": ("onnx", "pytorch_msssim", "safetensors", "torch"),
+    "train": ("filelock", "pytorch_msssim", "safetensors", "torch"),
 }
 
 
-def require(extra: str) -> None:
+def require(extra: str, *more: str) -> None:
     """Find out before the work begins whether the packages of an extra are there.
+
+    Args:
+        extra: its name.
+        more: packages of it that not every command needs.
 
     Raises:
         CodecError: one is missing.
     """
-    missing = [name for name in _EXTRAS[extra] if find_spec(name) is None]
+    missing = [name for name in (*_EXTRAS[extra], *more) if find_spec(name) is None]
     if missing:
         raise CodecError(
             f"this needs the extra [{extra}], see the README on how to install it (no {', '.join(missing)})"
         )
 
 
-def needing(extra: str) -> Callable[[Callable[_P, None]], Callable[_P, None]]:
+def needing(extra: str, *more: str) -> Callable[[Callable[_P, None]], Callable[_P, None]]:
     """Have a command look for the packages of an extra before anything else, see :func:`require`."""
 
     def decorate(command: Callable[_P, None]) -> Callable[_P, None]:
         @wraps(command)
         def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
-            require(extra)
+            require(extra, *more)
             try:
                 command(*args, **kwargs)
             except ImportError as error:  # it is there, and broken

@@ -92,7 +92,7 @@ def _read_sizes(path: Path) -> object:
 @click.argument("out", type=FILE)
 @click.option("--last", is_flag=True, help="The last weights rather than their running average.")
 @reporting
-@needing("train")
+@needing("train", "onnx")
 def export(checkpoint: Path, out: Path, last: bool) -> None:
     """Export CHECKPOINT to the folder OUT, checked against the trained model (needs the extra [train])."""
     from codec.training.checkpoint import load_model

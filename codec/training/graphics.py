@@ -111,18 +111,18 @@ def draw_poster(rng: np.random.Generator) -> Pixels:
 
 def draw_gradient(rng: np.random.Generator) -> Pixels:
     """Smooth transitions between strong colours, linear or around a point, now and then with grain."""
-    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
-    pixels, layers = np.zeros((SIDE, SIDE, 3)), int(rng.integers(1, 4))
+    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
+    pixels, layers = np.zeros((SIDE, SIDE, 3), np.float32), int(rng.integers(1, 4))
     for _ in range(layers):
         if rng.random() < 0.5:
             angle = rng.uniform(0, 2 * np.pi)
             share = x * np.cos(angle) + y * np.sin(angle) + rng.uniform(-0.5, 0.5)
         else:
             share = np.hypot(x - rng.random(), y - rng.random()) * rng.uniform(0.5, 3)
-        first, last = np.array(_color(rng)), np.array(_color(rng))
-        pixels += (first + np.clip(share, 0, 1)[..., None] * (last - first)) / layers
+        first, last = (np.array(_color(rng), np.float32) / layers for _ in range(2))
+        pixels += first + np.clip(share, 0, 1)[..., None] * (last - first)
     if rng.random() < 0.3:
-        pixels += rng.normal(0, rng.uniform(1, 8), pixels.shape)
+        pixels += np.float32(rng.uniform(1, 8)) * rng.standard_normal(pixels.shape, np.float32)
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
