@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 from PIL import Image
+from tqdm import tqdm
 
 ROOT = Path(__file__).parent.parent
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -138,7 +139,7 @@ def main(
     ):
         setting = Setting(batch, precision, device, choice)
         ours, ratios = [], []
-        for _ in range(repeats):
+        for _ in tqdm(range(repeats), desc=str(setting), unit="run", leave=False, disable=None):
             ours.append(measure(ROOT, images, setting, steps, threads))
             if beside:
                 ratios.append(ours[-1].mpx_per_s / measure(beside, images, setting, steps, threads).mpx_per_s)

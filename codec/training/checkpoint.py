@@ -26,29 +26,27 @@ VERSION = 1
 _HASH_DIGITS = 8
 
 
-class _Remembering(io.RawIOBase):
-    """Writes to a file, and keeps the error that a write had: torch tells of another one."""
+class _Patient(io.RawIOBase):
+    """Writes to a file, and keeps the error of a write for later: torch's writer does not survive one."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.file, self.error = file, OSError("nothing was written")
+        self.file = file
+        self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        try:
-            return self.file.write(data)
-        except OSError as error:
-            self.error = error
-            raise
-
-    def flush(self) -> None:
-        self.file.flush()
+        if self.error is None:
+            try:
+                return self.file.write(data)
+            except OSError as error:
+                self.error = error
+        return len(data)
 
 
 def _dump(state: dict[str, Any], file: BinaryIO) -> None:
-    target = _Remembering(file)
-    try:
-        torch.save({"version": VERSION, **state}, target)
-    except RuntimeError as error:  # of torch's writer, when a write fails
-        raise target.error from error
+    target = _Patient(file)
+    torch.save({"version": VERSION, **state}, target)
+    if target.error is not None:
+        raise target.error
 
 
 def _index(path: Path) -> Path:

@@ -130,7 +130,7 @@ class Learner:
             optimizer.zero_grad()
         sums = self._gradients(x, t)
         norm_tensor = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        # The one place at which the CPU waits for a GPU.
+        # All at once, as the CPU waits here for a GPU.
         norm, loss, rate_bpp, z_bpp, psnr_db = torch.cat([norm_tensor.reshape(1), sums]).tolist()
         loss = self.agree(loss)
         self.is_whole = False
