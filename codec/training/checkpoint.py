@@ -105,7 +105,7 @@ def _write_whole(path: Path, state: dict[str, Any]) -> set[Path]:
 def _write_pieces(path: Path, state: dict[str, Any], piece_bytes: int) -> set[Path]:
     whole = io.BytesIO()
     _dump({**state, "optimizers": halved(state["optimizers"])}, whole)
-    data = whole.getbuffer()
+    data = whole.getvalue()  # a buffer of it may crash Python 3.12.1 at exit, when a write has failed
     prefix = f"{path.name}.{hashlib.sha256(data).hexdigest()[:_HASH_DIGITS]}"
     pieces = {}
     for number, start in enumerate(range(0, len(data), piece_bytes)):

@@ -54,7 +54,7 @@ def _trace(module: nn.Module, inputs: dict[str, Tensor], output: str, path: Path
         )  # fmt: skip
     finally:
         Pointwise.as_conv = False
-    path.write_bytes(traced.getbuffer())
+    path.write_bytes(traced.getvalue())
 
 
 def _tensor_ranges(path: Path) -> dict[str, tuple[int, int]]:
