@@ -61,9 +61,10 @@ def rd(
 ) -> None:
     """Measure codecs on pictures: OUT gets results.json, curves, points.csv, plots and report.html."""
     from benchmarks.anchors import read_anchors
+    from benchmarks.images import find_images
     from benchmarks.measure import Timing, codec_megabytes
     from benchmarks.plots import draw_all
-    from benchmarks.rd import find_pictures, run
+    from benchmarks.rd import run
     from benchmarks.report import render
     from benchmarks.results import collect, known_codecs, write
     from benchmarks.rows import RowStore
@@ -74,8 +75,8 @@ def rd(
         targets = [float(rate) for rate in rates.split(",")]
         if min(targets) <= 0:
             raise ValueError(f"--rates {rates}: must be positive")
-        pictures = dict(list(find_pictures(images).items())[:most])
         published = read_anchors(anchors) if anchors else {}
+        pictures = find_images(images, most)
     except (OSError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     at_hand = {*codecs, *published}

@@ -12,7 +12,7 @@ import numpy as np
 import codec
 from benchmarks.bdrate import Curve, bd_rate, curve
 from benchmarks.codecs.lmc import code_digest
-from benchmarks.measure import digest_of, read_pixels
+from benchmarks.images import digest_of, images_or_usage_error, read_pixels, shown
 from benchmarks.metrics import Pixels, psnr_db
 from benchmarks.rows import Row, RowStore, key_of
 from bitstream.container import CELL
@@ -50,11 +50,14 @@ def _measure(name: str, pixels: Pixels, quality: float, level: int, threads: int
 def main(
     folder: Path, levels: str, qualities: str, most: int | None, threads: int, rows: Path | None, out: Path | None
 ) -> None:
-    """Code the PNG images in FOLDER at each level of effort: BD-rate and time against the first."""
-    efforts, qs = [int(level) for level in levels.split(",")], [float(q) for q in qualities.split(",")]
-    paths = sorted(folder.glob("*.png"))[:most]
-    if not paths or len(qs) < 4:
-        raise click.UsageError(f"no PNG images in {folder}" if not paths else "--qualities: at least four are needed")
+    """Code the images in FOLDER at each level of effort: BD-rate and time against the first."""
+    try:
+        efforts, qs = [int(level) for level in levels.split(",")], [float(q) for q in qualities.split(",")]
+    except ValueError as error:
+        raise click.UsageError(f"--levels {levels}, --qualities {qualities}: expected numbers") from error
+    if len(qs) < 4:
+        raise click.UsageError("--qualities: at least four are needed")
+    paths = images_or_usage_error(folder, most)
     store = RowStore(rows) if rows else None
     known = {row.key: row for row in store or ()}
     points: Points = {}
@@ -68,14 +71,14 @@ def main(
                 for quality in qs:
                     row = known.get(key_of(_identity(level), digest, quality, repeats=1, threads=threads, jobs=1))
                     if row is None:
-                        row = _measure(path.name, pixels, quality, level, threads)
+                        row = _measure(shown(path), pixels, quality, level, threads)
                         if store:
                             store.add(row)
-                    points[level, path.name, quality] = row
+                    points[level, shown(path), quality] = row
                     progress.update(1)
     measured = {"images": str(len(paths)), "qualities": qualities, "threads": str(threads),
                 "model": shipped().model_id.hex()}  # fmt: skip
-    table = [line | measured for line in _table(points, efforts, [path.name for path in paths], qs)]
+    table = [line | measured for line in _table(points, efforts, [shown(path) for path in paths], qs)]
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("w", newline="") as file:

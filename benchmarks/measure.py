@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import statistics
 import time
@@ -12,29 +11,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-from PIL import Image
-
 from benchmarks.codecs import CODECS
+from benchmarks.images import digest_of, read_pixels, shown
 from benchmarks.memory import forget_peak, peak_megabytes
-from benchmarks.metrics import Pixels, judges, measure
+from benchmarks.metrics import judges, measure
 from benchmarks.rows import Row
-from codec.images import shallow
 
 _T = TypeVar("_T")
 _warm: set[tuple[str, tuple[int, ...], int]] = set()
 """What this process has run once, so that it is loaded and has its memory."""
-
-
-def read_pixels(path: Path) -> Pixels:
-    """RGB pixels of a picture, uint8 (H, W, 3)."""
-    with Image.open(path) as image:
-        return np.asarray(shallow(image).convert("RGB"))
-
-
-def digest_of(pixels: Pixels) -> str:
-    """Short hash of a picture's size and pixels."""
-    return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
 
 
 def timed(run: Callable[[], _T], repeats: int) -> tuple[_T, float]:
@@ -78,7 +63,7 @@ def measure_image(codec_name: str, path: Path, qualities: list[float], timing: T
     digest, identity, threads = digest_of(pixels), codec.identity, timing.threads
     for quality in qualities:
         row = Row(
-            codec.name, identity, path.name, digest, pixels.shape[1], pixels.shape[0], quality, **asdict(timing),
+            codec.name, identity, shown(path), digest, pixels.shape[1], pixels.shape[0], quality, **asdict(timing),
             judged_by=judges(),
         )  # fmt: skip
         try:

@@ -15,7 +15,7 @@ from benchmarks.bdrate import Curve, bd_rate, curve
 from benchmarks.codecs import CODECS
 from benchmarks.codecs.base import Codec
 from benchmarks.codecs.lmc import Lmc
-from benchmarks.measure import read_pixels
+from benchmarks.images import images_or_usage_error, read_pixels
 from benchmarks.metrics import Pixels, psnr_db
 from codec.catalogue import SHIPPED, loaded
 
@@ -67,12 +67,19 @@ def mean_curve(rows: NDArray[np.float64]) -> Curve:
 @click.option("--most", type=click.IntRange(1), help="No more than this many images.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 def main(folder: Path, anchors: Path | None, estimate: bool, model: Path, most: int | None, threads: int) -> None:
-    """Measure this codec, JPEG and AVIF on the PNG images in FOLDER, and against the published VTM."""
+    """Measure this codec, JPEG and AVIF on the images in FOLDER, and against the published VTM."""
     from benchmarks.anchors import read_anchors
 
-    images = [read_pixels(path) for path in sorted(folder.glob("*.png"))[:most]]
-    if not images:
-        raise click.UsageError(f"no PNG images in {folder}")
+    references = {}
+    if anchors:
+        try:
+            published = read_anchors(anchors)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        if "vtm" not in published:
+            raise click.UsageError(f"no vtm.json in {anchors}")
+        references["published vtm"] = published["vtm"].curves["psnr-rgb"]
+    images = [read_pixels(path) for path in images_or_usage_error(folder, most)]
     ours = measure(images, Lmc("lmc", model=model), QUALITIES, threads)
     for quality, rows in zip(QUALITIES, ours, strict=True):
         line = f"lmc  q {quality:3d}  {rows[:, 0].mean():.4f} bpp  {rows[:, 1].mean():.3f} dB"
@@ -82,12 +89,8 @@ def main(folder: Path, anchors: Path | None, estimate: bool, model: Path, most: 
             line += f"  file {size:.0f} bytes, estimate {bits:.0f} ({size - bits:+.0f}, {size / bits - 1:+.2%})"
         click.echo(line)
     click.echo(f"monotone on every image: {bool((np.diff(ours, axis=0) > 0).all())}")
-    references = {name: mean_curve(measure(images, CODECS[name], CODECS[name].qualities, threads)) for name in PEERS}
-    if anchors:
-        published = read_anchors(anchors)
-        if "vtm" not in published:
-            raise click.UsageError(f"no vtm.json in {anchors}")
-        references["published vtm"] = published["vtm"].curves["psnr-rgb"]
+    peers = {name: mean_curve(measure(images, CODECS[name], CODECS[name].qualities, threads)) for name in PEERS}
+    references = peers | references
     for name, reference in references.items():
         result = bd_rate(reference, mean_curve(ours))
         if result:

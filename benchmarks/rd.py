@@ -13,11 +13,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.codecs import CODECS
-from benchmarks.measure import Timing, digest_of, measure_image, read_pixels
+from benchmarks.images import read_pixels, shown
+from benchmarks.measure import Timing, measure_image
 from benchmarks.metrics import judges
 from benchmarks.rows import Row, RowStore, key_of
-
-SUFFIXES = frozenset([".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"])
 
 
 @dataclass(frozen=True)
@@ -38,26 +37,9 @@ class _Task:
         size = pixels.shape[1], pixels.shape[0]
         identity = CODECS[self.codec].identity
         return Row(
-            self.codec, identity, self.path.name, self.digest, *size, self.quality, error=error, **asdict(self.timing),
-            judged_by=judges(),
+            self.codec, identity, shown(self.path), self.digest, *size, self.quality, error=error,
+            **asdict(self.timing), judged_by=judges(),
         )  # fmt: skip
-
-
-def find_pictures(folder: Path) -> dict[Path, str]:
-    """Pictures directly in a folder, by name, with a digest of their pixels; of equal ones only the first.
-
-    Raises:
-        FileNotFoundError: there is none.
-        OSError: one cannot be read.
-    """
-    found: dict[str, Path] = {}
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
-        first = found.setdefault(digest_of(read_pixels(path)), path)
-        if first != path:
-            tqdm.write(f"{path.name}: the same pixels as {first.name}, left out")
-    if not found:
-        raise FileNotFoundError(f"no pictures in {folder}")
-    return {path: digest for digest, path in found.items()}
 
 
 def _leave_interrupts_to_the_parent() -> None:
@@ -87,7 +69,7 @@ def _in_parallel(tasks: list[_Task], jobs: int, progress: tqdm[None]) -> Iterato
                     source.pop()  # not before: a pool that has just broken takes no task
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     task = running[future]
-                    progress.set_postfix_str(f"{task.codec} {task.path.name}")
+                    progress.set_postfix_str(f"{task.codec} {shown(task.path)}")
                     row = future.result()
                     del running[future]
                     yield row
@@ -108,7 +90,7 @@ def run(images: dict[Path, str], codec_names: Iterable[str], store: RowStore, ti
     """Measure what the store does not hold yet.
 
     Args:
-        images: pictures and their digests, of :func:`find_pictures`.
+        images: pictures and their digests, of :func:`benchmarks.images.find_images`.
         codec_names: in :data:`CODECS`.
         store: where rows are kept; those of the same codec, settings, pixels, timing and packages of metrics are not
             measured again, those that failed are.

@@ -17,7 +17,7 @@ from PIL import Image
 import codec
 from benchmarks.codecs import CODECS, Codec
 from benchmarks.codecs.neural import ARCHITECTURES, CompressAi
-from benchmarks.measure import read_pixels
+from benchmarks.images import read_pixels
 from benchmarks.metrics import Pixels
 
 REST = 0.3

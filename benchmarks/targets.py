@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 import codec
-from benchmarks.measure import read_pixels
+from benchmarks.images import images_or_usage_error, read_pixels
 
 
 @click.command()
@@ -16,11 +16,12 @@ from benchmarks.measure import read_pixels
 @click.option("--targets", default="10000,20000,30000,40000,60000", show_default=True, help="Bytes.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 def main(folder: Path, targets: str, threads: int) -> None:
-    """Compress the PNG images in FOLDER to each size and print how far below it the files stay."""
-    paths = sorted(folder.glob("*.png"))
-    if not paths:
-        raise click.UsageError(f"no PNG images in {folder}")
-    sizes = [int(size) for size in targets.split(",")]
+    """Compress the images in FOLDER to each size and print how far below it the files stay."""
+    try:
+        sizes = [int(size) for size in targets.split(",")]
+    except ValueError as error:
+        raise click.UsageError(f"--targets {targets}: expected numbers of bytes") from error
+    paths = images_or_usage_error(folder)
     found = np.zeros((len(sizes), len(paths)))
     passes = np.zeros_like(found)
     for j, path in enumerate(paths):

@@ -14,7 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.codecs import CODECS, Codec
-from benchmarks.measure import read_pixels
+from benchmarks.images import read_pixels, shown
 from benchmarks.metrics import Pixels, psnr_db
 from benchmarks.rows import Row
 
@@ -153,15 +153,15 @@ def scenes(
                         known = [
                             (r.quality, r.file_bytes)
                             for r in rows
-                            if (r.codec, r.image, r.error) == (name, path.name, None)
+                            if (r.codec, r.image, r.error) == (name, shown(path), None)
                         ]
                         data = encode_at_rate(CODECS[name], pixels, target, threads, known)
                         decoded = CODECS[name].decode(data, threads)
                     except Exception as error:  # a gap, like those of the curves
-                        tqdm.write(f"{name} {path.name}: {type(error).__name__}: {error}")
+                        tqdm.write(f"{name} {shown(path)}: {type(error).__name__}: {error}")
                         continue
                     rate, psnr = 8 * len(data) / pixels[..., 0].size, psnr_db(pixels, decoded)
                     crops.append(Crop(name, rate, psnr if math.isfinite(psnr) else None, _uri(decoded[cut])))
                 if crops:
-                    found.append(Scene(path.name, target, original, crops))
+                    found.append(Scene(shown(path), target, original, crops))
     return found

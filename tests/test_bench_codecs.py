@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.codecs import CODECS
-from benchmarks.measure import read_pixels
+from benchmarks.images import read_pixels
 
 
 @pytest.mark.parametrize("name", CODECS)

@@ -14,7 +14,7 @@ from skimage import data
 
 import codec
 from benchmarks.__main__ import main
-from benchmarks.measure import read_pixels
+from benchmarks.images import read_pixels
 from benchmarks.metrics import psnr_db
 from benchmarks.quick import QUALITIES
 

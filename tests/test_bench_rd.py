@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,8 @@ from benchmarks import rd as rd_module
 from benchmarks.__main__ import main
 from benchmarks.codecs import CODECS
 from benchmarks.codecs.jpeg import Jpeg
-from benchmarks.measure import Timing, codec_megabytes, digest_of, measure_image, read_pixels
+from benchmarks.images import digest_of, find_images, read_pixels
+from benchmarks.measure import Timing, codec_megabytes, measure_image
 from benchmarks.report import render
 from benchmarks.results import averaged, collect, known_codecs
 from benchmarks.rows import Row, RowStore
@@ -80,7 +80,7 @@ def test_rates_count_every_byte_of_the_file(pictures, monkeypatch):
 
 
 def test_rows_of_other_metrics_are_measured_anew(pictures, tmp_path, monkeypatch):
-    images, store = rd_module.find_pictures(pictures), RowStore(tmp_path / "rows.jsonl")
+    images, store = find_images(pictures), RowStore(tmp_path / "rows.jsonl")
     rows = rd_module.run(images, ["jpeg"], store, Timing())
     count = len((tmp_path / "rows.jsonl").read_text().splitlines())
     assert count == len(rows) and "ssimulacra2" in rows[0].judged_by
@@ -218,7 +218,7 @@ def test_a_pool_that_breaks_between_two_tasks_loses_none(pictures, tmp_path, mon
             return super().submit(*args)
 
     monkeypatch.setattr(rd_module, "_pool", lambda jobs: Pool(1))
-    found = rd_module.find_pictures(pictures)
+    found = find_images(pictures)
     rows = rd_module.run(found, ["jpeg"], RowStore(tmp_path / "rows.jsonl"), Timing(jobs=2))
     assert Pool.breaks < 0 and len(rows) == len(found) * len(CODECS["jpeg"].qualities)
 
@@ -233,7 +233,7 @@ def test_a_stop_is_a_stop(pictures, tmp_path, monkeypatch):
 
     monkeypatch.setattr(store, "add", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        rd_module.run(rd_module.find_pictures(pictures), ["jpeg"], store, Timing())
+        rd_module.run(find_images(pictures), ["jpeg"], store, Timing())
     assert len(list(store)) == 1
 
 
@@ -263,15 +263,6 @@ def test_decibels_of_ms_ssim_are_those_of_the_mean():
         for n, v in (("a", 0.9), ("b", 0.99))
     ]
     assert averaged(rows)["ms-ssim-db"] == pytest.approx([-10 * np.log10(1 - 0.945)])
-
-
-def test_equal_pictures_are_measured_once(pictures, tmp_path):
-    for name in ("a.png", "b.png"):
-        shutil.copy(pictures / "a.png", tmp_path / name)
-    assert [p.name for p in rd_module.find_pictures(tmp_path)] == ["a.png"]
-    (tmp_path / "c.png").write_bytes(b"no picture")
-    result = CliRunner().invoke(main, ["rd", "--images", str(tmp_path), "--out", str(tmp_path / "out")])
-    assert result.exit_code == 2 and "c.png" in result.output
 
 
 def test_wrong_usage_is_told(pictures, tmp_path):

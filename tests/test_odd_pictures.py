@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 import codec
+from benchmarks.images import read_pixels
 from benchmarks.manifold.pictures import read
-from benchmarks.measure import read_pixels
 from bitstream.errors import ImageError
 from codec import images, pnm
 from codec.images import open_image

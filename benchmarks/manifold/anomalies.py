@@ -11,10 +11,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.manifold.kept import keep, out_option
-from benchmarks.manifold.pictures import read, split, spread
+from benchmarks.manifold.pictures import read_all, require, split, spread
 from benchmarks.manifold.shifts import SHIFTS
 from codec.catalogue import shipped as shipped_runtime
-from codec.manifold.anomaly import Collection, Score
+from codec.manifold.anomaly import LEAST_PICTURES, Collection, Score
 from codec.manifold.embedding import shipped
 from codec.manifold.facts import facts_of
 from codec.manifold.oddities import TESTS
@@ -39,12 +39,12 @@ def main(folder: Path, fitted: int, most: int, threads: int, out: Path | None) -
     head = shipped(shipped_runtime().model_id)
     # Neither has the head seen those that are fitted to: pictures that it has lie further apart for it.
     held_out = split(folder)[1]
-    known = [
-        facts_of(read(path, SIDE), head, threads=threads)
-        for path in tqdm(spread(held_out[::2], fitted), desc="fit", unit="picture")
-    ]
+    normal = list(read_all(spread(held_out[::2], fitted), SIDE))
+    pictures = list(read_all(spread(held_out[1::2], most), SIDE))
+    require(normal, LEAST_PICTURES, f"readable pictures of {folder} to fit to are held out of the training of the head")
+    require(pictures, 2, f"readable pictures of {folder} to score are held out of the training of the head")
+    known = [facts_of(picture, head, threads=threads) for picture in tqdm(normal, desc="fit", unit="picture")]
     collection = Collection.fit(known, head)
-    pictures = [read(path, SIDE) for path in spread(held_out[1::2], most)]
     rng = np.random.default_rng(0)
 
     def scores(of: list[Image.Image], name: str) -> list[Score]:

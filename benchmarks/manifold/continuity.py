@@ -23,7 +23,7 @@ from tqdm import tqdm
 import codec
 from benchmarks.manifold.baselines import Floats, PixelPca, small_pixels
 from benchmarks.manifold.kept import keep
-from benchmarks.manifold.pictures import read, split, spread
+from benchmarks.manifold.pictures import read_all, split, spread
 from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.embedding import embed_file, shipped
 
@@ -107,12 +107,12 @@ def draw(table: dict[str, Any], path: Path) -> None:
               "to this folder.")  # fmt: skip
 def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
     """Measure how far latents and embeddings move as pictures of FOLDER change, beside a PCA of pixels."""
-    large = (picture for path in split(folder)[1] if min((picture := read(path)).size) >= SIDE + MARGIN)
+    large = (picture for picture in read_all(split(folder)[1]) if min(picture.size) >= SIDE + MARGIN)
     pictures = list(islice(large, most))
     if len(pictures) < 3:
         raise click.UsageError(f"{folder}: fewer than 3 held-out pictures of {SIDE + MARGIN} pixels a side")
     plain = represent([_centre(p) for p in pictures], threads)
-    read_others = map(read, spread(split(folder)[0], PCA_PICTURES))
+    read_others = read_all(spread(split(folder)[0], PCA_PICTURES))
     others = [small_pixels(_centre(picture)) for picture in read_others if min(picture.size) >= SIDE]
     if len(others) < 3:
         raise click.UsageError(f"{folder}: fewer than 3 pictures of {SIDE} pixels a side to fit a PCA to")

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.images import shown
 from benchmarks.manifold.kept import keep, out_option
-from benchmarks.manifold.pictures import read, split, spread
+from benchmarks.manifold.pictures import read, read_all, require, split, spread
 from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.embedding import shipped
 from codec.manifold.interpolation import Ends
@@ -37,7 +38,8 @@ def main(
     from codec.manifold.geodesic import Geodesics
 
     torch.set_num_threads(threads)
-    chosen = spread(split(folder)[1], 2 * pairs)
+    chosen = [path for path in spread(split(folder)[1], 2 * pairs) if list(read_all([path]))]
+    require(chosen, 2, f"readable pictures of {folder} are held out of the training of the head")
     rows: list[dict[str, Any]] = []
     for one, other in tqdm(list(zip(chosen[::2], chosen[1::2], strict=False)), unit="pair"):
         ends = Ends(read(one), read(other), size=SIZE, threads=threads)
@@ -47,7 +49,7 @@ def main(
         way = geodesics.shorten(line, iterations)
         rows.append(
             {
-                "pair": [one.name, other.name],
+                "pair": [shown(one), shown(other)],
                 "linear": asdict(geodesics.report(line)),
                 "geodesic": asdict(geodesics.report(way)),
             }

@@ -20,7 +20,7 @@ from tqdm import tqdm
 import codec
 from benchmarks.manifold.baselines import SIDE, Floats, PixelPca, colour_histogram, small_pixels
 from benchmarks.manifold.kept import keep, out_option
-from benchmarks.manifold.pictures import read, split, spread
+from benchmarks.manifold.pictures import read_all, require, split, spread
 from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.embedding import embed, shipped
 
@@ -163,10 +163,13 @@ def indexing_speed(pictures: Pictures, threads: int) -> float:
 def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
     """Find pictures of FOLDER, those held out of the head's training, from distorted versions of themselves."""
     seen, held_out = split(folder)
-    if not seen:
-        raise click.UsageError(f"{folder}: no pictures but those held out, and a PCA of pixels needs others")
-    collection = [read(path) for path in spread(held_out, most)]
-    ways = methods([read(path, 2 * SIDE) for path in seen], threads)
+    require(held_out, 2, f"pictures of {folder} are held out of the training of the head")
+    require(seen, 2, f"pictures of {folder} are not held out, and a PCA of pixels is fitted to those")
+    collection = list(read_all(spread(held_out, most)))
+    others = list(read_all(seen, 2 * SIDE))
+    require(collection, 2, f"readable pictures of {folder} are held out of the training of the head")
+    require(others, 2, f"readable pictures of {folder} are not held out, and a PCA of pixels is fitted to those")
+    ways = methods(others, threads)
     known = {name: vectors_of(collection, way, name) for name, way in ways.items()}
     rng = np.random.default_rng(0)
     table: dict[str, dict[str, float]] = {name: {} for name in ways}
