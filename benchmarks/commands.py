@@ -35,6 +35,8 @@ def list_codecs() -> None:
 @click.option("--images", type=_FOLDER, required=True, help="Folder of pictures.")
 @click.option("--codecs", "names", default=",".join(USUAL), show_default=True,
               help="Names from 'list', or 'all'; ours first.")  # fmt: skip
+@click.option("--metrics", default="all", show_default=True, help="Names of metrics; all take some 3 s an image and "
+              "quality, PSNR and MS-SSIM a tenth of that.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for everything; "
               "points it already holds are not measured again.")  # fmt: skip
 @click.option("--anchors", type=_FOLDER, help="Folder of published curves, for plots and table.")
@@ -49,6 +51,7 @@ def list_codecs() -> None:
 def rd(
     images: Path,
     names: str,
+    metrics: str,
     out: Path,
     anchors: Path | None,
     against: tuple[str, ...],
@@ -63,6 +66,7 @@ def rd(
     from benchmarks.anchors import read_anchors
     from benchmarks.images import find_images
     from benchmarks.measure import Timing, codec_megabytes
+    from benchmarks.metrics import METRICS, known_metrics
     from benchmarks.plots import draw_all
     from benchmarks.rd import run
     from benchmarks.report import render
@@ -71,7 +75,7 @@ def rd(
     from benchmarks.visual import scenes
 
     try:
-        codecs = known_codecs(names)
+        codecs, judged = known_codecs(names), known_metrics(metrics)
         targets = [float(rate) for rate in rates.split(",")]
         if min(targets) <= 0:
             raise ValueError(f"--rates {rates}: must be positive")
@@ -86,7 +90,7 @@ def rd(
             f"--anchor: of {', '.join(against)}, each must be a codec of this run or a published curve"
         )
     timing = Timing(repeats, threads, jobs)
-    rows = run(pictures, codecs, RowStore(out / "rows.jsonl"), timing)
+    rows = run(pictures, codecs, RowStore(out / "rows.jsonl"), timing, judged)
     paths = list(pictures)
     megabytes = {name: codec_megabytes(name, paths[0], threads) for name in tqdm(codecs, desc="memory")}
     results = collect(rows, published, list(against), megabytes)
@@ -98,11 +102,12 @@ def rd(
     page.write_text(render(results, plots, looked_at), encoding="utf-8")
     page.replace(out / "report.html")
     for anchor, table in results["bd_rate"].items():
-        click.echo(f"BD-rate against {anchor}, PSNR-RGB")
-        for row in table:
-            if figures := row["bd_rate"].get("psnr-rgb"):
-                span = f"{figures['low']:.1f} to {figures['high']:.1f} dB"
-                click.echo(f"  {row['name']:52s} {figures['percent']:+7.1f}%  {span}")
+        for metric in judged:
+            click.echo(f"BD-rate against {anchor}, {METRICS[metric].label}. {METRICS[metric].weakness}")
+            for row in table:
+                if figures := row["bd_rate"].get(metric):
+                    span = f"{figures['low']:.1f} to {figures['high']:.1f}"
+                    click.echo(f"  {row['name']:52s} {figures['percent']:+7.1f}%  {span}")
     click.echo(f"everything else in {out / 'report.html'}")
 
 

@@ -6,7 +6,7 @@ import multiprocessing
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,7 @@ from typing import TypeVar
 from benchmarks.codecs import CODECS
 from benchmarks.images import digest_of, read_pixels, shown
 from benchmarks.memory import forget_peak, peak_megabytes
-from benchmarks.metrics import judges, measure
+from benchmarks.metrics import METRICS, judges, measure
 from benchmarks.rows import Row
 
 _T = TypeVar("_T")
@@ -47,7 +47,9 @@ class Timing:
     jobs: int = 1
 
 
-def measure_image(codec_name: str, path: Path, qualities: list[float], timing: Timing) -> Iterator[Row]:
+def measure_image(
+    codec_name: str, path: Path, qualities: list[float], timing: Timing, metrics: Collection[str] = tuple(METRICS)
+) -> Iterator[Row]:
     """Measure a codec on a picture; what fails becomes a row with an error.
 
     Args:
@@ -55,6 +57,7 @@ def measure_image(codec_name: str, path: Path, qualities: list[float], timing: T
         path: the picture.
         qualities: settings to measure.
         timing: how times are taken.
+        metrics: which to compute.
 
     Yields:
         Row: one a quality, in order.
@@ -74,11 +77,11 @@ def measure_image(codec_name: str, path: Path, qualities: list[float], timing: T
                     _warm.add((codec_name, pixels.shape, threads))
                 data, encode_s = timed(lambda q=quality: codec.encode(pixels, q, threads), timing.repeats)  # type: ignore[misc]
                 decoded, decode_s = timed(lambda d=data: codec.decode(d, threads), timing.repeats)  # type: ignore[misc]
-                metrics = measure(pixels, decoded)
+                values = measure(pixels, decoded, metrics)
         except Exception as error:  # whatever a codec does wrong is a result, not an end
             yield replace(row, error=f"{type(error).__name__}: {error}")
             continue
-        yield replace(row, file_bytes=len(data), metrics=metrics, encode_s=encode_s, decode_s=decode_s)
+        yield replace(row, file_bytes=len(data), metrics=values, encode_s=encode_s, decode_s=decode_s)
 
 
 def _memory_worker(codec_name: str, path: Path, quality: float, threads: int, send: object) -> None:

@@ -1,42 +1,62 @@
-"""Distances between a picture and its reconstruction.
-
-The perceptual metric is SSIMULACRA 2: made for compression artefacts, it follows human judgements of them
-better than MS-SSIM does, and its package needs neither downloads nor a GPU.
+"""Distances between an image and its reconstruction, and what each is good for.
 
 Reference:
-    Wang, Simoncelli and Bovik, "Multi-scale structural similarity for image quality assessment", 2003;
-    Sneyers, "SSIMULACRA 2", Cloudinary, 2022.
+    Wang, Simoncelli and Bovik, "Multi-scale structural similarity for image quality assessment", 2003. Others are in
+    :mod:`benchmarks.perceptual`.
 """
 
 from __future__ import annotations
 
-import io
 import math
-from functools import cache
-from importlib.metadata import version
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-METRICS: dict[str, str] = {
-    "psnr-rgb": "PSNR-RGB (dB)",
-    "psnr-y": "PSNR-Y (dB)",
-    "ms-ssim-db": "MS-SSIM (dB)",
-    "ssimulacra2": "SSIMULACRA 2",
+from benchmarks import perceptual
+from benchmarks.perceptual import Pixels, judges, ssimulacra2
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a metric is.
+
+    Attributes:
+        label: for axes and tables.
+        weakness: known, in one line.
+        is_distance: whether smaller is better.
+    """
+
+    label: str
+    weakness: str
+    is_distance: bool = False
+
+    def quality(self, value: float) -> float:
+        """A value as one that is larger for better images."""
+        return -value if self.is_distance else value
+
+
+METRICS: dict[str, Metric] = {
+    "psnr-rgb": Metric("PSNR-RGB (dB)", "Blind to what people see: texture that is smoothed away costs it little."),
+    "psnr-y": Metric("PSNR-Y (dB)", "As PSNR-RGB, and blind to colour."),
+    "psnr-hvs": Metric("PSNR-HVS (dB)", "Luma alone; still prefers smooth to textured where both are wrong."),
+    "ms-ssim-db": Metric("MS-SSIM (dB)", "Hardly sees colour, contrast and brightness of large areas."),
+    "ssimulacra2": Metric("SSIMULACRA 2", "Tuned on high and medium qualities; below 0 its order means little."),
+    "cvvdp": Metric("CVVDP (JOD)", "A model of thresholds: says how visible a difference is, not how ugly."),
+    "butteraugli": Metric(
+        "Butteraugli, 3-norm", "Made for nearly lossless images: overrates single errors at low rates.", True
+    ),
+    "features": Metric(
+        "feature distance",
+        "Forgives texture that is invented; not independent of a loss on features of EfficientNet-Lite0, its kin.",
+        True,
+    ),
 }
-"""Metrics that curves are drawn and BD-rates computed for, with their axis labels. Larger is better in all."""
+"""Metrics that curves are drawn and BD-rates computed for."""
 
 MS_SSIM_SMALLEST = 161
 """Smallest side for MS-SSIM: four halvings must leave its window of 11 pixels."""
-
-Pixels = NDArray[np.uint8]
-
-
-@cache
-def judges() -> str:
-    """The packages that two of the metrics are of, and their versions: another may give other figures."""
-    return ", ".join(f"{name} {version(name)}" for name in ("pytorch-msssim", "ssimulacra2"))
 
 
 def psnr_db(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
@@ -69,44 +89,57 @@ def ms_ssim(a: Pixels, b: Pixels) -> float | None:
     return float(reference(x, y, data_range=255))
 
 
-def ssimulacra2(a: Pixels, b: Pixels) -> float:
-    """SSIMULACRA 2: 100 is identical, 90 visually lossless, 50 medium, below 0 very poor."""
-    from ssimulacra2 import compute_ssimulacra2
-
-    files = []
-    for pixels in (a, b):
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "BMP")
-        files.append(buffer)
-    return float(compute_ssimulacra2(*files))
-
-
 def ms_ssim_db(similarity: float) -> float:
     """MS-SSIM in decibels, infinite for 1."""
     return -10 * math.log10(1 - similarity) if similarity < 1 else math.inf
 
 
-def measure(original: Pixels, decoded: Pixels) -> dict[str, float | None]:
-    """All metrics of one picture.
+def known_metrics(names: str) -> list[str]:
+    """Names of a comma-separated list; ``all`` is every one.
+
+    Raises:
+        ValueError: a name is unknown.
+    """
+    wanted = list(METRICS) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in METRICS]
+    if unknown or not wanted:
+        raise ValueError(f"unknown metrics {unknown}; known are {', '.join(METRICS)}")
+    return wanted
+
+
+def measure(original: Pixels, decoded: Pixels, names: Collection[str] = tuple(METRICS)) -> dict[str, float | None]:
+    """Metrics of one image.
 
     Args:
         original: uint8 (H, W, 3).
         decoded: the same shape.
+        names: which of :data:`METRICS`.
 
     Returns:
-        dict[str, float | None]: by the names in :data:`METRICS`, and ``ms-ssim`` itself; None where a
-        metric is not defined.
+        dict[str, float | None]: by name, and ``ms-ssim`` itself beside ``ms-ssim-db``; None where a metric is not
+        defined.
 
     Raises:
         ValueError: the shapes differ.
     """
     if original.shape != decoded.shape:
         raise ValueError(f"decoded: found shape {decoded.shape}, expected {original.shape}")
-    similarity = ms_ssim(original, decoded)
-    return {
-        "psnr-rgb": psnr_db(original, decoded),
-        "psnr-y": psnr_db(luma(original), luma(decoded)),
-        "ms-ssim": similarity,
-        "ms-ssim-db": None if similarity is None else ms_ssim_db(similarity),
-        "ssimulacra2": ssimulacra2(original, decoded),
+    similarity = ms_ssim(original, decoded) if "ms-ssim-db" in names else None
+    ways = {
+        "psnr-rgb": psnr_db,
+        "psnr-y": lambda a, b: psnr_db(luma(a), luma(b)),
+        "psnr-hvs": perceptual.psnr_hvs,
+        "ms-ssim-db": lambda a, b: None if similarity is None else ms_ssim_db(similarity),
+        "ssimulacra2": perceptual.ssimulacra2,
+        "cvvdp": perceptual.cvvdp,
+        "butteraugli": perceptual.butteraugli,
+        "features": perceptual.feature_distance,
     }
+    values = {name: ways[name](original, decoded) for name in METRICS if name in names}
+    return {**values, "ms-ssim": similarity} if "ms-ssim-db" in names else values
+
+
+__all__ = [
+    "METRICS", "Metric", "Pixels", "judges", "known_metrics", "luma", "measure", "ms_ssim", "ms_ssim_db", "psnr_db",
+    "ssimulacra2",
+]  # fmt: skip

@@ -53,7 +53,9 @@ def rate_distortion(results: Results, metric: str) -> Figure | None:
                 linewidth=0.9,
                 label=f"{name} (published)",
             )
-    axes.set(xlabel="bits per pixel, whole files", ylabel=METRICS[metric], xlim=(0, DRAWN_BPP), ylim=(low, high))
+    axes.set(xlabel="bits per pixel, whole files", ylabel=METRICS[metric].label, xlim=(0, DRAWN_BPP), ylim=(low, high))
+    if METRICS[metric].is_distance:
+        axes.invert_yaxis()
     axes.set_title(f"{len(results['images'])} images, mean at each quality; thin broken lines are published curves")
     axes.grid(alpha=0.3)
     figure.legend(fontsize=7.5, loc="outside right upper")
@@ -76,7 +78,7 @@ def bd_rate_bars(results: Results, metric: str = "psnr-rgb") -> Figure | None:
     axes.bar_label(bars, [f"{value:+.1f}%" for value, _, _ in rows], fontsize=8, padding=3)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.margins(x=0.14, y=0.01)
-    axes.set(xlabel=f"BD-rate against {anchor}, {METRICS[metric]}; negative is smaller files")
+    axes.set(xlabel=f"BD-rate against {anchor}, {METRICS[metric].label}; negative is smaller files")
     axes.tick_params(labelsize=8)
     axes.grid(axis="x", alpha=0.3)
     return figure
@@ -121,7 +123,7 @@ def draw_all(results: Results, folder: Path) -> Iterator[tuple[str, Path]]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures: list[tuple[str, str, Figure | None]] = [
-        (f"rd-{metric}", METRICS[metric], rate_distortion(results, metric)) for metric in METRICS
+        (f"rd-{metric}", METRICS[metric].label, rate_distortion(results, metric)) for metric in METRICS
     ]
     figures.append(("bd-rate", "BD-rate", bd_rate_bars(results)))
     figures.append(("speed", "Speed against BD-rate", speed(results)))

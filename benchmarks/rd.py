@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from benchmarks.codecs import CODECS
 from benchmarks.images import read_pixels, shown
 from benchmarks.measure import Timing, measure_image
-from benchmarks.metrics import judges
+from benchmarks.metrics import METRICS, judges
 from benchmarks.rows import Row, RowStore, key_of
 
 
@@ -28,9 +28,10 @@ class _Task:
     quality: float
     digest: str
     timing: Timing
+    metrics: tuple[str, ...]
 
     def work(self) -> Row:
-        return next(measure_image(self.codec, self.path, [self.quality], self.timing))
+        return next(measure_image(self.codec, self.path, [self.quality], self.timing, self.metrics))
 
     def failed(self, error: str) -> Row:
         pixels = read_pixels(self.path)
@@ -86,7 +87,13 @@ def _in_parallel(tasks: list[_Task], jobs: int, progress: tqdm[None]) -> Iterato
             pool.shutdown(cancel_futures=True)
 
 
-def run(images: dict[Path, str], codec_names: Iterable[str], store: RowStore, timing: Timing) -> list[Row]:
+def run(
+    images: dict[Path, str],
+    codec_names: Iterable[str],
+    store: RowStore,
+    timing: Timing,
+    metrics: Collection[str] = tuple(METRICS),
+) -> list[Row]:
     """Measure what the store does not hold yet.
 
     Args:
@@ -95,6 +102,7 @@ def run(images: dict[Path, str], codec_names: Iterable[str], store: RowStore, ti
         store: where rows are kept; those of the same codec, settings, pixels, timing and packages of metrics are not
             measured again, those that failed are.
         timing: how times are taken; with several jobs they compare only with each other.
+        metrics: which to compute; a row that lacks one is measured again.
 
     Returns:
         list[Row]: all rows of these codecs and pictures, by codec, picture and quality.
@@ -105,8 +113,8 @@ def run(images: dict[Path, str], codec_names: Iterable[str], store: RowStore, ti
         for path, digest in images.items():
             for quality in CODECS[name].qualities:
                 key = key_of(identity, digest, quality, **asdict(timing), judged_by=judges())
-                wanted[key] = _Task(name, path, quality, digest, timing)
-    done = {row.key for row in store if row.error is None}
+                wanted[key] = _Task(name, path, quality, digest, timing, tuple(metrics))
+    done = {row.key for row in store if row.error is None and set(metrics) <= set(row.metrics)}
     tasks = [task for key, task in wanted.items() if key not in done]
     with tqdm(total=len(tasks), unit="point", mininterval=1.0, miniters=1) as progress:
         for row in _in_parallel(tasks, timing.jobs, progress):

@@ -60,7 +60,7 @@ def section(results: Results, effort: EffortTable) -> str:
             f"BD-rate against {anchor}{' (published)' if anchor in results['published'] else ''}; negative is smaller "
             "files at equal quality:",
             "",
-            "| codec | " + " | ".join(METRICS[m] for m in metrics)
+            "| codec | " + " | ".join(METRICS[m].label for m in metrics)
             + f" | overlap, PSNR-RGB (dB) | PSNR-RGB, {COMMON_DB[0]:g} to {COMMON_DB[1]:g} dB |",
             "|---|" + "---|" * (len(metrics) + 2),
         ]  # fmt: skip

@@ -27,7 +27,7 @@ Results = dict[str, Any]
 EXACT_DB = 100.0
 """What an infinite PSNR counts as."""
 
-_COLUMNS = ("psnr-rgb", "psnr-y", "ms-ssim", "ms-ssim-db", "ssimulacra2")
+_COLUMNS = ("ms-ssim", *METRICS)
 
 
 def averaged(rows: list[Row]) -> dict[str, list[float]]:
@@ -53,10 +53,10 @@ def averaged(rows: list[Row]) -> dict[str, list[float]]:
         "quality": list(complete),
         "bpp": [_mean([r.rate_bpp for r in group]) for group in complete.values()],
     }
-    for metric in ("psnr-rgb", "psnr-y", "ms-ssim", "ssimulacra2"):
+    for metric in ("ms-ssim", *(name for name in METRICS if name != "ms-ssim-db")):
         values = [[r.metrics.get(metric) for r in group] for group in complete.values()]
         if values and all(v is not None for group in values for v in group):
-            means = [_mean([min(v, EXACT_DB) for v in group if v is not None]) for group in values]
+            means = [_mean([v if math.isfinite(v) else EXACT_DB for v in group if v is not None]) for group in values]
             columns["ms-ssim-rgb" if metric == "ms-ssim" else metric] = means
     if "ms-ssim-rgb" in columns:
         columns["ms-ssim-db"] = [min(ms_ssim_db(v), EXACT_DB) for v in columns["ms-ssim-rgb"]]
@@ -69,8 +69,13 @@ def _mean(values: list[Any]) -> float:
     return float(sum(values) / len(values))
 
 
-def _as_dict(result: BdRate | None) -> dict[str, float] | None:
-    return None if result is None else {k: round(v, 4) for k, v in vars(result).items()}
+def _as_dict(result: BdRate | None, metric: str) -> dict[str, float] | None:
+    """Plain values, the range in those of the metric, which may be a distance."""
+    if result is None:
+        return None
+    low, high = sorted(METRICS[metric].quality(value) for value in (result.low, result.high))
+    values = {"percent": result.percent, "low": low, "high": high, "overlap": result.overlap}
+    return {name: round(value, 4) for name, value in values.items()}
 
 
 def _per_image(rows: dict[str, list[Row]], name: str, anchor: str, metric: str) -> dict[str, dict[str, float]]:
@@ -82,11 +87,13 @@ def _per_image(rows: dict[str, list[Row]], name: str, anchor: str, metric: str) 
             if row.error is None and row.metrics.get(metric) is not None:
                 points[row.image].append(row)
         curves[codec] = {
-            image: curve([r.rate_bpp for r in group], [float(r.metrics[metric] or 0) for r in group])
+            image: curve(
+                [r.rate_bpp for r in group], [METRICS[metric].quality(float(r.metrics[metric] or 0)) for r in group]
+            )
             for image, group in points.items()
         }
     results = {
-        image: _as_dict(bd_rate(curves[anchor][image], tested))
+        image: _as_dict(bd_rate(curves[anchor][image], tested), metric)
         for image, tested in curves[name].items()
         if image in curves[anchor]
     }
@@ -106,7 +113,7 @@ def _table(
         row: dict[str, Any] = {"name": name, "measured": name in measured, "bd_rate": {}, "per_image": {}}
         for metric in METRICS:
             if metric in curves and metric in reference:
-                row["bd_rate"][metric] = _as_dict(bd_rate(reference[metric], curves[metric]))
+                row["bd_rate"][metric] = _as_dict(bd_rate(reference[metric], curves[metric]), metric)
             if name in measured and anchor in measured:
                 row["per_image"][metric] = _per_image(by_codec, name, anchor, metric)
         table.append(row)
@@ -142,7 +149,11 @@ def collect(
     measured: dict[str, dict[str, Curve]] = {}
     for name, group in by_codec.items():
         columns = averaged(group)
-        measured[name] = {m: curve(columns["bpp"], columns[m]) for m in METRICS if m in columns}
+        measured[name] = {
+            m: curve(columns["bpp"], [metric.quality(v) for v in columns[m]])
+            for m, metric in METRICS.items()
+            if m in columns
+        }
         codecs.append(
             {
                 "name": name,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
 
-from benchmarks.metrics import luma, measure, ms_ssim, psnr_db, ssimulacra2
+from benchmarks import perceptual
+from benchmarks.metrics import METRICS, judges, known_metrics, luma, measure, ms_ssim, psnr_db
+from benchmarks.perceptual import butteraugli, ssimulacra2
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +56,71 @@ def test_luma_is_that_of_pillow(photo):
 
 def test_all_metrics_fall_with_noise(photo):
     rows = [measure(photo, noisy(photo, sigma)) for sigma in (1, 4, 16)]
-    for metric in ("psnr-rgb", "psnr-y", "ms-ssim", "ms-ssim-db", "ssimulacra2"):
-        values = [row[metric] for row in rows]
-        assert values == sorted(values, reverse=True) and values[0] > values[-1], metric
+    assert set(rows[0]) == {*METRICS, "ms-ssim"}
+    for name, metric in METRICS.items():
+        if name == "butteraugli" and rows[0][name] is None:
+            continue  # its program is not installed; see below
+        values = [metric.quality(row[name]) for row in rows]
+        assert values == sorted(values, reverse=True) and values[0] > values[-1], name
     assert rows[0]["ms-ssim-db"] == pytest.approx(-10 * math.log10(1 - rows[0]["ms-ssim"]))
+
+
+def test_only_the_metrics_that_are_asked_for_are_computed(photo):
+    assert set(measure(photo, photo, ["psnr-rgb", "cvvdp"])) == {"psnr-rgb", "cvvdp"}
+    assert set(measure(photo, photo, ["ms-ssim-db"])) == {"ms-ssim", "ms-ssim-db"}
+    assert known_metrics("all") == list(METRICS) and known_metrics("cvvdp, features") == ["cvvdp", "features"]
+    for wrong in ("", "vmaf"):
+        with pytest.raises(ValueError, match="unknown metrics"):
+            known_metrics(wrong)
+
+
+def test_equal_images_are_perfect_in_every_metric(photo):
+    row = measure(photo, photo)
+    assert row["cvvdp"] == pytest.approx(10, abs=1e-3) and row["features"] == pytest.approx(0, abs=1e-6)
+    assert row["psnr-hvs"] > 90 and row["butteraugli"] in (None, 0.0)
+    assert "cvvdp" in judges() and "butteraugli" in judges()
+
+
+def test_people_see_blur_in_texture_and_not_in_its_absence(photo):
+    """What PSNR is blind to: the same squared error as smoothing of texture, or as a step of brightness."""
+    from skimage.filters import gaussian
+
+    smooth = (255 * gaussian(photo / 255, 2, channel_axis=2)).round().astype(np.uint8)
+    error = np.sqrt(np.square(photo.astype(float) - smooth).mean())
+    brighter = np.clip(photo + error, 0, 255).round().astype(np.uint8)
+    assert psnr_db(photo, smooth) == pytest.approx(psnr_db(photo, brighter), abs=1)
+    for name in ("ssimulacra2", "features", "psnr-hvs"):
+        blurred, lighter = (METRICS[name].quality(measure(photo, x, [name])[name]) for x in (smooth, brighter))
+        assert blurred < lighter, name
+
+
+def test_features_of_small_images_are_not_defined_and_sides_of_any_length_are(photo):
+    assert measure(photo[:63], photo[:63], ["features"]) == {"features": None}
+    odd = photo[:101, :93]
+    row = measure(odd, noisy(odd, 4), ["features", "psnr-hvs", "cvvdp"])
+    assert row["features"] > 0 and 20 < row["psnr-hvs"] < 60 and 5 < row["cvvdp"] < 10
+
+
+@pytest.mark.skipif(perceptual.butteraugli_program() is None, reason="libjxl's tools are not installed")
+def test_butteraugli_is_that_of_its_program(photo):
+    assert butteraugli(photo, photo) == 0
+    assert 0 < butteraugli(photo, noisy(photo, 2)) < butteraugli(photo, noisy(photo, 20))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the program")
+def test_what_butteraugli_says_is_read_or_refused(photo, tmp_path, monkeypatch):
+    program = tmp_path / "butteraugli_main"
+    monkeypatch.setattr(perceptual, "butteraugli_program", lambda: str(program))
+    for script, expected in (("echo 3.5; echo '3-norm: 1.25e0'", 1.25), ("echo nothing", None), ("exit 3", None)):
+        program.write_text(f"#!/bin/sh\ntest -s $1 && test -s $2 && {script}\n")
+        program.chmod(0o755)
+        if expected is None:
+            with pytest.raises(OSError, match="butteraugli_main"):
+                butteraugli(photo, photo)
+        else:
+            assert butteraugli(photo, photo) == expected
+    monkeypatch.setattr(perceptual, "butteraugli_program", lambda: None)
+    assert butteraugli(photo, photo) is None
 
 
 def test_ms_ssim_by_another_library(photo):

@@ -24,6 +24,7 @@ from benchmarks.codecs import CODECS
 from benchmarks.codecs.jpeg import Jpeg
 from benchmarks.images import digest_of, find_images, read_pixels
 from benchmarks.measure import Timing, codec_megabytes, measure_image
+from benchmarks.metrics import METRICS
 from benchmarks.report import render
 from benchmarks.results import averaged, collect, known_codecs
 from benchmarks.rows import Row, RowStore
@@ -87,8 +88,28 @@ def test_rows_of_other_metrics_are_measured_anew(pictures, tmp_path, monkeypatch
     rd_module.run(images, ["jpeg"], store, Timing())
     assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == count
     monkeypatch.setattr(rd_module, "judges", lambda: "others")
-    rd_module.run(images, ["jpeg"], store, Timing())
+    rd_module.run(images, ["jpeg"], store, Timing(), ["psnr-rgb"])
     assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2 * count
+
+
+def test_rows_that_lack_a_metric_are_measured_again(pictures, tmp_path):
+    images, store = find_images(pictures, most=1), RowStore(tmp_path / "rows.jsonl")
+    for metrics, lines in ((["psnr-rgb"], 1), (["psnr-rgb"], 1), (["psnr-rgb", "psnr-y"], 2), (["psnr-y"], 2)):
+        rows = rd_module.run(images, ["jpeg"], store, Timing(), metrics)
+        assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == lines * len(CODECS["jpeg"].qualities)
+        assert set(metrics) <= set(rows[0].metrics)
+
+
+def test_distances_are_compared_as_qualities_and_told_as_distances():
+    """Half of the distance at each rate, or equal distances at half of the rate: half of the files' size."""
+    rates, distances = (1, 2, 4, 8, 16), (8.0, 4.0, 2.0, 1.0, 0.5)
+    rows = [Row(name, f"{name} | v | s", "a.png", "a", 8, 8, n, 8 * rate // share, {"butteraugli": distance})
+            for name, share in (("one", 1), ("other", 2))
+            for n, (rate, distance) in enumerate(zip(rates, distances, strict=True))]  # fmt: skip
+    (row,) = collect(rows, {}, ["one"], {})["bd_rate"]["one"]
+    found = row["bd_rate"]["butteraugli"]
+    assert found["percent"] == pytest.approx(-50, abs=1) and (found["low"], found["high"]) == (0.5, 8.0)
+    assert row["per_image"]["butteraugli"]["a.png"]["percent"] == found["percent"]
 
 
 def test_what_a_codec_does_wrong_is_reported_and_shown_as_a_gap(pictures, monkeypatch):
@@ -148,7 +169,7 @@ def test_the_page_needs_nothing_else(run):
     scenes = json.loads(re.search(r'id="scenes">(.*?)</script>', page, re.S).group(1))
     assert [[c["codec"] for c in scene] for scene in scenes] == [["original", "lmc", "jpeg", "webp"]]
     assert all(abs(c["rate"] - 0.5) < 0.1 for c in scenes[0][1:])
-    assert page.count("<svg") == 6 and "theirs (published)" in page
+    assert page.count("<svg") == 2 + len(METRICS) and "theirs (published)" in page
 
 
 def test_a_run_resumes_where_it_stopped(run):
