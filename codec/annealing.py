@@ -24,10 +24,9 @@ from torch import Tensor
 
 from bitstream.tables import HYPER
 from codec.model.device import autocast
-from codec.model.distortion import distortion
+from codec.model.distortion import SMALLEST_SIDES, distortion
 from codec.model.network import round_straight_through
 from codec.model.stored import load_exported
-from codec.quality import SMALLEST_SIDE
 
 RATE = 0.02
 """Learning rate, in units of a symbol."""
@@ -153,7 +152,7 @@ class Annealer:
 
     def _is_measurable(self, view: View) -> bool:
         rows, columns = view.counted
-        smallest = SMALLEST_SIDE if self.model.config.metric == "ms-ssim" else 1
+        smallest = SMALLEST_SIDES[self.model.config.metric]
         return bool(min(rows.stop - rows.start, columns.stop - columns.start) >= smallest)
 
     def _objective(self, view: View, u: Tensor, features: Tensor, sigma: Tensor, temperature: float) -> Tensor:

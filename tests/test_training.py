@@ -204,11 +204,12 @@ def test_seconds_count_work_and_not_pauses(config, monkeypatch):
 
 
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler")
-def test_a_compiled_run_has_the_same_losses(config, tmp_path):
+@pytest.mark.parametrize(("metric", "size"), [("psnr", 64), ("visual", 192)])
+def test_a_compiled_run_has_the_same_losses(config, tmp_path, metric, size):
     rows = []
     for compile in (False, True):
         out = tmp_path / str(compile)
-        Trainer(replace(config, out=out, steps=3, compile=compile)).run()
+        Trainer(replace(config, out=out, steps=3, compile=compile, metric=metric, size=size)).run()
         with (out / "train-stable.csv").open() as file:
             rows.append({k: float(v) for k, v in next(csv.DictReader(file)).items()})
     for name in ("loss", "rate_bpp", "psnr_db", "gradient_norm"):

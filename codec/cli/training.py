@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bitstream.errors import CodecError
-from codec.catalogue import SHIPPED, TUNES
+from codec.catalogue import SHIPPED
 from codec.cli.common import FILE, SEED, needing, reporting, threads_option
 
 
@@ -37,8 +37,8 @@ from codec.cli.common import FILE, SEED, needing, reporting, threads_option
               "parts, to save memory.")  # fmt: skip
 @click.option("--size", type=click.IntRange(64), default=256, show_default=True, help="Side of a crop, a multiple of "
               "64.")  # fmt: skip
-@click.option("--metric", type=click.Choice(TUNES), help="What distortion is measured by.  [default: as before, or "
-              "psnr]")  # fmt: skip
+@click.option("--metric", type=click.Choice(("psnr", "ms-ssim", "visual")), help="What distortion is measured by.  "
+              "[default: as before, or psnr]")  # fmt: skip
 @click.option("--optimizer", type=click.Choice(("adamw", "soap")), default="adamw", show_default=True, help="soap: for "
               "the large matrices, and Adam for the rest.")  # fmt: skip
 @click.option("--soap-basis", "soap_basis_steps", type=click.IntRange(1), default=50, show_default=True, help="Steps "

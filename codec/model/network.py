@@ -30,7 +30,8 @@ from codec.model.synthesis import Synthesis
 @dataclass(frozen=True)
 class ModelConfig:
     """Sizes of model v1, widths in channels and depths in residual blocks; the range of its qualities, and the metric
-    of distortion, ``"psnr"`` or ``"ms-ssim"``, that they are of; whether half of z is coded given the other half."""
+    of distortion that they are of, see :func:`codec.model.distortion.distortion`; whether half of z is coded given the
+    other half."""
 
     latents: int = 320
     hyper_latents: int = 96

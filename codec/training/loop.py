@@ -24,10 +24,10 @@ from tqdm import tqdm
 from bitstream.container import CELL
 from bitstream.errors import CodecError
 from codec.model.device import distributed_backend, find_device, memory_errors, require_compiler, work_seconds
+from codec.model.distortion import SMALLEST_SIDES
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
 from codec.model.stored import load_exported
-from codec.quality import SMALLEST_SIDE
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
 from codec.training.csvlog import CsvLog, set_aside
@@ -88,8 +88,11 @@ class Trainer:
             tqdm.write(f"{config.out}: holds a run; --from is for new ones, and was not used", file=sys.stderr)
         if config.metric is not None:
             model.config = replace(model.config, metric=config.metric)
-        if model.config.metric == "ms-ssim" and config.size < SMALLEST_SIDE:
-            raise CodecError(f"crops of {config.size} pixels have no MS-SSIM, expected at least {SMALLEST_SIDE}")
+        metric = model.config.metric
+        if config.size < SMALLEST_SIDES[metric]:
+            raise CodecError(
+                f"crops of {config.size} pixels, expected at least {SMALLEST_SIDES[metric]} for the metric {metric}"
+            )
         self.learner = Learner(model.to(self.device), config, self.processes)
         decay_start: int | None = None
         if state is not None:
