@@ -27,8 +27,8 @@ class TrainingConfig:
         batch: crops a step and process.
         accumulate: parts that a batch is computed in, one after the other, to save memory.
         size: side of a crop in pixels, a multiple of 64.
-        metric: ``"psnr"``, ``"ms-ssim"`` or ``"visual"``, what distortion is measured by; None is that of the weights the
-            run starts from, or PSNR.
+        metric: ``"psnr"``, ``"ms-ssim"`` or ``"visual"``, what distortion is measured by; None is that of the weights
+            the run starts from, or PSNR.
         optimizer: ``"adamw"`` or ``"soap"``, see :mod:`codec.training.optimizers`.
         soap_basis_steps: steps between renewals of SOAP's basis, a multiple of ``soap_statistics_steps``.
         soap_statistics_steps: steps between gatherings of the statistics behind it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from codec.model.distortion import distortion
+from codec.model.distortion import distortion, squared_error
 from codec.model.gains import LmbdaRange
 from codec.model.network import Coded
 
@@ -51,7 +51,7 @@ def rate_distortion(x: Tensor, t: Tensor, coded: Coded, lmbdas: LmbdaRange, metr
         RateDistortion: objective and parts.
     """
     pixels = x.shape[2] * x.shape[3]
-    mse = distortion(x, coded.x_hat, "psnr")
+    mse = squared_error(x, coded.x_hat)
     error = mse if metric == "psnr" else distortion(x, coded.x_hat, metric)
     y_bpp, z_bpp = coded.y_bits / pixels, coded.z_bits / pixels
     lmbda = lmbdas.lmbda(t)
