@@ -205,8 +205,8 @@ def test_seconds_count_work_and_not_pauses(config, monkeypatch):
 
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # where the graph is cut
-@pytest.mark.parametrize(("metric", "size"), [("psnr", 64), ("visual", 192)])
-def test_a_compiled_run_has_the_same_losses(config, tmp_path, metric, size):
+@pytest.mark.parametrize(("metric", "size", "rel"), [("psnr", 64, 0.01), ("visual", 192, 0.05)])  # other noise is drawn
+def test_a_compiled_run_has_the_same_losses(config, tmp_path, metric, size, rel):
     rows = []
     for compile in (False, True):
         out = tmp_path / str(compile)
@@ -214,7 +214,7 @@ def test_a_compiled_run_has_the_same_losses(config, tmp_path, metric, size):
         with (out / "train-stable.csv").open() as file:
             rows.append({k: float(v) for k, v in next(csv.DictReader(file)).items()})
     for name in ("loss", "rate_bpp", "psnr_db", "gradient_norm"):
-        assert rows[1][name] == pytest.approx(rows[0][name], rel=0.01)
+        assert rows[1][name] == pytest.approx(rows[0][name], rel=rel)
 
 
 DIES_WHILE_IT_SAVES = """
