@@ -7,8 +7,10 @@ from benchmarks.codecs.base import Codec
 from benchmarks.codecs.heic import Heic
 from benchmarks.codecs.jpeg import Jpeg
 from benchmarks.codecs.jpeg2000 import Jpeg2000
+from benchmarks.codecs.jpegli import Jpegli
 from benchmarks.codecs.jxl import JpegXl
 from benchmarks.codecs.lmc import Lmc
+from benchmarks.codecs.vvc import Vvc
 from benchmarks.codecs.webp import WebP
 
 CODECS: dict[str, Codec] = {
@@ -19,6 +21,7 @@ CODECS: dict[str, Codec] = {
         Jpeg("jpeg", progressive=True, optimize=True),
         Jpeg("jpeg-444", progressive=True, optimize=True, subsampling="4:4:4"),
         Jpeg("jpeg-baseline", progressive=False, optimize=False),
+        Jpegli(),
         WebP("webp", method=6),
         WebP("webp-default", method=4),
         Avif("avif", speed=6, subsampling="4:4:4"),
@@ -29,6 +32,8 @@ CODECS: dict[str, Codec] = {
         Avif("avif-slow-420", speed=2, subsampling="4:2:0"),
         JpegXl("jxl", effort=7),
         Jpeg2000(),
+        Vvc("vvc", preset="medium", for_looks=True),
+        Vvc("vvc-psnr", preset="medium", for_looks=False),
         Heic("heic", chroma=444),
         Heic("heic-psnr", chroma=444, tune="psnr"),
         Heic("heic-420", chroma=420),
