@@ -61,7 +61,14 @@ setup(
             "ssimulacra2==0.3.0",
             "tqdm>=4.66",
         ],
-        "test": ["pytest>=8", "hypothesis>=6.100", "scikit-image>=0.24", "ruff==0.17.6", "mypy==2.4.1"],
+        "test": [
+            "pytest>=8",
+            "hypothesis>=6.100",
+            "playwright>=1.50",  # drives an installed Chromium
+            "scikit-image>=0.24",
+            "ruff==0.17.6",
+            "mypy==2.4.1",
+        ],
     },
     entry_points={"console_scripts": ["codec=codec.cli:main"]},
 )

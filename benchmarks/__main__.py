@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from benchmarks.commands import list_codecs, rd, readme
+from benchmarks.compare.command import main as compare
 from benchmarks.cost import main as cost
 from benchmarks.effort import main as effort
 from benchmarks.manifold.anomalies import main as anomaly
@@ -28,6 +29,7 @@ main.add_command(list_codecs, "list")
 main.add_command(rd, "rd")
 main.add_command(readme, "readme")
 main.add_command(quick, "quick")
+main.add_command(compare, "compare")
 main.add_command(effort, "effort")
 main.add_command(speed, "speed")
 main.add_command(targets, "targets")

@@ -117,7 +117,8 @@ def busiest(pixels: Pixels, side: int = SIDE) -> tuple[int, int]:
     return where
 
 
-def _uri(pixels: Pixels) -> str:
+def lossless_uri(pixels: Pixels) -> str:
+    """Pixels as a lossless image in a ``data:`` address."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -144,7 +145,7 @@ def scenes(
             pixels = read_pixels(path)
             top, left = busiest(pixels)
             cut = np.s_[top : top + SIDE, left : left + SIDE]
-            original = Crop("original", None, None, _uri(pixels[cut]))
+            original = Crop("original", None, None, lossless_uri(pixels[cut]))
             for target in targets:
                 crops = []
                 for name in codec_names:
@@ -161,7 +162,7 @@ def scenes(
                         tqdm.write(f"{name} {shown(path)}: {type(error).__name__}: {error}")
                         continue
                     rate, psnr = 8 * len(data) / pixels[..., 0].size, psnr_db(pixels, decoded)
-                    crops.append(Crop(name, rate, psnr if math.isfinite(psnr) else None, _uri(decoded[cut])))
+                    crops.append(Crop(name, rate, psnr if math.isfinite(psnr) else None, lossless_uri(decoded[cut])))
                 if crops:
                     found.append(Scene(shown(path), target, original, crops))
     return found
