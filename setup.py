@@ -38,6 +38,7 @@ setup(
             "tqdm>=4.66",
         ],
         "manifold": ["jinja2>=3.1", "scikit-learn>=1.5", "umap-learn>=0.5.7", "usearch>=2.16"],
+        "metrics": ["scipy>=1.11", "ssimulacra2==0.3.0"],
         "bench": [
             "bjontegaard>=1.3",
             "scipy>=1.11",

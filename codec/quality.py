@@ -1,23 +1,32 @@
-"""How far a decoded picture is from its original: PSNR and MS-SSIM, from NumPy alone.
+"""How far a decoded picture is from its original: PSNR and MS-SSIM from NumPy alone, SSIMULACRA 2 by its package.
 
 Reference:
-    Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment", Asilomar 2003.
+    Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment", Asilomar 2003;
+    Sneyers, "SSIMULACRA 2", Cloudinary, 2022.
 """
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+from bitstream.errors import CodecError
 
 WINDOW = 11
 SIGMA = 1.5
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 SMALLEST_SIDE = (WINDOW - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1
 """Pictures with a smaller side have no MS-SSIM."""
+SSIMULACRA2_SMALLEST_SIDE = 8
+PART_SIDE, PART_PIXELS = 1024, 1 << 21
+"""Side of the parts that SSIMULACRA 2 judges larger images in, and the pixels from which on it does."""
 
 
 def psnr_db(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], depth: int) -> float:
@@ -51,6 +60,50 @@ def ms_ssim_db(original: NDArray[Any], decoded: NDArray[Any], depth: int) -> flo
     values = [_ms_ssim(original[..., i], decoded[..., i], float((1 << depth) - 1)) for i in range(original.shape[2])]
     value = float(np.mean(values))
     return -10 * math.log10(1 - value) if value < 1 else math.inf
+
+
+def ssimulacra2(original: NDArray[Any], decoded: NDArray[Any], depth: int) -> float:
+    """SSIMULACRA 2: 100 is identical, 90 looks lossless, 70 good, 50 medium; it can fall far below 0.
+
+    It takes half a gigabyte a megapixel, so images of more than :data:`PART_PIXELS` are judged in parts, and the mean
+    of those by their pixels is taken.
+
+    Args:
+        original: uint8 or uint16 (H, W, 1 or 3), judged with 8 bits.
+        decoded: of the same shape.
+        depth: bits of a component.
+
+    Raises:
+        CodecError: the extra ``[metrics]`` is not installed.
+        ValueError: a side is below :data:`SSIMULACRA2_SMALLEST_SIDE`.
+    """
+    try:
+        from ssimulacra2 import compute_ssimulacra2
+    except ImportError as error:
+        raise CodecError("SSIMULACRA 2 needs the extra [metrics], see the README on how to install it") from error
+    height, width = original.shape[:2]
+    if min(height, width) < SSIMULACRA2_SMALLEST_SIDE:
+        raise ValueError(f"SSIMULACRA 2 needs sides of at least {SSIMULACRA2_SMALLEST_SIDE} pixels")
+    side = PART_SIDE if height * width > PART_PIXELS else max(height, width)
+    total = 0.0
+    for rows in _spans(height, side):
+        for columns in _spans(width, side):
+            files = []
+            for pixels in (original[rows, columns], decoded[rows, columns]):
+                levels = pixels if depth == 8 else (pixels.astype(np.uint32) + 128) // 257
+                file = io.BytesIO()
+                Image.fromarray(np.broadcast_to(levels, (*levels.shape[:2], 3)).astype(np.uint8)).save(file, "BMP")
+                files.append(file)
+            share = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
+            total += share * float(compute_ssimulacra2(*files))
+    return total
+
+
+def _spans(length: int, side: int) -> list[slice]:
+    """A length in nearly equal spans of about ``side``."""
+    count = max(1, round(length / side))
+    edges = [length * i // count for i in range(count + 1)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def _ms_ssim(original: NDArray[Any], decoded: NDArray[Any], peak: float) -> float:

@@ -15,7 +15,8 @@ class Target:
     """What a file is to meet.
 
     Attributes:
-        kind: ``"bytes"`` (at most), ``"psnr"`` or ``"ms-ssim"`` (at least, in dB).
+        kind: ``"bytes"`` (at most), ``"psnr"`` or ``"ms-ssim"`` (at least, in dB), or ``"ssimulacra2"`` (at least, below
+            100; needs the extra ``[metrics]``).
         value: the target.
     """
 
@@ -23,8 +24,10 @@ class Target:
     value: float
 
     def __post_init__(self) -> None:
-        if self.kind not in ("bytes", "psnr", "ms-ssim") or not 0 < self.value < math.inf:
-            raise ValueError(f"target: found {self.kind} {self.value}, expected bytes, psnr or ms-ssim above 0")
+        if self.kind not in ("bytes", "psnr", "ms-ssim", "ssimulacra2") or not 0 < self.value < math.inf:
+            raise ValueError(
+                f"target: found {self.kind} {self.value}, expected bytes, psnr, ms-ssim or ssimulacra2 above 0"
+            )
 
 
 def search(

@@ -15,7 +15,7 @@ from codec.decoder import LmcFile
 from codec.effort import ONE_PASS, Effort
 from codec.encoder import encode
 from codec.progress import Progress
-from codec.quality import SMALLEST_SIDE, ms_ssim_db, psnr_db
+from codec.quality import SMALLEST_SIDE, SSIMULACRA2_SMALLEST_SIDE, ms_ssim_db, psnr_db, ssimulacra2
 from codec.rate import TOLERANCE, Target, search
 from codec.runtime import Runtime
 from codec.sources import ArraySource, Source
@@ -62,9 +62,10 @@ def encode_to_target(
             guess = _sampled_guess(runtime, source, wanted, guess, slope)
         shift = -math.log(FITTED_SHARE) / slope
     else:
-        slope, at_most = 14 / (levels - 1), False
+        lowest, span = {"psnr": (27.0, 14.0), "ms-ssim": (9.5, 14.0), "ssimulacra2": (-20.0, 110.0)}[target.kind]
+        slope, at_most = span / (levels - 1), False
         wanted, tolerance = target.value, TOLERANCE * target.value / 4
-        guess = (wanted - (27.0 if target.kind == "psnr" else 9.5)) / slope
+        guess = (wanted - lowest) / slope
         distortion = _distortion(source, target.kind, runtime)
         shift = 0.0
 
@@ -93,7 +94,8 @@ def encode_to_target(
         return best
     if at_most:
         raise ImageError(f"target: no quality gives {target.value:.0f} bytes; the smallest is {len(files[0])}")
-    raise ImageError(f"target: no quality gives {target.kind} {target.value:g} dB")
+    unit = "" if target.kind == "ssimulacra2" else " dB"
+    raise ImageError(f"target: no quality gives {target.kind} {target.value:g}{unit}")
 
 
 def _sampled_guess(runtime: Runtime, source: Source, wanted: float, guess: float, slope: float) -> float:
@@ -120,7 +122,7 @@ def _sampled_guess(runtime: Runtime, source: Source, wanted: float, guess: float
 
 
 def _distortion(source: Source, kind: str, runtime: Runtime) -> Callable[[bytes], float]:
-    """Function from a file to how near its picture is, in dB."""
+    """Function from a file to how near its picture is, in dB or as SSIMULACRA 2 counts."""
     depth = source.form.depth
     if kind == "psnr":
 
@@ -132,13 +134,15 @@ def _distortion(source: Source, kind: str, runtime: Runtime) -> Callable[[bytes]
 
         return psnr
     original = source.crop(0, source.height, 0, source.width)
-    if min(original.shape[:2]) < SMALLEST_SIDE:
-        raise ImageError(f"target: MS-SSIM needs sides of at least {SMALLEST_SIDE} pixels")
+    smallest = SMALLEST_SIDE if kind == "ms-ssim" else SSIMULACRA2_SMALLEST_SIDE
+    if min(original.shape[:2]) < smallest:
+        raise ImageError(f"target: {kind} needs sides of at least {smallest} pixels")
+    judge = ms_ssim_db if kind == "ms-ssim" else ssimulacra2
 
-    def ms_ssim(data: bytes) -> float:
+    def similarity(data: bytes) -> float:
         decoded = np.empty_like(original)
         for top, strip in LmcFile(data, runtime=runtime, max_pixels=source.width * source.height).strips():
             decoded[top : top + len(strip)] = strip
-        return ms_ssim_db(original, decoded, depth)
+        return judge(original, decoded, depth)
 
-    return ms_ssim
+    return similarity

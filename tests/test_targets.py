@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 import codec
-from codec import targets
+from codec import quality, targets
 from codec.catalogue import shipped
+from codec.cli import common, main
 from codec.effort import Effort
-from codec.quality import ms_ssim_db, psnr_db
+from codec.quality import ms_ssim_db, psnr_db, ssimulacra2
 from codec.sources import ArraySource
 from codec.targets import SAMPLE_PIXELS, encode_to_target
 
@@ -38,7 +41,50 @@ def test_targets_of_distortion_are_met(photo):
     assert 15 <= value < 15.3
 
 
-@pytest.mark.parametrize(("kind", "value"), [("bytes", 100), ("psnr", 70), ("ms-ssim", 60)])
+@pytest.mark.parametrize("value", [20, 55, 80])
+def test_a_target_of_ssimulacra2_is_met_from_above(photo, value):
+    pytest.importorskip("ssimulacra2", reason="the extra [metrics] is not installed")
+    data = codec.compress(photo, target=codec.Target("ssimulacra2", value))
+    found = ssimulacra2(photo, np.asarray(codec.decompress(data)), 8)
+    assert value <= found < value + 1.5
+
+
+def test_ssimulacra2_is_that_of_its_package_at_any_depth_and_in_parts(photo, monkeypatch):
+    pytest.importorskip("ssimulacra2", reason="the extra [metrics] is not installed")
+    from benchmarks.perceptual import ssimulacra2 as reference
+
+    decoded = np.asarray(codec.decompress(codec.compress(photo, 50)))
+    whole = ssimulacra2(photo, decoded, 8)
+    assert whole == pytest.approx(reference(photo, decoded))
+    deep = [pixels.astype(np.uint16) * 257 for pixels in (photo, decoded)]
+    assert ssimulacra2(*deep, 16) == pytest.approx(whole)
+    gray = [pixels[..., :1] for pixels in (photo, decoded)]
+    assert ssimulacra2(*gray, 8) == pytest.approx(reference(*(np.repeat(g, 3, axis=2) for g in gray)))
+    monkeypatch.setattr(quality, "PART_PIXELS", 1000)
+    monkeypatch.setattr(quality, "PART_SIDE", 130)
+    parts = [
+        (slice(a, b), slice(c, d)) for a, b in ((0, 129), (129, 259), (259, 389)) for c, d in ((0, 158), (158, 317))
+    ]
+    sizes = [photo[part][..., 0].size for part in parts]
+    each = [reference(photo[part], decoded[part]) for part in parts]
+    assert ssimulacra2(photo, decoded, 8) == pytest.approx(np.average(each, weights=sizes))
+    with pytest.raises(ValueError, match="at least 8"):
+        ssimulacra2(photo[:7], photo[:7], 8)
+
+
+def test_a_target_whose_package_is_missing_is_told(photo, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
+    with pytest.raises(codec.CodecError, match=r"\[metrics\]"):
+        codec.compress(photo, target=codec.Target("ssimulacra2", 50))
+    monkeypatch.setattr(common, "find_spec", lambda name: None if name == "ssimulacra2" else object())
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    result = CliRunner().invoke(main, ["compress", str(tmp_path / "a.png"), "--target-ssimulacra2", "50"])
+    assert result.exit_code == 1 and "[metrics]" in result.output and not (tmp_path / "a.lmc").exists()
+    for value in ("0", "100", "nan"):
+        assert CliRunner().invoke(main, ["compress", "a.png", "--target-ssimulacra2", value]).exit_code == 2
+
+
+@pytest.mark.parametrize(("kind", "value"), [("bytes", 100), ("psnr", 70), ("ms-ssim", 60), ("ssimulacra2", 99.9)])
 def test_targets_out_of_reach_are_refused(photo, kind, value):
     with pytest.raises(codec.ImageError, match="target"):
         codec.compress(photo[:200, :200], target=codec.Target(kind, value))

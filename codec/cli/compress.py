@@ -13,7 +13,7 @@ from bitstream.errors import ImageError
 from codec import api
 from codec.catalogue import TUNES, loaded, shipped
 from codec.cli.batch import Result, check_output, open_output, run
-from codec.cli.common import FILE, FiniteRange, ParamType, batch_options, model_option, reporting, stdin
+from codec.cli.common import FILE, FiniteRange, ParamType, batch_options, model_option, reporting, require, stdin
 from codec.cli.plan import Job, plan
 from codec.effort import effort_of
 from codec.pipes import SUFFIX
@@ -62,6 +62,8 @@ def _is_output(path: Path) -> bool:
 @click.option("--target-bpp", type=_positive, help="Best quality in at most so many bits a pixel.")
 @click.option("--target-psnr", type=_positive, help="Smallest file of at least this PSNR, dB.")
 @click.option("--target-ms-ssim", type=_positive, help="Smallest file of at least this MS-SSIM, dB.")
+@click.option("--target-ssimulacra2", type=FiniteRange(0, 100, min_open=True, max_open=True), help="Smallest file "
+              "of at least this SSIMULACRA 2, as people see it: 90 looks lossless, 70 good; extra [metrics].")  # fmt: skip
 @click.option(
     "-e",
     "--effort",
@@ -81,6 +83,7 @@ def compress(
     target_bpp: float | None,
     target_psnr: float | None,
     target_ms_ssim: float | None,
+    target_ssimulacra2: float | None,
     effort: int | None,
     budget: float | None,
     strip: bool,
@@ -100,9 +103,11 @@ def compress(
     otherwise each file goes beside its picture or to --out-dir, with the same name but for the suffix. IN may be -
     for stdin.
     """
-    given = [quality, target_size, target_bpp, target_psnr, target_ms_ssim]
+    given = [quality, target_size, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2]
     if sum(value is not None for value in given) > 1:
         raise click.UsageError("only one of --quality and the --target options can be given")
+    if target_ssimulacra2 is not None:
+        require("metrics")
     if model is not None and tune != TUNES[0]:
         raise click.UsageError("--tune says which of the models that ship is to be used; leave it out, or --model")
     try:
@@ -129,6 +134,8 @@ def compress(
             target = Target("psnr", target_psnr)
         elif target_ms_ssim is not None:
             target = Target("ms-ssim", target_ms_ssim)
+        elif target_ssimulacra2 is not None:
+            target = Target("ssimulacra2", target_ssimulacra2)
         runtime = shipped(threads, tune) if model is None else loaded(model, threads)
         level = api.level_of(api.QUALITY if quality is None else quality, runtime.tables.levels)
         data = api.compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=watch)
