@@ -11,6 +11,7 @@ import json
 import math
 import os
 import platform
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,9 +19,10 @@ from typing import Any
 
 from benchmarks.anchors import Anchor
 from benchmarks.bdrate import BdRate, Curve, bd_rate, curve
-from benchmarks.codecs import CODECS
+from benchmarks.codecs import CODECS, MODEL_PREFIX
 from benchmarks.metrics import METRICS, ms_ssim_db
 from benchmarks.rows import Row
+from codec.runtime import MANIFEST
 
 Results = dict[str, Any]
 
@@ -194,7 +196,10 @@ def write(results: Results, rows: list[Row], folder: Path) -> None:
     curves.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "results.json", results)
     for codec in results["codecs"]:
-        _write_json(curves / f"{codec['name']}.json", {k: codec[k] for k in ("name", "description", "results")})
+        _write_json(
+            curves / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', codec['name'])}.json",
+            {k: codec[k] for k in ("name", "description", "results")},
+        )
     header = ["codec", "image", "quality", "file_bytes", "rate_bpp", *_COLUMNS, "encode_s", "decode_s", "error"]
     points = (
         [
@@ -233,13 +238,16 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def known_codecs(names: str) -> list[str]:
-    """Codec names of a comma-separated list; ``all`` is every one.
+    """Codec names of a comma-separated list; ``all`` is every one, ``lmc:FOLDER`` ours with an exported model.
 
     Raises:
-        ValueError: a name is unknown.
+        ValueError: a name is unknown, or a folder holds no model.
     """
     wanted = list(CODECS) if names == "all" else [n.strip() for n in names.split(",") if n.strip()]
-    unknown = [n for n in wanted if n not in CODECS]
+    unknown = [n for n in wanted if n not in CODECS and not n.startswith(MODEL_PREFIX)]
     if unknown or not wanted:
-        raise ValueError(f"unknown codecs {unknown}; known are {', '.join(CODECS)}")
+        raise ValueError(f"unknown codecs {unknown}; known are {', '.join(CODECS)}, {MODEL_PREFIX}FOLDER")
+    for name in wanted:
+        if name.startswith(MODEL_PREFIX) and not Path(name.removeprefix(MODEL_PREFIX), MANIFEST).is_file():
+            raise ValueError(f"{name}: no exported model")
     return list(dict.fromkeys(wanted))

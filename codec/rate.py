@@ -15,8 +15,8 @@ class Target:
     """What a file is to meet.
 
     Attributes:
-        kind: ``"bytes"`` (at most), ``"psnr"`` or ``"ms-ssim"`` (at least, in dB), or ``"ssimulacra2"`` (at least, below
-            100; needs the extra ``[metrics]``).
+        kind: ``"bytes"`` (at most), ``"psnr"`` or ``"ms-ssim"`` (at least, in dB), or ``"ssimulacra2"`` (at least,
+            below 100; needs the extra ``[metrics]``).
         value: the target.
     """
 

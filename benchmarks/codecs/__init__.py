@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from benchmarks.codecs.avif import Avif
 from benchmarks.codecs.base import Codec
 from benchmarks.codecs.heic import Heic
@@ -13,8 +15,20 @@ from benchmarks.codecs.lmc import Lmc
 from benchmarks.codecs.vvc import Vvc
 from benchmarks.codecs.webp import WebP
 
-CODECS: dict[str, Codec] = {
-    codec.name: codec
+MODEL_PREFIX = "lmc:"
+
+
+class _Codecs(dict[str, Codec]):
+    """Codecs by name; ``lmc:FOLDER`` is ours with the model exported to a folder."""
+
+    def __missing__(self, name: str) -> Codec:
+        if not name.startswith(MODEL_PREFIX):
+            raise KeyError(name)
+        return Lmc(name, model=Path(name.removeprefix(MODEL_PREFIX)))
+
+
+CODECS: dict[str, Codec] = _Codecs(
+    (codec.name, codec)
     for codec in (
         Lmc("lmc", tune="psnr"),
         Lmc("lmc-ms-ssim", tune="ms-ssim"),
@@ -38,7 +52,8 @@ CODECS: dict[str, Codec] = {
         Heic("heic-psnr", chroma=444, tune="psnr"),
         Heic("heic-420", chroma=420),
     )
-}
-"""All codecs, ours first. A name stands for fixed settings and is never given to others."""
+)
+"""All codecs, ours first. A name stands for fixed settings and is never given to others. ``lmc:FOLDER`` is ours with
+the model exported to a folder."""
 
-__all__ = ["CODECS", "Codec"]
+__all__ = ["CODECS", "MODEL_PREFIX", "Codec"]

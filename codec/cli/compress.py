@@ -62,8 +62,11 @@ def _is_output(path: Path) -> bool:
 @click.option("--target-bpp", type=_positive, help="Best quality in at most so many bits a pixel.")
 @click.option("--target-psnr", type=_positive, help="Smallest file of at least this PSNR, dB.")
 @click.option("--target-ms-ssim", type=_positive, help="Smallest file of at least this MS-SSIM, dB.")
-@click.option("--target-ssimulacra2", type=FiniteRange(0, 100, min_open=True, max_open=True), help="Smallest file "
-              "of at least this SSIMULACRA 2, as people see it: 90 looks lossless, 70 good; extra [metrics].")  # fmt: skip
+@click.option(
+    "--target-ssimulacra2",
+    type=FiniteRange(0, 100, min_open=True, max_open=True),
+    help="Smallest file of at least this SSIMULACRA 2, as people see it: 90 looks lossless, 70 good; extra [metrics].",
+)
 @click.option(
     "-e",
     "--effort",
