@@ -52,7 +52,7 @@ def test_a_model_of_ones_own_is_a_codec(pictures, tmp_path):
     assert CODECS[name].encode(pixels, 50, 1) == codec.compress(pixels, 50, model=folder)
     assert str(folder) in CODECS[name].settings and CODECS[name].identity != CODECS["lmc"].identity
     for wrong in ("lmc:", f"lmc:{tmp_path}", "other:x"):
-        with pytest.raises(ValueError, match="no exported model|unknown"):
+        with pytest.raises(ValueError, match=r"no exported model|unknown"):
             known_codecs(wrong)
     with pytest.raises(KeyError):
         CODECS["other:x"]
