@@ -38,12 +38,11 @@ def estimated_bytes(images: list[Pixels], quality: float, folder: Path) -> float
     """Mean over images of what the torch model estimates a file's symbols to take."""
     import torch
 
-    from codec.api import level_of
     from codec.model.stored import load_exported
     from codec.training.data import to_tensor
 
-    model, levels = load_exported(folder), loaded(folder).tables.levels
-    t = torch.tensor([level_of(quality, levels) / (levels - 1)])
+    model, runtime = load_exported(folder), loaded(folder)
+    t = torch.tensor([runtime.scale.level(quality) / (runtime.tables.levels - 1)])
     total = 0.0
     with torch.no_grad():
         for pixels in images:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -63,20 +62,6 @@ class Info:
     overhead_bytes: int
 
 
-def level_of(quality: float, levels: int) -> int:
-    """The level nearest to a quality of 0 to 100.
-
-    Raises:
-        ValueError: the quality is out of range.
-        TypeError: it is no number.
-    """
-    if not isinstance(quality, Real):
-        raise TypeError(f"quality: expected a number, found {quality!r}")
-    if not 0 <= quality <= 100:  # also refuses NaN
-        raise ValueError(f"quality: found {quality}, expected 0 to 100")
-    return round(quality / 100 * (levels - 1))
-
-
 def compress(
     image: Picture,
     quality: float | None = None,
@@ -130,7 +115,7 @@ def compress(
     if model is not None and tune != TUNES[0]:
         raise ValueError("tune: says which of the models that ship is to be used; leave it out, or the model")
     runtime = shipped(threads, tune) if model is None else loaded(model, threads)
-    level = level_of(QUALITY if quality is None else quality, runtime.tables.levels)
+    level = runtime.scale.level(QUALITY if quality is None else quality)
     chosen = effort_of(effort, budget)
     source = open_source(image, max_pixels)
     return compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=progress)
@@ -260,7 +245,7 @@ def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
         header, tune = file.header, tune_of(file.header.model_id)
         quality = None
         if tune is not None:
-            quality = round(100 * header.quality_index / (file.runtime.tables.levels - 1), 2)
+            quality = file.runtime.scale.quality(header.quality_index)
         payloads = sum(file.chunk_bytes) + sum(file.box_bytes.values())
         return Info(
             width=header.width,

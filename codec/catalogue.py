@@ -59,7 +59,7 @@ def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
 
 @cache
 def _shipped_ids() -> dict[bytes, str]:
-    return {read_manifest(MODELS / tune)[0]: tune for tune in TUNES}
+    return {read_manifest(MODELS / tune).model_id: tune for tune in TUNES}
 
 
 def tune_of(model_id: bytes) -> str | None:

@@ -10,13 +10,14 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
 from bitstream.tables_file import read_tables
+from codec.quality_scale import QualityScale
 
 WEIGHTS = "model.safetensors"
 GRAPHS = tuple(
@@ -46,8 +47,22 @@ def model_id(digests: dict[str, str]) -> bytes:
     return hashlib.sha256((digests[WEIGHTS] + digests[TABLES]).encode()).digest()[:4]
 
 
-def read_manifest(folder: Path) -> tuple[bytes, dict[str, str]]:
-    """The id of an exported model, and what its files should be, by SHA-256.
+class Manifest(NamedTuple):
+    """What an exported model says of itself.
+
+    Attributes:
+        model_id: its name.
+        digests: what its files should be, by SHA-256.
+        quality_scale: see :meth:`~codec.quality_scale.QualityScale.stored`.
+    """
+
+    model_id: bytes
+    digests: dict[str, str]
+    quality_scale: Any
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What an exported model says of itself.
 
     Raises:
         ModelError: there is no manifest, or none that can be read.
@@ -55,7 +70,8 @@ def read_manifest(folder: Path) -> tuple[bytes, dict[str, str]]:
     try:
         with (folder / MANIFEST).open("rb") as file:
             manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
-        return bytes.fromhex(manifest["model_id"]), {name: str(manifest["sha256"][name]) for name in FILES}
+        digests = {name: str(manifest["sha256"][name]) for name in FILES}
+        return Manifest(bytes.fromhex(manifest["model_id"]), digests, manifest.get("quality_scale"))
     except FileNotFoundError as error:
         raise ModelError(f"{folder}: no exported model, as there is no {MANIFEST}") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -82,7 +98,8 @@ class Runtime:
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
         _runtimes.add(self)
-        self.manifest = self.model_id, self._digests = read_manifest(folder)
+        self.manifest = read_manifest(folder)
+        self.model_id, self._digests = self.manifest.model_id, self.manifest.digests
         self._stamps: dict[str, tuple[int, int]] = {}
         identity = model_id(self._digests)
         if identity != self.model_id:
@@ -91,6 +108,10 @@ class Runtime:
             self._check(name)
         stored = read_tables(folder / TABLES)
         self.tables, self._knots, self._exponentials = stored.tables, stored.knots, stored.exponentials
+        try:
+            self.scale = QualityScale.stored(self.tables.levels, self.manifest.quality_scale)
+        except (ValueError, TypeError) as error:
+            raise ModelError(f"{folder / MANIFEST}: {error}") from error
 
     def _check(self, name: str) -> None:
         try:

@@ -25,7 +25,7 @@ from bitstream import (
     parse,
     serialize,
 )
-from codec.api import compress_pixels, level_of, read_symbols
+from codec.api import compress_pixels, read_symbols
 from codec.catalogue import SHIPPED, shipped
 from codec.runtime import FILES, TABLES, WEIGHTS, Runtime, model_id
 
@@ -146,20 +146,6 @@ def test_quality_has_to_be_a_number_and_alone(photo):
     with pytest.raises(ValueError, match="in place of a quality"):
         codec.compress(photo, quality=50, target=codec.Target("bytes", 4000))
     assert codec.compress(photo) == codec.compress(photo, quality=np.float32(50))
-
-
-def test_levels_are_the_nearest_to_a_quality():
-    """In floats, 0.29 times 400 falls short of 116."""
-    assert [level_of(q, 401) for q in (0, 29, 57, 58, 33.25, 33.37, 33.38, 100)] == [
-        0,
-        116,
-        228,
-        232,
-        133,
-        133,
-        134,
-        400,
-    ]
 
 
 def test_damaged_files_are_refused(photo):

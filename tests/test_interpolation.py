@@ -11,7 +11,6 @@ from PIL import Image
 
 import codec
 from bitstream import LimitError, ModelError, parse, serialize
-from codec.api import level_of
 from codec.catalogue import SHIPPED
 from codec.catalogue import shipped as shipped_runtime
 from codec.cli import main
@@ -22,7 +21,7 @@ from codec.manifold.interpolation import Ends
 
 
 def codec_level(quality):
-    return level_of(quality, shipped_runtime().tables.levels)
+    return shipped_runtime().scale.level(quality)
 
 
 @pytest.fixture(scope="module")

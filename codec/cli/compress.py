@@ -140,7 +140,7 @@ def compress(
         elif target_ssimulacra2 is not None:
             target = Target("ssimulacra2", target_ssimulacra2)
         runtime = shipped(threads, tune) if model is None else loaded(model, threads)
-        level = api.level_of(api.QUALITY if quality is None else quality, runtime.tables.levels)
+        level = runtime.scale.level(api.QUALITY if quality is None else quality)
         data = api.compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=watch)
         with open_output(job, force, watch) as output:
             output.write(data)

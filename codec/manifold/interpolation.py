@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from bitstream.errors import LimitError
-from codec.api import QUALITY, compress_pixels, level_of
+from codec.api import QUALITY, compress_pixels
 from codec.decoder import LmcFile
 from codec.images import as_rgb
 from codec.manifold.coordinates import Pictured, named, open_coded
@@ -65,7 +65,7 @@ class Ends:
             self.size = size or _within(first.size)
             # Of an ordinary picture it is that at which it was coded in passing.
             self.quality_index = max(
-                first.header.quality_index, second.header.quality_index, level_of(QUALITY, self.runtime.tables.levels)
+                first.header.quality_index, second.header.quality_index, self.runtime.scale.level(QUALITY)
             )
             with named(one):
                 y = self._coordinates(first)

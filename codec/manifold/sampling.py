@@ -20,7 +20,7 @@ from bitstream.errors import LimitError
 from bitstream.family import Family
 from bitstream.tables import Tables
 from bitstream.z_context import second_half
-from codec.api import QUALITY, level_of
+from codec.api import QUALITY
 from codec.catalogue import shipped
 from codec.manifold.coordinates import Pictured, named, open_coded
 from codec.tiling import Area
@@ -78,7 +78,7 @@ def sample(width: int, height: int, quality: float = QUALITY, *, seed: int = 0, 
         ValueError: the quality is out of range.
     """
     runtime = shipped()
-    level = level_of(quality, runtime.tables.levels)
+    level = runtime.scale.level(quality)
     header = Header(width, height, runtime.model_id, level)
     if width * height > max_pixels:
         raise LimitError(f"size: {width} x {height} pixels, limit is {max_pixels}")

@@ -1,0 +1,59 @@
+"""What quality means: linear in the level unless a model says otherwise, and the same number both ways."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import codec
+from bitstream import ModelError
+from codec.catalogue import loaded
+from codec.quality_scale import QualityScale
+from tests.test_vectors import MODEL
+
+BENT = (0, 100, 160, 200, 230, 255, 280, 305, 330, 360, 400)
+
+
+def test_levels_are_the_nearest_to_a_quality():
+    """In floats, 0.29 times 400 falls short of 116."""
+    scale = QualityScale.stored(401, None)
+    qualities = (0, 29, 57, 58, 33.25, 33.37, 33.38, 100)
+    assert [scale.level(q) for q in qualities] == [0, 116, 228, 232, 133, 133, 134, 400]
+    assert [scale.level(level / 4) for level in range(401)] == list(range(401))
+    assert [scale.quality(level) for level in (0, 1, 133, 400)] == [0, 0.25, 33.25, 100]
+
+
+def test_a_bent_scale_is_followed_both_ways():
+    scale = QualityScale.stored(401, BENT)
+    assert [scale.level(10 * n) for n in range(11)] == list(BENT)
+    assert scale.level(5) == 50 and scale.quality(50) == 5
+    assert [scale.level(scale.quality(level)) for level in range(401)] == list(range(401))
+
+
+@pytest.mark.parametrize("quality", [-1, 100.1, float("nan")])
+def test_qualities_out_of_range_are_refused(quality):
+    with pytest.raises(ValueError, match="0 to 100"):
+        QualityScale.linear(401).level(quality)
+    with pytest.raises(TypeError, match="a number"):
+        QualityScale.linear(401).level("50")
+
+
+def test_a_model_says_what_its_qualities_are(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    photo = np.random.default_rng(0).integers(0, 256, (70, 80, 3)).astype(np.uint8)
+    plain = codec.compress(photo, 20, model=folder)
+    levels = loaded(folder).tables.levels
+    bent = [0, *np.linspace(levels // 2, levels - 1, 10).tolist()]
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "quality_scale": bent}))
+    data = codec.compress(photo, 20, model=folder)
+    assert data != plain and data == codec.compress(photo, 100 * bent[2] / (levels - 1), model=MODEL)
+    np.testing.assert_array_equal(*(np.asarray(codec.decompress(data, model=m)) for m in (folder, MODEL)))
+    for nonsense in ([0, 1], [*bent[:-1], levels], bent[::-1], "x", 5, [0, 0, *bent[2:]], {"a": 1}):
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "quality_scale": nonsense}))
+        with pytest.raises(ModelError, match="manifest"):
+            codec.compress(photo, 20, model=folder)
