@@ -19,9 +19,20 @@ from benchmarks.speed import main as speed
 from benchmarks.targets import main as targets
 from benchmarks.train_speed import main as train_speed
 from benchmarks.training import main as training
+from bitstream.errors import CodecError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Reporting(click.Group):
+    """Turns errors of the codec, such as a folder without a model, into one line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CodecError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Reporting, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Rate, distortion, speed, memory and cost of this codec and of those a user would pick instead."""
 

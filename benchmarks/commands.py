@@ -25,7 +25,7 @@ def list_codecs() -> None:
     for codec in CODECS.values():
         try:
             version = codec.version
-        except ImportError as error:
+        except (ImportError, OSError, RuntimeError) as error:
             version = f"not installed: {error}"
         qualities = ", ".join(f"{q:g}" for q in codec.qualities)
         click.echo(f"{codec.name:14s} {version}\n{'':14s} {codec.settings}; qualities {qualities}")

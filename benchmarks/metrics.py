@@ -43,7 +43,10 @@ METRICS: dict[str, Metric] = {
     "psnr-hvs": Metric("PSNR-HVS (dB)", "Luma alone; still prefers smooth to textured where both are wrong."),
     "ms-ssim-db": Metric("MS-SSIM (dB)", "Hardly sees colour, contrast and brightness of large areas."),
     "ssimulacra2": Metric("SSIMULACRA 2", "Tuned on high and medium qualities; below 0 its order means little."),
-    "cvvdp": Metric("CVVDP (JOD)", "A model of thresholds: says how visible a difference is, not how ugly."),
+    "cvvdp": Metric(
+        "CVVDP (JOD)",
+        "Depends on the assumed display and distance; a difference too small to be seen there costs nothing.",
+    ),
     "butteraugli": Metric(
         "Butteraugli, 3-norm", "Made for nearly lossless images: overrates single errors at low rates.", True
     ),

@@ -39,12 +39,17 @@ DISPLAY = "standard_4k"
 """What ColorVideoVDP assumes that people look at: 30 inches, 3840 x 2160 pixels, 200 cd/m2, from 75 cm."""
 FEATURE_BLOCKS = (0, 3, 6, 14, 20)
 """Blocks of EfficientNet-Lite2 whose outputs are compared, the last of each resolution or width: 1/2 to 1/32."""
+SMALLEST_SIDE = 8
+"""Below it a metric over scales says that very different images are equal."""
 FEATURE_SIDE = 64
 """Smallest side for features: the last are two positions wide then."""
 
 
-def ssimulacra2(original: Pixels, decoded: Pixels) -> float:
-    """SSIMULACRA 2: 100 is identical, 90 visually lossless, 50 medium, below 0 very poor."""
+def ssimulacra2(original: Pixels, decoded: Pixels) -> float | None:
+    """SSIMULACRA 2: 100 is identical, 90 visually lossless, 50 medium, below 0 very poor. None where a side is below 8
+    pixels."""
+    if min(original.shape[:2]) < SMALLEST_SIDE:
+        return None
     from ssimulacra2 import compute_ssimulacra2
 
     files = []
@@ -64,8 +69,11 @@ def _vdp() -> Any:
     return pycvvdp.cvvdp(display_name=DISPLAY, device=torch.device("cpu"))
 
 
-def cvvdp(original: Pixels, decoded: Pixels) -> float:
-    """ColorVideoVDP in just-objectionable differences: 10 is identical, a difference of 1 is seen by three in four."""
+def cvvdp(original: Pixels, decoded: Pixels) -> float | None:
+    """ColorVideoVDP in just-objectionable differences: 10 is identical; of two images that are 1 apart, three in
+    four people prefer the better. None where a side is below 8 pixels."""
+    if min(original.shape[:2]) < SMALLEST_SIDE:
+        return None
     return float(_vdp().predict(decoded, original, dim_order="HWC")[0])
 
 
@@ -75,13 +83,14 @@ def butteraugli_program() -> str | None:
 
 
 def butteraugli(original: Pixels, decoded: Pixels) -> float | None:
-    """Butteraugli's distance, 3-norm: 0 is identical, below 1 mostly unseen. None if its program is not installed.
+    """Butteraugli's distance, 3-norm: 0 is identical. None if its program is not installed, or a
+    side is below 8 pixels.
 
     Raises:
         OSError: the program fails, or says something else than it used to.
     """
     program = butteraugli_program()
-    if program is None:
+    if program is None or min(original.shape[:2]) < SMALLEST_SIDE:
         return None
     with tempfile.TemporaryDirectory() as folder:
         files = [str(Path(folder) / name) for name in ("original.png", "decoded.png")]

@@ -122,6 +122,8 @@ def draw_all(results: Results, folder: Path) -> Iterator[tuple[str, Path]]:
         tuple[str, Path]: title and path of the SVG.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for old in [*folder.glob("*.svg"), *folder.glob("*.png")]:  # of an earlier run, which may have had more
+        old.unlink()
     figures: list[tuple[str, str, Figure | None]] = [
         (f"rd-{metric}", METRICS[metric].label, rate_distortion(results, metric)) for metric in METRICS
     ]

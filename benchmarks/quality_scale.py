@@ -56,6 +56,10 @@ def fitted(levels: list[float], scores: list[float], highest: int) -> list[float
 @click.option("--write", is_flag=True, help="Put the scale into the model's manifest.")
 def main(folder: Path, model: Path, most: int | None, points: int, threads: int, write: bool) -> None:
     """Fit the quality scale of a model to images in FOLDER; not those that results are reported on."""
+    if write and model == SHIPPED:
+        raise click.UsageError(
+            "--write needs --model: the scale of the model that ships is not to be changed by chance"
+        )
     images = [read_pixels(path) for path in images_or_usage_error(folder, most)]
     runtime = Runtime(model, threads)
     highest = runtime.tables.levels - 1

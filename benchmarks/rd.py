@@ -6,7 +6,7 @@ import signal
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -114,8 +114,13 @@ def run(
             for quality in CODECS[name].qualities:
                 key = key_of(identity, digest, quality, **asdict(timing), judged_by=judges())
                 wanted[key] = _Task(name, path, quality, digest, timing, tuple(metrics))
-    done = {row.key for row in store if row.error is None and set(metrics) <= set(row.metrics)}
-    tasks = [task for key, task in wanted.items() if key not in done]
+    held = {row.key: set(row.metrics) for row in store if row.error is None}
+    # What is measured again keeps the metrics that it had.
+    tasks = [
+        replace(task, metrics=tuple(name for name in METRICS if name in held.get(key, set()) | set(metrics)))
+        for key, task in wanted.items()
+        if not set(metrics) <= held.get(key, set())
+    ]
     with tqdm(total=len(tasks), unit="point", mininterval=1.0, miniters=1) as progress:
         for row in _in_parallel(tasks, timing.jobs, progress):
             store.add(row)

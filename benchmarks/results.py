@@ -22,7 +22,7 @@ from benchmarks.bdrate import BdRate, Curve, bd_rate, curve
 from benchmarks.codecs import CODECS, MODEL_PREFIX
 from benchmarks.metrics import METRICS, ms_ssim_db
 from benchmarks.rows import Row
-from codec.runtime import MANIFEST
+from codec.catalogue import loaded
 
 Results = dict[str, Any]
 
@@ -241,13 +241,14 @@ def known_codecs(names: str) -> list[str]:
     """Codec names of a comma-separated list; ``all`` is every one, ``lmc:FOLDER`` ours with an exported model.
 
     Raises:
-        ValueError: a name is unknown, or a folder holds no model.
+        ValueError: a name is unknown.
+        ModelError: a folder holds no model.
     """
     wanted = list(CODECS) if names == "all" else [n.strip() for n in names.split(",") if n.strip()]
     unknown = [n for n in wanted if n not in CODECS and not n.startswith(MODEL_PREFIX)]
     if unknown or not wanted:
         raise ValueError(f"unknown codecs {unknown}; known are {', '.join(CODECS)}, {MODEL_PREFIX}FOLDER")
     for name in wanted:
-        if name.startswith(MODEL_PREFIX) and not Path(name.removeprefix(MODEL_PREFIX), MANIFEST).is_file():
-            raise ValueError(f"{name}: no exported model")
+        if name.startswith(MODEL_PREFIX):
+            loaded(name.removeprefix(MODEL_PREFIX))
     return list(dict.fromkeys(wanted))

@@ -21,6 +21,8 @@ from PIL import Image
 from tqdm import tqdm
 
 ROOT = Path(__file__).parent.parent
+ROW_STEPS = 50
+"""Steps that a row of the trainer's figures is the mean of."""
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -132,7 +134,11 @@ def main(
         sizes = [int(batch) for batch in batches.split(",")]
         choices = [{"no": False, "yes": True}[choice] for choice in compiled.split(",")]
     except (ValueError, KeyError) as error:
-        raise click.UsageError(f"--batches {batches}, --compile {compiled}: {error} is not known") from error
+        raise click.UsageError(
+            f"--batches {batches}, --compile {compiled}: expected whole numbers, and yes or no"
+        ) from error
+    if steps % ROW_STEPS:
+        raise click.UsageError(f"--steps {steps}: expected a multiple of {ROW_STEPS}")
     click.echo("device precision batch compiled  Mpx/s (min to max)      data share" + ("   ratio" if beside else ""))
     for device, precision, batch, choice in itertools.product(
         devices.split(","), precisions.split(","), sizes, choices

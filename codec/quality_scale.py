@@ -44,7 +44,7 @@ class QualityScale:
         if values is None:
             return cls.linear(levels)
         at = tuple(float(value) for value in values)
-        if len(at) != POINTS or at[0] != 0 or at[-1] != levels - 1 or any(a >= b for a, b in pairwise(at)):
+        if len(at) != POINTS or at[0] != 0 or at[-1] != levels - 1 or any(not a < b for a, b in pairwise(at)):
             raise ValueError(f"quality_scale: expected {POINTS} ascending levels from 0 to {levels - 1}")
         return cls(levels, at)
 

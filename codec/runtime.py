@@ -110,7 +110,7 @@ class Runtime:
         self.tables, self._knots, self._exponentials = stored.tables, stored.knots, stored.exponentials
         try:
             self.scale = QualityScale.stored(self.tables.levels, self.manifest.quality_scale)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise ModelError(f"{folder / MANIFEST}: {error}") from error
 
     def _check(self, name: str) -> None:

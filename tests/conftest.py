@@ -74,5 +74,5 @@ def config(photo_folder: Path, tmp_path: Path) -> TrainingConfig:
 
     return TrainingConfig(
         (photo_folder,), tmp_path / "run", validation=(photo_folder,), steps=6, batch=2, size=64, warmup=2, model=TINY,
-        harden_steps=3,
+        harden_steps=3, device="cpu",
     )  # fmt: skip

@@ -13,7 +13,7 @@ from tests.tiny import TINY
 def main() -> None:
     data, out = Path(sys.argv[1]), Path(sys.argv[2])
     config = TrainingConfig(
-        (data,), out, validation=(data,), steps=4, batch=1, size=64, warmup=1, threads=1, model=TINY
+        (data,), out, validation=(data,), steps=4, batch=1, size=64, warmup=1, threads=1, device="cpu", model=TINY
     )
     trainer = Trainer(config)
     trainer.run()

@@ -15,6 +15,7 @@ from benchmarks.__main__ import main
 from benchmarks.codecs import CODECS
 from benchmarks.images import read_pixels
 from benchmarks.results import known_codecs
+from bitstream import ModelError
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -51,9 +52,13 @@ def test_a_model_of_ones_own_is_a_codec(pictures, tmp_path):
     pixels = read_pixels(pictures / "a.png")
     assert CODECS[name].encode(pixels, 50, 1) == codec.compress(pixels, 50, model=folder)
     assert str(folder) in CODECS[name].settings and CODECS[name].identity != CODECS["lmc"].identity
-    for wrong in ("lmc:", f"lmc:{tmp_path}", "other:x"):
-        with pytest.raises(ValueError, match=r"no exported model|unknown"):
+    for wrong in ("lmc:/nowhere", f"lmc:{tmp_path}"):
+        with pytest.raises(ModelError, match="no exported model"):
             known_codecs(wrong)
+        result = CliRunner().invoke(main, ["rd", "--images", str(pictures), "--out", str(tmp_path), "--codecs", wrong])
+        assert result.exit_code == 2 and "no exported model" in result.output
+    with pytest.raises(ValueError, match="unknown"):
+        known_codecs("other:x")
     with pytest.raises(KeyError):
         CODECS["other:x"]
     out = tmp_path / "out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,9 +51,9 @@ def test_a_codec_that_fails_or_misses_the_rate_is_a_gap(pictures, monkeypatch, c
     monkeypatch.setitem(CODECS, "large", Large("large", True, True))
     paths = list(find_images(pictures, most=1))
     found = prepare(paths, ["jpeg", "broken", "large", "webp"], [1.0], 64, 1, 0)
-    assert len(found.pairs) == 1 and {entry["codec"] for entry in found.key} == {"jpeg", "webp"}
+    assert [{found.key[n]["codec"] for n in (p.one, p.other)} for p in found.pairs] == [{"jpeg", "webp"}]
     said = capsys.readouterr()
-    assert "no such encoder" in said.out + said.err and "large a.png: no file of 1 bpp" in said.out + said.err
+    assert "no such encoder" in said.out + said.err and "differ too much in size" in said.out + said.err
 
 
 def test_strengths_are_odds():
@@ -64,15 +65,15 @@ def test_strengths_are_odds():
     assert never_lost[0] - never_lost[1] == pytest.approx(math.log((4 + PRIOR) / PRIOR))
 
 
-def drawn(points, images, rng, tie=False):
-    """Votes of one person who chooses as the points say, of each pair on each image."""
+def drawn(points, images, rng, tie=False, person="somebody"):
+    """Votes of a person who chooses as the points say, of each pair on each image."""
     names = list(points)
     for image in range(images):
         for i, one in enumerate(names):
             for other in names[:i]:
                 chance = 1 / (1 + math.exp((points[other] - points[one]) / ELO))
                 better, worse = (one, other) if rng.random() < chance else (other, one)
-                yield Vote(better, worse, 0.3, ("somebody", str(image)), tie)
+                yield Vote(better, worse, 0.3, person, str(image), tie)
 
 
 def test_scores_find_the_points_that_choices_were_drawn_from():
@@ -92,22 +93,57 @@ def test_ties_are_half_a_choice_each():
     assert [row.preferred for row in rows] == [0.5, 0.5]
 
 
+def test_intervals_hold_the_truth_though_persons_and_images_differ():
+    """Where each person and each image shifts the points, intervals must be wider than single votes would tell."""
+    inside, widths = 0, []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        own = {"person": rng.normal(0, 80, 8), "image": rng.normal(0, 80, 12)}
+        votes = []
+        for person, image in np.ndindex(8, 12):
+            shift = own["person"][person] + own["image"][image]
+            (vote,) = drawn({"a": 100 + shift, "b": -100.0}, 1, rng, person=str(person))
+            votes.append(replace(vote, image=str(image)))
+        best = {row.codec: row for row in score(votes, seed)}["a"]
+        inside += best.low < 100 < best.high
+        widths.append(best.high - best.low)
+    assert inside >= 16 and np.mean(widths) > 80
+
+
+def test_too_few_or_unanimous_votes_have_no_interval():
+    rng = np.random.default_rng(0)
+    for votes in (list(drawn({"a": 0.0, "b": 0.0}, 5, rng)), list(drawn({"a": 9000.0, "b": -9000.0}, 30, rng))):
+        assert all(row.low is None and row.high is None for row in score(votes))
+
+
 def saved(comparison, choices, voter="somebody"):
     votes = [
         {"left": pair.one, "right": pair.other, "choice": choice, "seconds": 1.0}
         for pair, choice in zip(comparison.pairs, choices, strict=False)
     ]
-    return {"page": "x", "voter": voter, "key": comparison.sealed_key, "votes": votes}
+    return {"page": "x", "voter": voter, "sitting": "1", "key": comparison.sealed_key, "votes": votes}
 
 
 def test_votes_are_read_as_they_were_given(comparison, tmp_path):
     path = tmp_path / "votes.json"
     path.write_text(json.dumps(saved(comparison, ["left", "right", "equal"])))
-    first, second, third = read_votes(path)
+    first, second, third = read_votes([path])
     name = [[comparison.key[n]["codec"] for n in (p.one, p.other)] for p in comparison.pairs[:3]]
     assert (first.better, first.worse, first.tie) == (*name[0], False)
     assert (second.better, second.worse) == (name[1][1], name[1][0]) and third.tie
-    assert first.block == ("somebody", comparison.key[comparison.pairs[0].one]["image"])
+    assert (first.person, first.image) == ("somebody 1", comparison.key[comparison.pairs[0].one]["image"])
+
+
+def test_a_vote_that_is_saved_twice_counts_once(comparison, tmp_path):
+    """As when somebody saves now and then; somebody else of the same name is another person."""
+    paths = [tmp_path / f"{n}.json" for n in range(3)]
+    contents = [saved(comparison, ["left"]), saved(comparison, ["right", "left"]), saved(comparison, ["left"])]
+    contents[2]["sitting"] = "2"
+    for path, content in zip(paths, contents, strict=True):
+        path.write_text(json.dumps(content))
+    votes = read_votes(paths)
+    assert [vote.person for vote in votes] == ["somebody 1", "somebody 1", "somebody 2"]
+    assert votes[0].better == comparison.key[comparison.pairs[0].other]["codec"]
 
 
 def test_what_are_no_votes_is_one_line(comparison, tmp_path):
@@ -117,6 +153,7 @@ def test_what_are_no_votes_is_one_line(comparison, tmp_path):
         "{", "[]", "{}", json.dumps({**whole, "key": "x"}), json.dumps({**whole, "votes": [{"left": 0}]}),
         json.dumps({**whole, "votes": [{**whole["votes"][0], "choice": "both"}]}),
         json.dumps({**whole, "votes": [{**whole["votes"][0], "left": 10**6}]}),
+        json.dumps({**whole, "votes": [{**whole["votes"][0], "left": -1}]}),
     ):  # fmt: skip
         path.write_text(content)
         result = CliRunner().invoke(main, ["compare", "--score", str(path)])
@@ -175,6 +212,7 @@ def test_a_person_votes_in_a_browser(page, tmp_path):
         errors: list[str] = []
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.goto(page.as_uri())
+        tab.click("#save")  # nothing without a name
         tab.fill("#voter", "Ada")
         tab.click("header b")
         assert tab.inner_text("#count") == "0 of 4" and tab.locator("#left img").get_attribute("src").startswith(
@@ -185,7 +223,12 @@ def test_a_person_votes_in_a_browser(page, tmp_path):
         left = tab.locator("#left img").get_attribute("src")
         tab.keyboard.down(" ")
         assert tab.locator("#left img").get_attribute("src") == tab.locator("#middle img").get_attribute("src") != left
+        tab.keyboard.press("1")  # no vote on the original
+        assert tab.inner_text("#count") == "0 of 4"
+        tab.keyboard.press("f")
+        assert tab.is_visible("#middle") and not tab.is_visible("#left")
         tab.keyboard.up(" ")
+        tab.keyboard.press("f")
         assert tab.locator("#left img").get_attribute("src") == left
         tab.keyboard.press("+")
         assert "scale(2)" in tab.locator("#left img").get_attribute("style")
@@ -198,8 +241,11 @@ def test_a_person_votes_in_a_browser(page, tmp_path):
         tab.keyboard.press("3")
         tab.keyboard.press("u")
         assert tab.inner_text("#count") == "1 of 4"
-        tab.reload()
-        assert tab.inner_text("#count") == "1 of 4" and tab.input_value("#voter") == "Ada"
+        before = tab.locator("#left img").get_attribute("src")
+        for _ in range(5):
+            tab.reload()
+            assert tab.inner_text("#count") == "1 of 4" and tab.input_value("#voter") == "Ada"
+            assert tab.locator("#left img").get_attribute("src") == before
         tab.click("#vote-right")
         tab.click("#vote-equal")
         tab.keyboard.press("ArrowRight")
@@ -208,6 +254,9 @@ def test_a_person_votes_in_a_browser(page, tmp_path):
             tab.keyboard.press("s")
         path = tmp_path / "votes.json"
         download.value.save_as(path)
+        tab.on("dialog", lambda dialog: dialog.accept())
+        tab.click("#restart")
+        assert tab.inner_text("#count") == "0 of 4" and tab.input_value("#voter") == "" and tab.is_visible("#view")
         browser.close()
     assert not errors
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -101,6 +101,13 @@ def test_features_of_small_images_are_not_defined_and_sides_of_any_length_are(ph
     assert row["features"] > 0 and 20 < row["psnr-hvs"] < 60 and 5 < row["cvvdp"] < 10
 
 
+def test_images_too_small_for_scales_have_no_such_metrics(photo):
+    tiny, other = photo[:7, :50], 255 - photo[:7, :50]
+    row = measure(tiny, other)
+    assert [row[name] for name in ("ssimulacra2", "cvvdp", "butteraugli", "features", "ms-ssim-db")] == [None] * 5
+    assert row["psnr-rgb"] < 20 and measure(tiny[:1, :1], other[:1, :1])["psnr-hvs"] < 40
+
+
 @pytest.mark.skipif(perceptual.butteraugli_program() is None, reason="libjxl's tools are not installed")
 def test_butteraugli_is_that_of_its_program(photo):
     assert butteraugli(photo, photo) == 0

@@ -94,10 +94,11 @@ def test_rows_of_other_metrics_are_measured_anew(pictures, tmp_path, monkeypatch
 
 def test_rows_that_lack_a_metric_are_measured_again(pictures, tmp_path):
     images, store = find_images(pictures, most=1), RowStore(tmp_path / "rows.jsonl")
-    for metrics, lines in ((["psnr-rgb"], 1), (["psnr-rgb"], 1), (["psnr-rgb", "psnr-y"], 2), (["psnr-y"], 2)):
+    for metrics, lines in ((["psnr-rgb"], 1), (["psnr-rgb"], 1), (["psnr-y"], 2), (["psnr-y"], 2), (["psnr-rgb"], 2)):
         rows = rd_module.run(images, ["jpeg"], store, Timing(), metrics)
         assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == lines * len(CODECS["jpeg"].qualities)
         assert set(metrics) <= set(rows[0].metrics)
+    assert set(rows[0].metrics) == {"psnr-rgb", "psnr-y"}
 
 
 def test_distances_are_compared_as_qualities_and_told_as_distances():

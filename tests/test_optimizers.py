@@ -70,6 +70,13 @@ def test_statistics_are_gathered_as_often_as_asked(soap, monkeypatch):
     assert count(replace(soap, soap_statistics_steps=1, steps=9)) > 1.5 * count(replace(soap, steps=9))
 
 
+def test_a_resumed_run_renews_the_basis_as_it_is_told_then(soap):
+    Trainer(replace(soap, steps=3)).run()
+    changed = Trainer(replace(soap, soap_basis_steps=4, soap_statistics_steps=4)).learner.optimizers[1]
+    assert {group["precondition_frequency"] for group in changed.param_groups} == {4}
+    assert {state["precondition_frequency"] for state in changed.state.values()} == {4}
+
+
 def test_a_basis_without_new_statistics_is_refused(soap):
     with pytest.raises(CodecError, match="multiple"):
         Trainer(replace(soap, soap_basis_steps=3))
@@ -84,7 +91,7 @@ def test_another_optimizer_begins_anew_and_says_so(soap, capsys):
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(config):
     norms = []
-    for accumulate in (1, 3):
+    for accumulate in (1, 4):
         trainer = Trainer(replace(config, batch=5, accumulate=accumulate, precision="float32", clip=1e9))
         trainer.model.eval()  # without noise, which is drawn for other shapes
         trainer._train_step()

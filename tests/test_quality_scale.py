@@ -53,7 +53,17 @@ def test_a_model_says_what_its_qualities_are(tmp_path):
     data = codec.compress(photo, 20, model=folder)
     assert data != plain and data == codec.compress(photo, 100 * bent[2] / (levels - 1), model=MODEL)
     np.testing.assert_array_equal(*(np.asarray(codec.decompress(data, model=m)) for m in (folder, MODEL)))
-    for nonsense in ([0, 1], [*bent[:-1], levels], bent[::-1], "x", 5, [0, 0, *bent[2:]], {"a": 1}):
+    for nonsense in (
+        [0, 1],
+        [*bent[:-1], levels],
+        bent[::-1],
+        "x",
+        5,
+        [0, 0, *bent[2:]],
+        {"a": 1},
+        [*bent[:5], float("nan"), *bent[6:]],
+        [10**400] * 11,
+    ):
         (folder / "manifest.json").write_text(json.dumps({**manifest, "quality_scale": nonsense}))
         with pytest.raises(ModelError, match="manifest"):
             codec.compress(photo, 20, model=folder)

@@ -11,9 +11,18 @@ import torch
 from PIL import Image
 
 from bitstream.errors import CodecError, ImageError
-from codec.training import crops
+from codec.training import crops, data
 from codec.training.crops import Crop, color_turn, draw_crop
-from codec.training.data import CPU, GRAPHICS_ON_DEVICE, Photos, ResidentPhotos, draw_batch, photos_for
+from codec.training.data import (
+    CPU,
+    GRAPHICS_KEPT,
+    GRAPHICS_ON_DEVICE,
+    Photos,
+    ResidentPhotos,
+    decoded_bytes,
+    draw_batch,
+    photos_for,
+)
 from codec.training.evaluate import GRAPHICS, divide
 from codec.training.graphics import KINDS, SIDE, draw_graphic
 from codec.training.split import find_images, split_validation
@@ -117,6 +126,26 @@ def test_a_device_has_another_image_in_place_of_a_damaged_one(photo_folder, tmp_
     with pytest.raises(ImageError, match="all of 1 images"):
         ResidentPhotos(paths[1:2], CPU)
     assert type(photos_for(whole, CPU)) is Photos
+    with Image.open(whole[0]) as image:
+        assert decoded_bytes([whole[0], tmp_path / "nowhere.png"]) == 3 * image.width * image.height
+
+
+def test_images_stay_where_there_is_room_for_them(photo_folder, monkeypatch):
+    paths, cuda = find_images(photo_folder), torch.device("cuda", 0)
+    kinds = []
+    for name, kind in (("ResidentPhotos", "device"), ("Photos", "machine")):
+        monkeypatch.setattr(data, name, lambda paths, device, kind=kind: kinds.append(kind))
+    for free in (2 * decoded_bytes(paths) + 1, 2 * decoded_bytes(paths)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 10 * free))
+        photos_for(paths, cuda)
+    assert kinds == ["device", "machine"]
+
+
+def test_graphics_do_not_take_the_place_of_images(photo_folder):
+    photos = Photos(find_images(photo_folder))
+    for seed in range(GRAPHICS_KEPT + 5):
+        photos[len(photos) + seed]
+    assert photos._held == 0 and len(photos._drawn) == GRAPHICS_KEPT
 
 
 def test_graphics_depend_on_their_seed_alone_and_are_of_all_kinds():

@@ -50,7 +50,7 @@ class Codec(ABC):
         """What a stored measurement is valid for."""
         try:
             version = self.version
-        except ImportError as error:
+        except (ImportError, OSError, RuntimeError) as error:
             version = f"not installed ({error})"
         return f"{self.name} | {version} | {self.settings}"
 

@@ -15,7 +15,7 @@ class Jpegli(Codec):
     name = "jpegli"
     qualities = (10, 20, 35, 50, 65, 78, 88, 95)
     quality_range = (1, 100)
-    settings = "defaults: progressive, adaptive quantisation"
+    settings = "4:2:0, baseline, adaptive quantisation; its package offers no other"
 
     @property
     def version(self) -> str:

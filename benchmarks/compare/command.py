@@ -38,7 +38,7 @@ def main(
 ) -> None:
     """Compare codecs by eye, blind, on the images of FOLDER: one page that works without a network, and takes votes.
 
-    With --score, print how often each codec was preferred in files of VOTES that pages have saved.
+    With --score, print Bradley-Terry scores from vote files that the page has saved.
     """
     if scoring:
         _print_scores(paths)
@@ -78,17 +78,21 @@ def _print_scores(paths: tuple[Path, ...]) -> None:
     from benchmarks.compare.scores import read_votes, score
 
     try:
-        votes = [vote for path in paths for vote in read_votes(path)]
+        votes = read_votes(paths)
         every = [("all rates", votes)]
         rates = sorted({vote.bpp for vote in votes})
         every += [(f"{rate:g} bpp", [v for v in votes if v.bpp == rate]) for rate in rates if len(rates) > 1]
         for title, some in every:
-            persons = len({vote.block[0] for vote in some})
+            persons = len({vote.person for vote in some})
             click.echo(f"{title}: {len(some)} votes of {persons} person{'s' if persons != 1 else ''}")
             for row in score(some):
+                known = row.low is not None and row.high is not None
+                interval = (
+                    f"{row.low:+.0f} to {row.high:+.0f}" if known else "too few or too equal votes for an interval"
+                )
                 click.echo(
-                    f"  {row.codec:18s} {row.points:+7.0f} points ({row.low:+.0f} to {row.high:+.0f})  preferred "
-                    f"{row.preferred:.0%} of {row.votes}"
+                    f"  {row.codec:18s} {row.points:+7.0f} points ({interval})  "
+                    f"preferred {row.preferred:.0%} of {row.votes}"
                 )
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error

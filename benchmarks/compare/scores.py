@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from benchmarks.compare.trials import opened_key
 
 ELO = 400 / math.log(10)
-"""Points for a factor of e in odds: 200 points are odds of three to one, as in chess."""
+"""Points for a factor of e in odds: 200 points are odds of about three to one, as in chess."""
 PRIOR = 0.5
 """Choices won and lost against each other codec that are added, so that a codec which never lost has a finite score."""
 ROUNDS = 1000
+FEWEST_IMAGES = 6
+"""With fewer there is no interval: what would be resampled is too little."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,16 @@ class Vote:
         better: name of the codec that was preferred, or of either if none was.
         worse: of the other.
         bpp: rate that both were asked for.
-        block: what choices depend on together: the person and the image.
+        person: who voted; of one name in two sittings, two.
+        image: what on.
         tie: whether none was preferred.
     """
 
     better: str
     worse: str
     bpp: float
-    block: tuple[str, str]
+    person: str
+    image: str
     tie: bool
 
 
@@ -53,45 +57,55 @@ class Score:
     Attributes:
         codec: its name.
         points: on Elo's scale, with mean 0 over the codecs.
-        low: end of the interval that holds 95% of the points of resampled votes.
-        high: its other end.
+        low: lower end of the 95% interval, a bootstrap over persons and images; None if there are too few of them, or
+            all votes agree.
+        high: its upper end.
         preferred: share of its choices that it won, a tie counted as half.
         votes: how many choices it was in.
     """
 
     codec: str
     points: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     preferred: float
     votes: int
 
 
-def read_votes(path: Path) -> list[Vote]:
-    """Votes of a file that the page has saved.
+def read_votes(paths: Sequence[Path]) -> list[Vote]:
+    """Votes of files that pages have saved. Of one pair in one sitting, the vote of the last file counts.
 
     Raises:
-        ValueError: it is none.
-        OSError: it cannot be read.
+        ValueError: one is no file of votes.
+        OSError: one cannot be read.
     """
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        key, voter = opened_key(saved["key"]), str(saved["voter"])
-        votes = []
-        for entry in saved["votes"]:
-            left, right = (key[int(entry[name])] for name in ("left", "right"))
-            choice = entry["choice"]
-            if choice not in ("left", "right", "equal") or (left["image"], left["bpp"]) != (
-                right["image"],
-                right["bpp"],
-            ):
-                raise ValueError("a vote on what was not to be compared")
-            better, worse = (right, left) if choice == "right" else (left, right)
-            block = (voter, str(left["image"]))
-            votes.append(Vote(better["codec"], worse["codec"], float(left["bpp"]), block, choice == "equal"))
-        return votes
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ValueError(f"{path}: not a file of votes: {error}") from error
+    found: dict[tuple[str, str, int, int], Vote] = {}
+    for path in paths:
+        try:
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            key, sitting = opened_key(saved["key"]), (str(saved["page"]), f"{saved['voter']} {saved['sitting']}")
+            for entry in saved["votes"]:
+                numbers = int(entry["left"]), int(entry["right"])
+                if min(numbers) < 0:
+                    raise ValueError("a vote on nothing")
+                left, right = (key[number] for number in numbers)
+                choice = entry["choice"]
+                same = (left["image"], left["bpp"]) == (right["image"], right["bpp"])
+                if choice not in ("left", "right", "equal") or not same:
+                    raise ValueError("a vote on what was not to be compared")
+                better, worse = (right, left) if choice == "right" else (left, right)
+                vote = Vote(
+                    better["codec"],
+                    worse["codec"],
+                    float(left["bpp"]),
+                    sitting[1],
+                    str(left["image"]),
+                    choice == "equal",
+                )
+                found[(*sitting, min(numbers), max(numbers))] = vote
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise ValueError(f"{path}: not a file of votes: {error}") from error
+    return list(found.values())
 
 
 def _wins(votes: Iterable[Vote], codecs: Sequence[str]) -> NDArray[np.float64]:
@@ -125,7 +139,10 @@ def strengths(wins: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def score(votes: Sequence[Vote], seed: int = 0) -> list[Score]:
-    """Scores of all codecs, best first, with intervals from resampling persons and images.
+    """Scores of all codecs, best first, with intervals.
+
+    Persons and images are resampled on their own, as votes of one person are alike, and so are votes on one image. One
+    person's intervals say how that person would choose on other images.
 
     Args:
         votes: all of them.
@@ -137,19 +154,39 @@ def score(votes: Sequence[Vote], seed: int = 0) -> list[Score]:
     if not votes:
         raise ValueError("no votes")
     codecs = sorted({name for vote in votes for name in (vote.better, vote.worse)})
-    blocks: dict[tuple[str, str], list[Vote]] = defaultdict(list)
+    persons, images = ({value: n for n, value in enumerate(sorted(values))} for values in (
+        {vote.person for vote in votes}, {vote.image for vote in votes}
+    ))  # fmt: skip
+    cells: dict[tuple[int, int], list[Vote]] = defaultdict(list)
     for vote in votes:
-        blocks[vote.block].append(vote)
-    # Votes of one person on one image stay together: they are not independent.
-    of_blocks = np.stack([_wins(block, codecs) for block in blocks.values()])
-    rng = np.random.default_rng(seed)
-    chosen = rng.integers(0, len(of_blocks), (ROUNDS, len(of_blocks)))
-    resampled = np.stack([strengths(of_blocks[picks].sum(axis=0)) for picks in chosen])
-    low, high = np.percentile(ELO * resampled, (2.5, 97.5), axis=0)
-    wins = of_blocks.sum(axis=0)
+        cells[persons[vote.person], images[vote.image]].append(vote)
+    wins_of_cells = np.stack([_wins(cell, codecs) for cell in cells.values()])
+    wins = wins_of_cells.sum(axis=0)
     points, played = ELO * strengths(wins), (wins + wins.T).sum(axis=1)
+    low, high = _interval(list(cells), wins_of_cells, len(persons), len(images), seed)
     rows = [
-        Score(name, float(points[n]), float(low[n]), float(high[n]), float(wins[n].sum() / played[n]), round(played[n]))
+        Score(name, float(points[n]), low[n], high[n], float(wins[n].sum() / played[n]), round(played[n]))
         for n, name in enumerate(codecs)
     ]
     return sorted(rows, key=lambda row: -row.points)
+
+
+def _interval(
+    cells: list[tuple[int, int]], wins: NDArray[np.float64], persons: int, images: int, seed: int
+) -> tuple[list[float | None], list[float | None]]:
+    """Ends of the 95% interval of each codec; None where they say nothing."""
+    nothing: list[float | None] = [None] * wins.shape[1]
+    if images < FEWEST_IMAGES:
+        return nothing, nothing
+    rng = np.random.default_rng(seed)
+    of_person, of_image = np.array(cells).T
+    resampled = []
+    while len(resampled) < ROUNDS:
+        person_counts = np.bincount(rng.integers(0, persons, persons), minlength=persons)
+        image_counts = np.bincount(rng.integers(0, images, images), minlength=images)
+        weights = person_counts[of_person] * image_counts[of_image]
+        if weights.any():  # not everybody has voted on everything
+            resampled.append(ELO * strengths(np.tensordot(weights, wins, axes=1)))
+    low, high = np.percentile(resampled, (2.5, 97.5), axis=0)
+    known = high - low > 1e-3  # unanimous votes do not say by how much
+    return tuple([float(v) if k else None for v, k in zip(ends, known, strict=True)] for ends in (low, high))  # type: ignore[return-value]

@@ -17,7 +17,7 @@ from benchmarks.images import read_pixels, shown
 from benchmarks.visual import busiest, encode_at_rate, lossless_uri
 
 UNEQUAL = 0.1
-"""A pair is left out whose files differ by more than this share: the larger one would win for that."""
+"""A pair is left out if one file is larger than the other by more than this share: it would win for that."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,15 @@ def opened_key(sealed: str) -> list[dict[str, Any]]:
     return key
 
 
+def _are_equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    small, large = sorted((one["found_bpp"], other["found_bpp"]))
+    return bool(large <= (1 + UNEQUAL) * small)
+
+
 def prepare(paths: list[Path], codecs: list[str], rates: list[float], side: int, threads: int, seed: int) -> Comparison:
     """Code images at each rate with each codec, cut the busiest part of each out, and pair what is of equal size.
 
-    A codec that fails or cannot reach a rate is named on stderr, and missing there.
+    A codec that fails is named and missing there; so is a pair whose files differ too much in size.
 
     Args:
         paths: images.
@@ -104,13 +109,15 @@ def prepare(paths: list[Path], codecs: list[str], rates: list[float], side: int,
                         tqdm.write(f"{name} {shown(path)}: {type(error).__name__}: {error}")
                         continue
                     found = 8 * len(data) / pixels[..., 0].size
-                    if abs(found / rate - 1) > UNEQUAL:
-                        tqdm.write(f"{name} {shown(path)}: no file of {rate:g} bpp; the nearest has {found:.3f}")
-                        continue
                     made.append(len(reconstructions))
                     reconstructions.append(lossless_uri(decoded[part]))
                     entry = {"codec": name, "identity": CODECS[name].identity, "image": shown(path)}
                     key.append({**entry, "bpp": rate, "found_bpp": round(found, 4)})
-                pairs += [Pair(len(originals) - 1, *pair) for pair in itertools.combinations(made, 2)]
+                for one, other in itertools.combinations(made, 2):
+                    if _are_equal(key[one], key[other]):
+                        pairs.append(Pair(len(originals) - 1, one, other))
+                    else:
+                        names = " and ".join(f"{key[n]['codec']} ({key[n]['found_bpp']:.3f} bpp)" for n in (one, other))
+                        tqdm.write(f"{shown(path)} at {rate:g} bpp: {names} differ too much in size, left out")
     random.Random(seed).shuffle(pairs)
     return Comparison(originals, reconstructions, pairs, key)

@@ -10,7 +10,7 @@ import click
 
 from bitstream.errors import CodecError
 from codec.catalogue import SHIPPED
-from codec.cli.common import FILE, SEED, needing, reporting, threads_option
+from codec.cli.common import FILE, SEED, FiniteRange, needing, reporting, threads_option
 
 
 @click.command()
@@ -28,8 +28,8 @@ from codec.cli.common import FILE, SEED, needing, reporting, threads_option
 @click.option("--decay", "decay_steps", type=click.IntRange(0), default=0, help="Train a decaying branch this long.")
 @click.option("--harden", "harden_steps", type=click.IntRange(0), default=600, show_default=True, help="Steps after a "
               "decay that fit the distributions to rounded values.")  # fmt: skip
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after this long by the clock.")
-@click.option("--train-minutes", type=click.FloatRange(0, min_open=True), help="Stop once the whole run has trained "
+@click.option("--minutes", type=FiniteRange(0, min_open=True), help="Stop after this long by the clock.")
+@click.option("--train-minutes", type=FiniteRange(0, min_open=True), help="Stop once the whole run has trained "
               "this long, counted as CPU time of one thread.")  # fmt: skip
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step and process.")
@@ -45,7 +45,7 @@ from codec.cli.common import FILE, SEED, needing, reporting, threads_option
               "between renewals of SOAP's basis.")  # fmt: skip
 @click.option("--soap-statistics", "soap_statistics_steps", type=click.IntRange(1), default=5, show_default=True,
               help="Steps between gatherings of the statistics behind it.")  # fmt: skip
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=1.6e-3, show_default=True)
+@click.option("--learning-rate", type=FiniteRange(0, min_open=True), default=1.6e-3, show_default=True)
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda", "mps")), default="auto", show_default=True)
 @click.option("--precision", type=click.Choice(("auto", "float32", "bfloat16")), default="auto", show_default=True,
               help="Of the networks; auto takes what is faster.")  # fmt: skip
@@ -58,7 +58,7 @@ from codec.cli.common import FILE, SEED, needing, reporting, threads_option
 def train(model_config: Path | None, **options: object) -> None:
     """Train the model (needs the extra [train]); under torchrun, in several processes."""
     from codec.training.config import TrainingConfig
-    from codec.training.loop import train as run
+    from codec.training.run import train as run
 
     if str(options["start_from"]) == "shipped":
         options["start_from"] = SHIPPED
@@ -84,7 +84,12 @@ def _read_sizes(path: Path) -> object:
         raise CodecError(f"{path}: no JSON object with sizes of networks") from error
     if wrong:
         raise CodecError(f"{path}: a model has no {', '.join(wrong)} of such a type; it has {', '.join(known)}")
-    return ModelConfig(**sizes)
+    config = ModelConfig(**sizes)
+    try:
+        config.check()
+    except ValueError as error:
+        raise CodecError(f"{path}: {error}") from error
+    return config
 
 
 @click.command()

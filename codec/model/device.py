@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 import torch
 
@@ -26,11 +27,14 @@ def find_device(name: str = "auto") -> torch.device:
     Raises:
         CodecError: this machine has no such device.
     """
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    alone = int(os.environ.get("WORLD_SIZE", 1)) == 1  # Apple's GPUs cannot exchange gradients
+    mps = torch.backends.mps.is_available() and alone
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": mps}
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
     if not available[name]:
-        raise CodecError(f"--device {name}: torch {torch.__version__} finds none on this machine")
+        reason = "" if alone else " that several processes can share"
+        raise CodecError(f"--device {name}: torch {torch.__version__} finds none on this machine{reason}")
     if name == "cuda":
         index = int(os.environ.get("LOCAL_RANK", 0))
         if index >= torch.cuda.device_count():
@@ -69,6 +73,11 @@ def require_compiler(device: torch.device) -> None:
         raise CodecError("--compile: works on CPUs and CUDA devices")
     if device.type == "cpu" and not any(map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))):
         raise CodecError("--compile: no C++ compiler found; install g++, or name one as CXX")
+    if device.type == "cuda":
+        compiler = any(map(shutil.which, (os.environ.get("CC") or "gcc", "gcc", "clang", "cc")))
+        missing = [*([] if find_spec("triton") else ["triton"]), *([] if compiler else ["a C compiler"])]
+        if missing:
+            raise CodecError(f"--compile: on a GPU this needs {' and '.join(missing)}")
 
 
 def distributed_backend(device: torch.device) -> str:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,11 +21,13 @@ from bitstream.z_context import second_half
 from codec.model.analysis import Analysis
 from codec.model.context import Context
 from codec.model.density import gaussian_mass
+from codec.model.distortion import SMALLEST_SIDES
 from codec.model.gains import KNOTS, Gains, LmbdaRange, QualityKnots
 from codec.model.hyper_context import HyperContext
 from codec.model.hyperprior import FactorizedPrior, HyperAnalysis, HyperSynthesis, ScaleIndex
 from codec.model.shapes import SymbolShapes
 from codec.model.synthesis import Synthesis
+from codec.tiling import BLOCK
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,23 @@ class ModelConfig:
     lmbda_max: float = 0.28
     metric: str = "psnr"
     hyper_context: bool = True
+
+    def check(self) -> None:
+        """Find out whether such networks can be built.
+
+        Raises:
+            ValueError: they cannot.
+        """
+        sizes = {name: value for name, value in self.as_dict().items() if type(value) is int}
+        small = [name for name, value in sizes.items() if value < (2 if name == "hyper_width" else 1)]
+        if small:
+            raise ValueError(f"too small: {', '.join(small)}")
+        if not self.latents <= self.analysis_width <= 3 * BLOCK**2:
+            raise ValueError(f"analysis_width {self.analysis_width}: expected {self.latents} to {3 * BLOCK**2}")
+        if not 0 < self.lmbda_min < self.lmbda_max < math.inf:
+            raise ValueError(f"lmbda_min {self.lmbda_min}, lmbda_max {self.lmbda_max}: expected 0 < min < max")
+        if self.metric not in SMALLEST_SIDES:
+            raise ValueError(f"metric {self.metric}: expected one of {', '.join(SMALLEST_SIDES)}")
 
     @classmethod
     def stored(cls, values: dict[str, Any]) -> ModelConfig:

@@ -1,7 +1,7 @@
 """How far the structure of an image is from that of its original, in a colour space of perception and over scales.
 
-The colour space, the scales and the two kinds of terms are those of SSIMULACRA 2; the weights are ours. It can be
-differentiated everywhere, also where a reconstruction leaves the range of pixels.
+The colour space and the two kinds of terms are those of SSIMULACRA 2; weights and the number of scales are ours. It can
+be differentiated everywhere, also where a reconstruction leaves the range of pixels.
 
 Reference:
     Sneyers, "SSIMULACRA 2", Cloudinary, 2022; Alakuijala et al., "JPEG XL next-generation image compression
@@ -70,7 +70,7 @@ def _at_one_scale(x: Tensor, x_hat: Tensor) -> Tensor:
     covariance = product - mean * mean_hat
     similarity = (1 - (mean - mean_hat) ** 2) * (2 * covariance + CONTRAST_FLOOR) / (variances + CONTRAST_FLOOR)
     distance = (1 - similarity).clamp(min=0)
-    worst = (distance.pow(4).mean(dim=(2, 3)) + 1e-12) ** 0.25
+    worst = (distance.pow(4).mean(dim=(2, 3)) + 1e-12) ** 0.25 - 1e-3
     edges = ((1 + (x_hat - mean_hat).abs()) / (1 + (x - mean).abs()) - 1).abs()
     return distance.mean(dim=(2, 3)) + WORST_WEIGHT * worst + EDGE_WEIGHT * edges.mean(dim=(2, 3))
 

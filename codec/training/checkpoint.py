@@ -107,15 +107,21 @@ def _write_pieces(path: Path, state: dict[str, Any], piece_bytes: int) -> set[Pa
     _dump({**state, "optimizers": halved(state["optimizers"])}, whole)
     data = whole.getvalue()  # a buffer of it may crash Python 3.12.1 at exit, when a write has failed
     prefix = f"{path.name}.{hashlib.sha256(data).hexdigest()[:_HASH_DIGITS]}"
-    pieces = {}
-    for number, start in enumerate(range(0, len(data), piece_bytes)):
-        piece = path.with_name(f"{prefix}.{number:03d}")
-        with replacing(piece, overwrite=True) as temporary:
-            temporary.write_bytes(data[start : start + piece_bytes])
-        pieces[piece] = hashlib.sha256(data[start : start + piece_bytes]).hexdigest()
-    with replacing(_index(path), overwrite=True) as temporary:
-        digests = {piece.name: digest for piece, digest in pieces.items()}
-        temporary.write_text(json.dumps({"pieces": digests}, indent=1) + "\n")
+    before = set(_pieces(path))
+    pieces: dict[Path, str] = {}
+    try:
+        for number, start in enumerate(range(0, len(data), piece_bytes)):
+            piece = path.with_name(f"{prefix}.{number:03d}")
+            with replacing(piece, overwrite=True) as temporary:
+                temporary.write_bytes(data[start : start + piece_bytes])
+            pieces[piece] = hashlib.sha256(data[start : start + piece_bytes]).hexdigest()
+        with replacing(_index(path), overwrite=True) as temporary:
+            digests = {piece.name: digest for piece, digest in pieces.items()}
+            temporary.write_text(json.dumps({"pieces": digests}, indent=1) + "\n")
+    except OSError:
+        for piece in set(pieces) - before:  # or each try would take more of the room that is missing
+            piece.unlink(missing_ok=True)
+        raise
     return {_index(path), *pieces}
 
 

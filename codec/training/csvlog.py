@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
+import sys
 from itertools import count
 from pathlib import Path
+
+from tqdm import tqdm
 
 from codec.files import replacing
 
@@ -59,18 +64,29 @@ class CsvLog:
     def write(self, row: dict[str, float | str]) -> None:
         """Append one row. A file with other columns, of an earlier version of the trainer, is set aside first.
 
-        Raises:
-            OSError: it cannot be written.
+        Where the disk is full, the row is lost, and a line on stderr says so: figures are not worth a run.
         """
         if not self.enabled:
             return
+        self.last = int(row["step"])
+        try:
+            self._append(row)
+        except OSError as error:
+            tqdm.write(f"{self.path}: figures of step {self.last} are lost: {error.strerror}", file=sys.stderr)
+
+    def _append(self, row: dict[str, float | str]) -> None:
         if self.path.exists():
             with self.path.open(newline="", errors="replace") as file:
                 if next(csv.reader(file), None) != list(row):
                     set_aside([self.path])
-        fresh, self.last = not self.path.exists(), int(row["step"])
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row.keys())
-            if fresh:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+        fresh = not self.path.exists()
+        values = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+        text = io.StringIO()
+        writer = csv.DictWriter(text, row.keys())
+        if fresh:
+            writer.writeheader()
+        writer.writerow(values)
+        with self.path.open("ab+") as file:
+            if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                file.write(b"\n")  # a row that was cut short must not swallow this one
+            file.write(text.getvalue().encode())

@@ -11,6 +11,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -29,8 +30,11 @@ from codec.training.crops import Crop, draw_crop, draw_qualities
 
 Pixels = NDArray[np.uint8]
 
+READ_AT_ONCE = 64
 GRAPHICS_ON_DEVICE = 250
 """How many of the drawn graphics a GPU keeps; a CPU draws each anew."""
+GRAPHICS_KEPT = 64
+"""Graphics that a CPU keeps until the batch is cut that they were drawn for."""
 CPU = torch.device("cpu")
 
 
@@ -79,6 +83,7 @@ class Photos:
         self._budget = cache_bytes
         self._held = 0
         self._cache: OrderedDict[int, Pixels] = OrderedDict()
+        self._drawn: OrderedDict[int, Pixels] = OrderedDict()
         self._damaged: set[int] = set()
 
     def __len__(self) -> int:
@@ -101,11 +106,11 @@ class Photos:
         raise ImageError(f"all of {len(self)} images are damaged")
 
     def _graphic(self, seed: int) -> Pixels:
-        pixels = self._cache.get(-1 - seed)
-        if pixels is None:
-            pixels = graphics.draw_graphic(seed)
-            self._keep(-1 - seed, pixels)
-        return pixels
+        if seed not in self._drawn:
+            while len(self._drawn) >= GRAPHICS_KEPT:
+                self._drawn.popitem(last=False)
+            self._drawn[seed] = graphics.draw_graphic(seed)
+        return self._drawn[seed]
 
     def _pixels(self, index: int) -> Pixels | None:
         if index in self._damaged:
@@ -141,7 +146,7 @@ class Photos:
         Returns:
             Tensor: float32 (N, 3, size, size) in [0, 1], channels last, on :attr:`device`.
         """
-        return to_tensor([self._cut(crop, size) for crop in crops]).to(self.device, non_blocking=True)
+        return to_tensor([self._cut(crop, size) for crop in crops]).to(self.device)
 
     def _cut(self, crop: Crop, size: int) -> Pixels:
         pixels = self[crop.image]
@@ -168,35 +173,39 @@ class ResidentPhotos(Photos):
 
     def __init__(self, paths: list[Path], device: torch.device) -> None:
         super().__init__(paths, device)
+        drawn = [graphics.draw_graphic(seed) for seed in range(GRAPHICS_ON_DEVICE)]
+        sources = [*(partial(read_rgb, path) for path in paths), *(partial(np.asarray, graphic) for graphic in drawn)]
+        parts: list[Tensor] = []
+        shapes: list[tuple[int, int] | None] = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            read = list(tqdm(pool.map(read_rgb, paths), total=len(paths), unit="image", desc="images", disable=None))
-            drawn = list(pool.map(graphics.draw_graphic, range(GRAPHICS_ON_DEVICE)))
-        if all(pixels is None for pixels in read):
+            # A few at a time: all of them decoded may be more than the machine's memory holds.
+            for first in tqdm(range(0, len(sources), READ_AT_ONCE), desc="images", disable=None):
+                for pixels in pool.map(lambda source: source(), sources[first : first + READ_AT_ONCE]):
+                    shapes.append(None if pixels is None else (pixels.shape[0], pixels.shape[1]))
+                    if pixels is not None:
+                        parts.append(torch.from_numpy(np.array(pixels).reshape(-1, 3)).to(device))
+        if all(shape is None for shape in shapes[: len(paths)]):
             raise ImageError(f"all of {len(self)} images are damaged")
-        for index in reversed(range(2 * len(read))):  # in place of a damaged one the next that is not
-            at, after = index % len(read), (index + 1) % len(read)
-            read[at] = read[after] if read[at] is None else read[at]
-        images = [pixels for pixels in [*read, *drawn] if pixels is not None]
-        self._shapes = [(pixels.shape[0], pixels.shape[1]) for pixels in images]
-        self._starts = np.cumsum([0, *(height * width for height, width in self._shapes)])
-        self._flat = torch.empty((int(self._starts[-1]), 3), dtype=torch.uint8, device=device)
-        for start, pixels in zip(self._starts, images, strict=False):
-            rows = torch.from_numpy(np.array(pixels).reshape(-1, 3))
-            self._flat[start : start + len(rows)] = rows.to(device)
+        self._flat = torch.cat(parts)
+        starts = iter(np.cumsum([0, *map(len, parts)]).tolist())
+        found = [None if shape is None else (next(starts), *shape) for shape in shapes]
+        for index in reversed(range(2 * len(paths))):  # in place of a damaged one the next that is not
+            at, after = index % len(paths), (index + 1) % len(paths)
+            found[at] = found[after] if found[at] is None else found[at]
+        self._places = [place for place in found if place is not None]
 
     def _at(self, index: int) -> int:
         return index if index < len(self) else len(self) + (index - len(self)) % GRAPHICS_ON_DEVICE
 
     def __getitem__(self, index: int) -> Pixels:
-        at = self._at(index)
-        height, width = self._shapes[at]
-        flat = self._flat[self._starts[at] : self._starts[at + 1]]
-        pixels: Pixels = flat.cpu().numpy().reshape(height, width, 3)
+        start, height, width = self._places[self._at(index)]
+        pixels: Pixels = self._flat[start : start + height * width].cpu().numpy().reshape(height, width, 3)
         return pixels
 
     def shape(self, index: int) -> tuple[int, int]:
         """Height and width of an image."""
-        return self._shapes[self._at(index)]
+        _, height, width = self._places[self._at(index)]
+        return height, width
 
     def cut(self, crops: list[Crop], size: int) -> Tensor:
         """Cut crops out of images, see :meth:`Photos.cut`; those of one side together."""
@@ -216,8 +225,7 @@ class ResidentPhotos(Photos):
 
     def _gather(self, crops: list[Crop], side: int) -> Tensor:
         """Squares of images, uint8 (N, side, side, 3), mirrored at the edges of images that are too small."""
-        at = [self._at(crop.image) for crop in crops]
-        facts = [(self._starts[k], *self._shapes[k], c.top, c.left) for k, c in zip(at, crops, strict=True)]
+        facts = [(*self._places[self._at(crop.image)], crop.top, crop.left) for crop in crops]
         start, height, width, top, left = torch.tensor(np.array(facts).T, device=self.device)[..., None, None]
         steps = torch.arange(side, device=self.device)
 
@@ -229,18 +237,32 @@ class ResidentPhotos(Photos):
         return self._flat[start + rows * width + columns]
 
 
-def photos_for(paths: list[Path], device: torch.device) -> Photos:
-    """The images of a run: in the memory of a GPU that has room for them, else in that of the machine."""
-    if device.type == "cuda":
+def decoded_bytes(paths: list[Path]) -> int:
+    """What images take once they are decoded, by their headers; those that cannot be read count nothing."""
+    total = 0
+    for path in paths:
         try:
+            with Image.open(path) as image:
+                total += 3 * image.width * image.height
+        except Exception:  # told of when it is read
+            continue
+    return total
+
+
+def photos_for(paths: list[Path], device: torch.device) -> Photos:
+    """The images of a run: in the memory of a GPU if they take less than half of what is free there, else in the
+    machine's."""
+    if device.type == "cuda":
+        # Twice, while they are put together.
+        if 2 * decoded_bytes(paths) < torch.cuda.mem_get_info(device)[0]:
             return ResidentPhotos(paths, device)
-        except torch.OutOfMemoryError:
-            tqdm.write("images do not fit into the GPU's memory: they stay in the machine's", file=sys.stderr)
+        tqdm.write("images would fill the GPU's memory: they stay in the machine's", file=sys.stderr)
     return Photos(paths, device)
 
 
 def draw_batch(photos: Photos, step: int, *, seed: int, rank: int, batch: int, size: int) -> tuple[Tensor, Tensor]:
-    """The batch of one step, which depends on nothing but the seed, the process, the step, and the kind of device.
+    """The batch of one step, which depends on nothing but the seed, the process, the step, and whether images are kept
+    on the device.
 
     Args:
         photos: what to cut crops from.

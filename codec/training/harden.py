@@ -24,7 +24,7 @@ FIRST_STEP = 1 << 30
 """Crops from here on are drawn by no other phase."""
 
 
-def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor, precision: str = "auto") -> tuple[Tensor, Tensor, Tensor]:
     """What the sender codes of a batch, and what it costs; only distributions get a gradient.
 
     Returns:
@@ -32,7 +32,7 @@ def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor) -> tuple[Tensor, Tenso
     """
     with torch.no_grad():
         gains = model.gains(t)
-        with autocast(x.device):
+        with autocast(x.device, precision):
             z_hat, symbols = (integers.float() for integers in model.send(x, gains))
         log_gain = model.gains.split(gains)["gain"].log()
     sigma = model.scale_index(z_hat, t, log_gain)
@@ -48,6 +48,8 @@ def harden(
     seed: int,
     batch: int,
     size: int,
+    precision: str = "auto",
+    parts: int = 1,
     stopped: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Fit scales, the prior of z and the shapes of symbols, in place.
@@ -59,6 +61,8 @@ def harden(
         seed: of the crops.
         batch: crops a step.
         size: side of a crop in pixels.
+        precision: of the networks, see :func:`~codec.model.device.autocast`.
+        parts: that a batch is computed in, to save memory.
         stopped: asked before each step.
 
     Returns:
@@ -81,12 +85,13 @@ def harden(
             return False
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
         x, t = draw_batch(photos, FIRST_STEP + step, seed=seed, rank=0, batch=batch, size=size)
-        bits, symbols, sigma = hard_bits(model, x, t)
-        if 2 * step >= steps:  # by then scales hardly move
-            counts += model.shapes.count(symbols, sigma)
-        loss = (rate_weight(t, model.config.lmbdas) * bits).mean() / size**2
         optimizer.zero_grad()
-        loss.backward()
+        for part, qualities in zip(x.tensor_split(parts), t.tensor_split(parts), strict=True):
+            bits, symbols, sigma = hard_bits(model, part, qualities, precision)
+            if 2 * step >= steps:  # by then scales hardly move
+                counts += model.shapes.count(symbols, sigma)
+            loss = (rate_weight(qualities, model.config.lmbdas) * bits).sum() / (len(x) * size**2)
+            loss.backward()
         optimizer.step()
     if steps:
         model.shapes.fit(counts)

@@ -103,7 +103,7 @@ class Learner:
     def _gradients(self, x: Tensor, t: Tensor) -> Tensor:
         """Compute gradients, in parts if so configured; returns loss, bits per pixel, those of z, and PSNR."""
         sums = torch.zeros(4, device=self.device)
-        parts = list(zip(x.chunk(self.config.accumulate), t.chunk(self.config.accumulate), strict=True))
+        parts = list(zip(x.tensor_split(self.config.accumulate), t.tensor_split(self.config.accumulate), strict=True))
         for number, (part, qualities) in enumerate(parts, 1):
             share = len(part) / len(x)
             with self._exchanging(number == len(parts)):
@@ -130,7 +130,7 @@ class Learner:
             optimizer.zero_grad()
         sums = self._gradients(x, t)
         norm_tensor = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        # All at once, as the CPU waits here for a GPU.
+        # All at once, as the CPU waits for a GPU each time.
         norm, loss, rate_bpp, z_bpp, psnr_db = torch.cat([norm_tensor.reshape(1), sums]).tolist()
         loss = self.agree(loss)
         self.is_whole = False

@@ -14,16 +14,16 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from types import FrameType
 
 import torch
 import torch.distributed as dist
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from bitstream.container import CELL
 from bitstream.errors import CodecError
-from codec.model.device import distributed_backend, find_device, memory_errors, require_compiler, work_seconds
+from codec.model.device import distributed_backend, find_device, require_compiler, work_seconds
 from codec.model.distortion import SMALLEST_SIDES
 from codec.model.network import ManifoldCodec, ModelConfig
 from codec.model.pca import initialise
@@ -41,12 +41,14 @@ from codec.training.schedule import WarmupStableDecay
 PCA_BATCHES = 24
 LOG_STEPS = 50
 """Steps that a row of figures is the mean of."""
+LONGEST_WAIT = timedelta(hours=2)
+"""Of processes for the first one, which evaluates and refits alone."""
 RETRY_SECONDS = 60.0
 """Until a checkpoint that could not be saved is tried again."""
 
 
 class Trainer:
-    """One process of a training run. Two runs must not share a folder at a time, see :func:`train`.
+    """One process of a training run. Two runs must not share a folder at a time, see :func:`codec.training.run.train`.
 
     Args:
         config: what to do. With more than one process, as started by ``torchrun``, each draws its own
@@ -73,7 +75,7 @@ class Trainer:
         if config.accumulate > config.batch:
             raise CodecError(f"--accumulate {config.accumulate}: expected at most the batch, {config.batch}")
         if self.processes > 1 and not dist.is_initialized():
-            dist.init_process_group(distributed_backend(self.device))
+            dist.init_process_group(distributed_backend(self.device), timeout=LONGEST_WAIT)
         config.out.mkdir(parents=True, exist_ok=True)
         train_paths, self.validation = divide(config.data, config.validation)
         self.photos = photos_for(train_paths, self.device)
@@ -86,6 +88,8 @@ class Trainer:
         model = ManifoldCodec(ModelConfig.stored(state["config"])) if state else self._new_model()
         if state is not None and config.start_from is not None and self.rank == 0:
             tqdm.write(f"{config.out}: holds a run; --from is for new ones, and was not used", file=sys.stderr)
+        if self.rank == 0 and replace(config.model, metric=model.config.metric) not in (ModelConfig(), model.config):
+            tqdm.write(f"{config.out}: its networks have other sizes than those given, and keep them", file=sys.stderr)
         if config.metric is not None:
             model.config = replace(model.config, metric=config.metric)
         metric = model.config.metric
@@ -164,13 +168,16 @@ class Trainer:
     def _request_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop = True
 
+    def _is_late(self) -> bool:
+        minutes = self.config.minutes
+        return minutes is not None and time.monotonic() - self.started > 60 * minutes
+
     def _steps(self, end: float) -> Iterator[int]:
         """Steps until the end, a limit of time, or a signal."""
-        minutes, train_minutes = self.config.minutes, self.config.train_minutes
+        train_minutes = self.config.train_minutes
         while self.step < end and not self.learner.agree(float(self._stop)):
             yield self.step
-            if minutes is not None and time.monotonic() - self.started > 60 * minutes:
-                self._stop = True
+            self._stop = self._stop or self._is_late()
             if train_minutes is not None and self.seconds >= 60 * train_minutes:
                 self._stop = True
 
@@ -192,7 +199,8 @@ class Trainer:
             for name, value in figures.items():
                 sums[name] = sums.get(name, 0.0) + value
             progress.update()
-            if count == LOG_STEPS or self.step >= end:
+            diverged = self.learner.guard.has_diverged()
+            if count == LOG_STEPS or self.step >= end or diverged:
                 throughput = count * config.batch * config.size**2 * self.processes / (now - logged) / 1e6
                 data_share = sums.pop("data_seconds") / (now - logged)
                 means = {name: value / count for name, value in sums.items()}
@@ -200,7 +208,7 @@ class Trainer:
                 log.write({**row, "data_share": data_share, "skipped": self.learner.guard.skipped})
                 progress.set_postfix(loss=f"{means['loss']:.3f}", mpx_per_s=f"{throughput:.2f}")
                 sums, count, logged = {}, 0, now
-            if self.learner.guard.has_diverged():
+            if diverged:
                 raise CodecError(self._divergence())
             if now > save_at:
                 save_at = now + 60 * config.checkpoint_minutes
@@ -263,34 +271,10 @@ class Trainer:
         fitted = copy.deepcopy(self.learner.average.module)
         if harden(
             fitted, self.photos, config.harden_steps,
-            seed=config.seed, batch=config.batch, size=config.size, stopped=lambda: self._stop,
+            seed=config.seed, batch=config.batch, size=config.size, precision=config.precision, parts=config.accumulate,
+            stopped=lambda: self._stop or self._is_late(),
         ):  # fmt: skip
             self.learner.average.module.load_state_dict(fitted.state_dict())
             self.hardened = True
         else:
             tqdm.write(f"{self.path}: stopped before it was hardened; goes on with that next time", file=sys.stderr)
-
-
-def train(config: TrainingConfig) -> None:
-    """Run a training process with its folder to itself.
-
-    Args:
-        config: what to do.
-
-    Raises:
-        CodecError: another process trains in the folder; or as :class:`Trainer` and :meth:`Trainer.run`.
-        OSError: as those.
-        MemoryError: as those.
-    """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(memory_errors())
-        if not int(os.environ.get("RANK", 0)):
-            config.out.mkdir(parents=True, exist_ok=True)
-            try:
-                stack.enter_context(FileLock(config.out / ".lock", timeout=0))
-            except Timeout as error:
-                raise CodecError(f"{config.out}: another process trains here") from error
-            for kind in ("stable", "decay"):  # what a killed process was writing
-                for leftover in [*config.out.glob(f".{kind}-*"), *config.out.glob(f".{kind}.*")]:
-                    leftover.unlink()
-        Trainer(config).run()

@@ -19,6 +19,8 @@ from codec.training.config import TrainingConfig
 OPTIMIZERS = ("adamw", "soap")
 SMALLEST_MATRIX = 32
 """Matrices with a side below this go to Adam: there is nothing to precondition."""
+BASIS_STEPS = "precondition_frequency"
+"""The library's name for the steps between two bases."""
 LARGEST_SIDE = 1024
 """A side of a matrix above this is left as it is: its basis would cost more than it gains."""
 
@@ -92,9 +94,13 @@ def set_learning_rate(optimizers: list[Optimizer], rate: float) -> None:
 
 
 def load_state(optimizers: list[Optimizer], states: list[dict[str, Any]]) -> None:
-    """Go on from the states of a checkpoint, on whichever device; factors stay those of this run."""
+    """Go on from the states of a checkpoint, on whichever device; what is configured stays that of this run."""
     for optimizer, state in zip(optimizers, states, strict=True):
-        factors = [group["factor"] for group in optimizer.param_groups]
+        configured = [
+            {name: group[name] for name in ("factor", BASIS_STEPS) if name in group} for group in optimizer.param_groups
+        ]
         optimizer.load_state_dict(state)
-        for group, factor in zip(optimizer.param_groups, factors, strict=True):
-            group["factor"] = factor
+        for group, own in zip(optimizer.param_groups, configured, strict=True):
+            group.update(own)
+            for parameter in group["params"] if BASIS_STEPS in own else ():
+                optimizer.state[parameter][BASIS_STEPS] = own[BASIS_STEPS]  # where it is kept once more

@@ -13,7 +13,8 @@ from codec.training import checkpoint
 from codec.training.config import TrainingConfig
 
 SETTINGS = (
-    "optimizer", "learning_rate", "linear_rate", "warmup", "average", "clip", "seed", "batch", "size", "decay_steps",
+    "optimizer", "soap_basis_steps", "soap_statistics_steps", "learning_rate", "linear_rate", "warmup", "average",
+    "clip", "seed", "batch", "accumulate", "size", "precision", "decay_steps",
 )  # fmt: skip
 """What makes another run of the same data if it changes on the way: allowed, but said; the metric as well."""
 
@@ -44,13 +45,14 @@ def state_to_resume(stable: Path, branch: Path, decay_steps: int) -> dict[str, A
     if state["step"] > start + decay_steps:
         raise CodecError(
             f"{branch}: at step {state['step']}, and {decay_steps} steps of decay from {start} would have ended; "
-            "give more, or move the file away for a new branch"
+            "give more, or move it (all of decay.pt*) away for a new branch"
         )
     if state["step"] == start + decay_steps and state.get("hardened") and checkpoint.exists(stable):
         now = checkpoint.load(stable)["step"]
         if now > start:
             raise CodecError(
-                f"{branch}: has ended, and began at step {start} of a run now at {now}; move it away for a new branch"
+                f"{branch}: has ended, and began at step {start} of a run now at {now}; "
+                "move it (all of decay.pt*) away for a new branch"
             )
     return state
 

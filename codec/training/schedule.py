@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,13 @@ class SpikeGuard:
         """Whether most of the last steps were skipped."""
         return 2 * self.skipped_lately() > len(self._accepted)
 
-    def state(self) -> dict[str, float | int | None]:
+    def state(self) -> dict[str, Any]:
         """Plain values to resume from."""
-        return {"mean": self.mean, "in_a_row": self.in_a_row, "skipped": self.skipped}
+        return {"mean": self.mean, "in_a_row": self.in_a_row, "skipped": self.skipped, "accepted": list(self._accepted)}
 
-    def resume(self, state: dict[str, float | int | None]) -> None:
+    def resume(self, state: dict[str, Any]) -> None:
         """Continue from :meth:`state`."""
         self.mean = state["mean"]
         self.in_a_row = int(state["in_a_row"] or 0)
         self.skipped = int(state["skipped"] or 0)
+        self._accepted.extend(state.get("accepted", []))
