@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from codec.training.average import warm_average
 from codec.training.csvlog import CsvLog
+from codec.training.loop import Trainer
+from codec.training.loss import tempered
 from codec.training.schedule import SpikeGuard, WarmupStableDecay
 
 
@@ -55,3 +59,31 @@ def test_a_log_that_a_power_cut_has_hurt_is_mended(tmp_path):
         for step in (1, 2):
             CsvLog(path, step).write({"step": step, "loss": 1.0})
         assert path.read_text().split() == ["step,loss", "1,1", "2,1"]
+
+
+def test_an_outlier_neither_drowns_the_others_nor_is_lost():
+    objectives = torch.tensor([1.0, 2.0, 0.5, 9.0, 1e6]).requires_grad_()
+    result, held = tempered(objectives)
+    assert result[:4].tolist() == objectives[:4].tolist() and held.tolist() == [1, 2, 0.5, 9, 12]
+    assert result[4].item() == pytest.approx(12 * (1 + np.log(1e6 / 12)), rel=1e-5)
+    (gradient,) = torch.autograd.grad(result.sum(), objectives)
+    assert gradient[:4].tolist() == [1, 1, 1, 1] and float(gradient[4]) == pytest.approx(12 / 1e6)
+    assert float(tempered(torch.tensor([5.0]))[0]) == 5
+    for wrong in (float("inf"), float("nan")):  # which the guard is to see
+        assert not torch.isfinite(tempered(torch.tensor([1.0, 2.0, wrong]))[0]).all()
+
+
+def test_a_batch_with_an_outlier_is_trained_on(config):
+    """A crop that the networks answer with pixels in the thousands."""
+    trainer = Trainer(replace(config, batch=4, steps=8))
+    trainer.run()
+    before = trainer.learner.guard.skipped
+    forward = trainer.model.synthesis.forward
+
+    def wild(y_hat, film):
+        x_hat = forward(y_hat, film)
+        return x_hat * torch.tensor([1e4, 1, 1, 1]).reshape(-1, 1, 1, 1)
+
+    trainer.model.synthesis.forward = wild
+    figures = trainer._train_step()
+    assert trainer.learner.guard.skipped == before and figures["loss"] < 4 * trainer.learner.guard.mean

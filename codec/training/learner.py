@@ -101,7 +101,7 @@ class Learner:
         return without
 
     def _gradients(self, x: Tensor, t: Tensor) -> Tensor:
-        """Compute gradients, in parts if so configured; returns loss, bits per pixel, those of z, and PSNR."""
+        """Compute gradients, in parts if so configured; returns the level of the loss, bits per pixel, those of z, PSNR."""
         sums = torch.zeros(4, device=self.device)
         parts = list(zip(x.tensor_split(self.config.accumulate), t.tensor_split(self.config.accumulate), strict=True))
         for number, (part, qualities) in enumerate(parts, 1):
@@ -110,7 +110,7 @@ class Learner:
                 result: RateDistortion = self.objective(part, qualities)
                 (share * result.loss).backward()
             psnr_db = 10 * torch.log10(255**2 / result.mse)
-            means = (result.loss.detach(), (result.y_bpp + result.z_bpp).mean(), result.z_bpp.mean(), psnr_db.mean())
+            means = (result.level, (result.y_bpp + result.z_bpp).mean(), result.z_bpp.mean(), psnr_db.mean())
             sums += share * torch.stack(means)
         return sums
 
