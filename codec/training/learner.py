@@ -101,7 +101,11 @@ class Learner:
         return without
 
     def _gradients(self, x: Tensor, t: Tensor) -> Tensor:
-        """Compute gradients, in parts if so configured; returns the level of the loss, bits per pixel, those of z, PSNR."""
+        """Compute gradients, in parts if so configured.
+
+        Returns:
+            Tensor: float (4,), the level of the loss, bits per pixel, those of z, and PSNR.
+        """
         sums = torch.zeros(4, device=self.device)
         parts = list(zip(x.tensor_split(self.config.accumulate), t.tensor_split(self.config.accumulate), strict=True))
         for number, (part, qualities) in enumerate(parts, 1):
