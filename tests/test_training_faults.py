@@ -250,6 +250,21 @@ def test_a_run_stops_once_it_has_trained_long_enough(config, stable):
     assert seconds + 0.2 <= checkpoint.load(stable)["seconds"] < seconds + 3
 
 
+def test_a_branch_does_not_refit_beyond_its_slot(config, capsys, monkeypatch):
+    Trainer(config).run()
+    branch, real = Trainer(replace(config, decay_steps=2)), loop.harden
+
+    def late(*args, **options):
+        branch._is_late = lambda: True  # from when the decay has ended
+        return real(*args, **options)
+
+    monkeypatch.setattr(loop, "harden", late)
+    branch.run()
+    state = checkpoint.load(config.out / "decay.pt")
+    assert state["step"] == config.steps + 2 and not state["hardened"]
+    assert "stopped before it was hardened" in capsys.readouterr().err
+
+
 def test_figures_with_other_columns_are_set_aside(config):
     Trainer(replace(config, steps=1)).run()
     path = config.out / "validation-stable.csv"
