@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import perceptual
-from benchmarks.perceptual import Pixels, judges, ssimulacra2
+from benchmarks.perceptual import Pixels, judges
 
 
 @dataclass(frozen=True)
@@ -144,5 +144,4 @@ def measure(original: Pixels, decoded: Pixels, names: Collection[str] = tuple(ME
 
 __all__ = [
     "METRICS", "Metric", "Pixels", "judges", "known_metrics", "luma", "measure", "ms_ssim", "ms_ssim_db", "psnr_db",
-    "ssimulacra2",
 ]  # fmt: skip

@@ -13,16 +13,13 @@ import torch
 
 from bitstream.errors import CodecError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "float32", "bfloat16")
-
 
 def find_device(name: str = "auto") -> torch.device:
     """The device of a name.
 
     Args:
-        name: one of :data:`DEVICES`. ``"auto"`` takes a GPU if there is one. Under ``torchrun``, each process takes the
-            GPU of its ``LOCAL_RANK``.
+        name: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``. The first takes a GPU if there is one. Under ``torchrun``,
+            each process takes the GPU of its ``LOCAL_RANK``.
 
     Raises:
         CodecError: this machine has no such device.
@@ -56,7 +53,7 @@ def autocast(device: torch.device, precision: str = "auto", enabled: bool = True
 
     Args:
         device: of the networks.
-        precision: one of :data:`PRECISIONS`.
+        precision: ``"float32"``, ``"bfloat16"``, or ``"auto"`` for the latter where the device has it.
         enabled: False leaves everything in float32.
     """
     use = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(device))

@@ -16,7 +16,6 @@ from bitstream.errors import CodecError
 from codec.model.network import ManifoldCodec
 from codec.training.config import TrainingConfig
 
-OPTIMIZERS = ("adamw", "soap")
 SMALLEST_MATRIX = 32
 """Matrices with a side below this go to Adam: there is nothing to precondition."""
 BASIS_STEPS = "precondition_frequency"
