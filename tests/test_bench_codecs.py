@@ -13,6 +13,7 @@ from PIL import Image
 import codec
 from benchmarks.__main__ import main
 from benchmarks.codecs import CODECS
+from benchmarks.codecs.lmc import source_digest
 from benchmarks.images import read_pixels
 from benchmarks.results import known_codecs
 from bitstream import ModelError
@@ -76,3 +77,20 @@ def test_a_model_of_ones_own_is_a_codec(pictures, tmp_path):
     result = CliRunner().invoke(main, [*arguments, "--visual", "0"])
     assert result.exit_code == 0, result.output
     assert len(list((out / "curves").iterdir())) == 2
+
+
+def test_the_digest_of_sources_sees_every_file_that_makes_files(tmp_path):
+    for name in ("encoder.py", "model/deep/network.py", "cli/main.py", "manifold/index.py", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x = 1")
+    before = source_digest([tmp_path])
+    for name in ("cli/main.py", "manifold/index.py", "notes.txt"):
+        (tmp_path / name).write_text("x = 2")
+    assert source_digest([tmp_path]) == before
+    for name in ("encoder.py", "model/deep/network.py"):
+        (tmp_path / name).write_text("x = 2")
+        now = source_digest([tmp_path])
+        assert now != before
+        before = now
+    (tmp_path / "model" / "deep").rename(tmp_path / "model" / "moved")
+    assert source_digest([tmp_path]) != before

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import platform
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -137,3 +140,18 @@ def test_a_gpu_trains_as_a_cpu_does(config):
         trainer = Trainer(replace(config, device=device, precision="float32", out=config.out / device))
         losses.append([trainer._train_step()["psnr_db"] for _ in range(3)])
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep freed memory")
+def test_memory_that_was_freed_is_used_again():
+    program = """
+import resource, torch
+from codec.model.device import keep_freed_memory
+keep_freed_memory()
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(1 << 24)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = int(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout)
+    assert faults < 100  # each of its 16,384 pages otherwise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -13,14 +14,24 @@ import codec
 from benchmarks.codecs.base import Codec, Pixels
 from codec.catalogue import TUNES, loaded, shipped
 
+WITHOUT_EFFECT = {"cli", "manifold", "training"}
+"""Folders of the codec's source that neither encoder nor decoder run."""
+
 
 @cache
 def code_digest() -> str:
     """Short hash of the codec's source: a change of the encoder makes other files with the same weights."""
-    digest, folder_of = hashlib.sha256(), lambda package: Path(str(package.__file__)).parent
-    for folder in (folder_of(codec), folder_of(codec) / "model", folder_of(bitstream)):  # effort runs codec.model
-        for path in sorted(folder.glob("*.py")):
-            digest.update(path.read_bytes())
+    return source_digest(Path(str(package.__file__)).parent for package in (codec, bitstream))
+
+
+def source_digest(folders: Iterable[Path]) -> str:
+    """Short hash of the Python files of packages at any depth, but those in folders :data:`WITHOUT_EFFECT`."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            inside = path.relative_to(folder)
+            if inside.parts[0] not in WITHOUT_EFFECT:
+                digest.update(inside.as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:8]
 
 

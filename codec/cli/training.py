@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bitstream.errors import CodecError
-from codec.catalogue import SHIPPED
+from codec.catalogue import MODELS, TUNES
 from codec.cli.common import FILE, SEED, FiniteRange, needing, reporting, threads_option
 
 
@@ -21,7 +21,10 @@ from codec.cli.common import FILE, SEED, FiniteRange, needing, reporting, thread
 @click.option("--validation", type=FILE, multiple=True, help="Folder to evaluate on; may be given again.  "
               "[default: some of the data, held out]")  # fmt: skip
 @click.option(
-    "--from", "start_from", type=FILE, help="Start a new run from a checkpoint or an exported model; 'shipped' is ours."
+    "--from",
+    "start_from",
+    type=FILE,
+    help="Start a new run from a checkpoint or an exported model; 'shipped' is ours for the metric.",
 )
 @click.option("--model-config", type=FILE, help="JSON file with sizes of a new run's networks, those of ModelConfig.")
 @click.option("--steps", type=click.IntRange(1), help="Stop the stable run at this step.  [default: go on]")
@@ -57,11 +60,14 @@ from codec.cli.common import FILE, SEED, FiniteRange, needing, reporting, thread
 @needing("train")
 def train(model_config: Path | None, **options: object) -> None:
     """Train the model (needs the extra [train]); under torchrun, in several processes."""
+    from codec.model.device import keep_freed_memory
     from codec.training.config import TrainingConfig
     from codec.training.run import train as run
 
+    keep_freed_memory()
     if str(options["start_from"]) == "shipped":
-        options["start_from"] = SHIPPED
+        metric = str(options["metric"] or "psnr")
+        options["start_from"] = MODELS / (metric if metric in TUNES else TUNES[0])
     if model_config is not None:
         options["model"] = _read_sizes(model_config)
     run(TrainingConfig(**options))  # type: ignore[arg-type]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 
@@ -79,6 +80,19 @@ def autocast(device: torch.device, precision: str = "auto", enabled: bool = True
     """
     use = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled and use)
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what is freed, as far as it is glibc's.
+
+    Otherwise each large tensor is mapped anew, and zeroing its pages takes longer than most operations on it. It
+    concerns the whole process, so it is for programs, not for libraries.
+    """
+    m_trim_threshold, m_mmap_threshold, most = -1, -3, 2**31 - 1  # of malloc.h
+    with suppress(OSError, AttributeError, TypeError):  # another C library, or Windows
+        library = ctypes.CDLL(None)
+        library.mallopt(m_mmap_threshold, most)
+        library.mallopt(m_trim_threshold, most)
 
 
 def require_compiler(device: torch.device) -> None:
