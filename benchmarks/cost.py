@@ -33,7 +33,7 @@ def count_macs(config: Any = None) -> dict[str, float]:
     def kmac_per_pixel(run: Callable[[], Any]) -> float:
         with FlopCounterMode(display=False) as counter:
             run()
-        return counter.get_total_flops() / 2 / SIDE**2 / 1e3
+        return float(counter.get_total_flops()) / 2 / SIDE**2 / 1e3
 
     with torch.no_grad():
         gains = model.gains(t)

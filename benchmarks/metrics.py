@@ -78,7 +78,8 @@ def psnr_db(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
 
 def luma(pixels: Pixels) -> NDArray[np.float64]:
     """Luma of BT.601, full range, not rounded: float64 (H, W), 0 to 255."""
-    return pixels.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    values: NDArray[np.float64] = pixels.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    return values
 
 
 def ms_ssim(a: Pixels, b: Pixels) -> float | None:

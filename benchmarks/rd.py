@@ -16,7 +16,7 @@ from benchmarks.codecs import CODECS
 from benchmarks.images import read_pixels, shown
 from benchmarks.measure import Timing, measure_image
 from benchmarks.metrics import METRICS, judges
-from benchmarks.rows import Row, RowStore, key_of
+from benchmarks.rows import Key, Row, RowStore, key_of
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def _in_parallel(tasks: list[_Task], jobs: int, progress: tqdm[None]) -> Iterato
 
     A task whose process died is tried again alone, and reported if its process dies again.
     """
-    waiting, suspects = list(reversed(tasks)), []
+    waiting = list(reversed(tasks))
+    suspects: list[_Task] = []
     while waiting or suspects:
         alone = not waiting
         pool = _pool(1 if alone else jobs)
@@ -107,7 +108,7 @@ def run(
     Returns:
         list[Row]: all rows of these codecs and pictures, by codec, picture and quality.
     """
-    wanted: dict[tuple[object, ...], _Task] = {}
+    wanted: dict[Key, _Task] = {}
     for name in codec_names:
         identity = CODECS[name].identity
         for path, digest in images.items():

@@ -59,7 +59,7 @@ class PillowCodec(Codec):
     """A codec that is a Pillow format."""
 
     format: str
-    quality_range = (1, 100)
+    quality_range: tuple[float, float] = (1, 100)
 
     def options(self, quality: float, threads: int) -> dict[str, Any]:
         """Arguments of ``Image.save``."""

@@ -40,7 +40,7 @@ class JpegXl(PillowCodec):
         return super().encode(pixels, quality, threads)
 
     def decode(self, data: bytes, threads: int) -> Pixels:
-        import pillow_jxl
+        from pillow_jxl import JpegXLImagePlugin
 
-        pillow_jxl.JpegXLImagePlugin.DECODE_THREADS = threads  # the plugin has no argument for it
+        JpegXLImagePlugin.DECODE_THREADS = threads  # the plugin has no argument for it
         return super().decode(data, threads)

@@ -102,7 +102,8 @@ def read_votes(paths: Sequence[Path]) -> list[Vote]:
                     str(left["image"]),
                     choice == "equal",
                 )
-                found[(*sitting, min(numbers), max(numbers))] = vote
+                place = (*sitting, min(numbers), max(numbers))
+                found[place] = vote
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ValueError(f"{path}: not a file of votes: {error}") from error
     return list(found.values())
@@ -132,9 +133,9 @@ def strengths(wins: NDArray[np.float64]) -> NDArray[np.float64]:
         strength = np.exp(logs)
         new = np.log(won / (played / (strength[:, None] + strength[None, :])).sum(axis=1))
         new -= new.mean()
-        if np.abs(new - logs).max() < 1e-9:
-            return new
-        logs = new
+        moved, logs = float(np.abs(new - logs).max()), new
+        if moved < 1e-9:
+            break
     return logs
 
 
@@ -180,7 +181,7 @@ def _interval(
         return nothing, nothing
     rng = np.random.default_rng(seed)
     of_person, of_image = np.array(cells).T
-    resampled = []
+    resampled: list[NDArray[np.float64]] = []
     while len(resampled) < ROUNDS:
         person_counts = np.bincount(rng.integers(0, persons, persons), minlength=persons)
         image_counts = np.bincount(rng.integers(0, images, images), minlength=images)

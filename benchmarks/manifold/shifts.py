@@ -62,7 +62,8 @@ def tomogram(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     add(0, 0, a, b, 0, 0.9)
     add(0, 0, a - 0.06, b - 0.06, 0, -0.45)
     for _ in range(int(rng.integers(6, 14))):
-        add(*rng.uniform(-0.45, 0.45, 2), *rng.uniform(0.05, 0.25, 2), rng.uniform(0, np.pi), rng.uniform(-0.25, 0.25))
+        x, y, a, b = rng.uniform((-0.45, -0.45, 0.05, 0.05), (0.45, 0.45, 0.25, 0.25))
+        add(x, y, a, b, rng.uniform(0, np.pi), rng.uniform(-0.25, 0.25))
     density = gaussian_filter(density, rng.uniform(0.7, 1.5)) + rng.normal(0, 0.03, density.shape)
     return Image.fromarray(np.clip(255 * density, 0, 255).astype(np.uint8)).convert("RGB")
 
