@@ -13,6 +13,7 @@ from benchmarks.manifold.continuity import main as continuity
 from benchmarks.manifold.pages import main as docs
 from benchmarks.manifold.paths import main as geodesic
 from benchmarks.manifold.retrieval import main as search
+from benchmarks.photographs import main as photographs
 from benchmarks.quality_scale import main as quality_scale
 from benchmarks.quick import main as quick
 from benchmarks.speed import main as speed
@@ -40,6 +41,7 @@ def main() -> None:
 main.add_command(list_codecs, "list")
 main.add_command(rd, "rd")
 main.add_command(readme, "readme")
+main.add_command(photographs, "photographs")
 main.add_command(quality_scale, "quality-scale")
 main.add_command(quick, "quick")
 main.add_command(compare, "compare")
