@@ -14,7 +14,19 @@ from benchmarks.codecs import CODECS
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 ROOT = Path(__file__).parent.parent
 COMMITTED = Path(__file__).parent / "results" / "results.json"
-USUAL = ("lmc", "jpeg", "webp", "avif", "avif-psnr", "avif-slow-psnr", "jxl", "jpeg2000", "heic", "heic-psnr")
+USUAL = (
+    "lmc",
+    "lmc-psnr",
+    "jpeg",
+    "webp",
+    "avif",
+    "avif-psnr",
+    "avif-slow-psnr",
+    "jxl",
+    "jpeg2000",
+    "heic",
+    "heic-psnr",
+)
 """What users would pick instead, for looks and for PSNR where encoders have a choice."""
 COMMITTED_EFFORT = COMMITTED.with_name("effort.csv")
 

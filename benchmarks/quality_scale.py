@@ -48,18 +48,17 @@ def fitted(levels: list[float], scores: list[float], highest: int) -> list[float
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--model", type=click.Path(path_type=Path, exists=True, file_okay=False), default=SHIPPED, help="An "
-              "exported model.  [default: the one that ships]")  # fmt: skip
+@click.option("--model", type=click.Path(path_type=Path, exists=True, file_okay=False), help="An exported model.  "
+              "[default: that of --tune visual]")  # fmt: skip
 @click.option("--most", type=click.IntRange(1), help="No more than this many images.")
 @click.option("--points", type=click.IntRange(5, 101), default=17, show_default=True, help="Levels to measure.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--write", is_flag=True, help="Put the scale into the model's manifest.")
-def main(folder: Path, model: Path, most: int | None, points: int, threads: int, write: bool) -> None:
+def main(folder: Path, model: Path | None, most: int | None, points: int, threads: int, write: bool) -> None:
     """Fit the quality scale of a model to images in FOLDER; not those that results are reported on."""
-    if write and model == SHIPPED:
-        raise click.UsageError(
-            "--write needs --model: the scale of the model that ships is not to be changed by chance"
-        )
+    if write and model is None:
+        raise click.UsageError("--write needs --model: the scale of a model that ships is not to be changed by chance")
+    model = model or SHIPPED
     images = [read_pixels(path) for path in images_or_usage_error(folder, most)]
     runtime = Runtime(model, threads)
     highest = runtime.tables.levels - 1
@@ -71,14 +70,19 @@ def main(folder: Path, model: Path, most: int | None, points: int, threads: int,
         for pixels in images:
             # By the model's own present scale, whatever that is.
             data = codec.compress(pixels, runtime.scale.quality(int(level)), model=model, threads=threads)
-            found.append(ssimulacra2(pixels, np.asarray(codec.decompress(data, model=model, threads=threads))))
+            score = ssimulacra2(pixels, np.asarray(codec.decompress(data, model=model, threads=threads)))
+            if score is None:
+                raise click.UsageError(
+                    f"{folder}: holds an image of {pixels.shape[1]} x {pixels.shape[0]} pixels, too few"
+                )
+            found.append(score)
         scores.append(float(np.mean(found)))
     at = fitted(levels.tolist(), scores, highest)
     click.echo(f"{len(images)} images, model {runtime.model_id.hex()}")
     for n, level in enumerate(at):
-        score = float(np.interp(level, levels, scores))
+        expected = float(np.interp(level, levels, scores))
         click.echo(
-            f"quality {10 * n:3d}: level {level:6.2f} (linear: {linear.quality(round(level)):6.2f}), {score:6.1f}"
+            f"quality {10 * n:3d}: level {level:6.2f} (linear: {linear.quality(round(level)):6.2f}), {expected:6.1f}"
         )
     if write:
         path = model / MANIFEST

@@ -1,4 +1,4 @@
-"""BD-rate of weights in a few minutes: ``python -m benchmarks quick DIR``, of those that ship or of ``--model FOLDER``.
+"""BD-rate in PSNR in a few minutes: ``python -m benchmarks quick DIR``, of ``--tune psnr`` or of ``--model FOLDER``.
 
 With ``--estimate`` (extra ``[train]``) also the model's own estimate of each file's bits.
 """
@@ -17,7 +17,7 @@ from benchmarks.codecs.base import Codec
 from benchmarks.codecs.lmc import Lmc
 from benchmarks.images import images_or_usage_error, read_pixels
 from benchmarks.metrics import Pixels, psnr_db
-from codec.catalogue import SHIPPED, loaded
+from codec.catalogue import MODELS, loaded
 
 PEERS = ("jpeg", "avif", "avif-psnr")
 QUALITIES = (0, 16, 32, 48, 64, 80, 96)
@@ -61,8 +61,8 @@ def mean_curve(rows: NDArray[np.float64]) -> Curve:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--anchors", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Published curves.")
 @click.option("--estimate", is_flag=True, help="Compare with the model's own estimate; sides must be multiples of 64.")
-@click.option("--model", type=click.Path(path_type=Path, exists=True, file_okay=False), default=SHIPPED, help="An "
-              "exported model.  [default: the one that ships]")  # fmt: skip
+@click.option("--model", type=click.Path(path_type=Path, exists=True, file_okay=False), default=MODELS / "psnr",
+              help="An exported model.  [default: the one that ships for PSNR]")  # fmt: skip
 @click.option("--most", type=click.IntRange(1), help="No more than this many images.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 def main(folder: Path, anchors: Path | None, estimate: bool, model: Path, most: int | None, threads: int) -> None:

@@ -109,11 +109,17 @@ def _of_cost(results: Results) -> list[str]:
 
 def _of_effort(effort: EffortTable) -> list[str]:
     heading = (
-        "What effort buys: BD-rate in PSNR-RGB against effort {effort}, {images} images at qualities {qualities}, "
-        "model {model}, {threads} threads:"
+        "What effort buys with `--tune {tune}`: BD-rate in {label} against effort {effort}, {images} images at "
+        "qualities {qualities}, model {model}, {threads} threads:"
     )
     return [
-        heading.format_map({**effort[0], "qualities": effort[0]["qualities"].replace(",", ", ")}),
+        heading.format_map(
+            {
+                **effort[0],
+                "label": METRICS[effort[0]["metric"]].label,
+                "qualities": effort[0]["qualities"].replace(",", ", "),
+            }
+        ),
         "",
         "| effort | BD-rate | images, from | to | encoding (s a megapixel) |",
         "|---|---|---|---|---|",

@@ -39,7 +39,7 @@ class Info:
         quality: 0 to 100; None if the model that its levels are of is not available.
         model_id: which model the file needs, hexadecimal.
         model_available: whether it is one that ships with this version.
-        tune: what that model is good at, ``"psnr"`` or ``"ms-ssim"``; None if it is not available.
+        tune: what that model is good at, ``"visual"`` or ``"psnr"``; None if it is not available.
         file_bytes: size of the whole file.
         rate_bpp: bits of the whole file per pixel.
         chunk_bytes: payload of each chunk.
@@ -66,7 +66,7 @@ def compress(
     image: Picture,
     quality: float | None = None,
     *,
-    tune: str = TUNES[0],
+    tune: str | None = None,
     model: Model | None = None,
     target: Target | None = None,
     effort: int | None = None,
@@ -83,12 +83,15 @@ def compress(
             or (H, W, C) with gray, gray and alpha, RGB, or RGB and alpha. The orientation that EXIF tells of is applied
             to what is still the file that Pillow opened; what was made from it, as by ``convert`` or ``rotate``, is
             taken as it is, since it may have been turned: ``ImageOps.exif_transpose`` goes before.
-        quality: 0 (smallest) to 100 (best), in steps of a quarter. None is 50, or what the target asks for.
-        tune: ``"psnr"`` for the exact value of each pixel, ``"ms-ssim"`` for the structures that people see.
+        quality: 0 (smallest) to 100 (best), in some 400 steps. The same number looks about the same with any of the
+            models that ship. None is 50, or what the target asks for.
+        tune: ``"visual"`` for what people see, ``"psnr"`` for the smallest squared error of pixels. ``"ms-ssim"`` is
+            an older name of ``"visual"``. None is ``"psnr"`` for a target in PSNR, else ``"visual"``.
         model: folder of an exported model to use instead of those that ship; whoever decodes the file needs it, too.
         target: a size or distortion to meet instead of a quality.
         effort: 0 (one pass of the networks) to 9 (hundreds of passes, for a smaller file); from 1 on it needs the
-            extra ``[train]``. None is 0, or 9 if there is a budget.
+            extra ``[train]``. None is 0, or 9 if there is a budget. With ``"visual"``, what is less than 161 pixels
+            high or wide is coded in one pass.
         budget: seconds to spend on effort; what they suffice for depends on the machine, and so does the file.
         strip: drop ICC profile, EXIF and XMP.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
@@ -112,13 +115,18 @@ def compress(
         raise TypeError(f"target: expected codec.Target(kind, value), found {target!r}")
     if quality is not None and target is not None:
         raise ValueError("target: stands in place of a quality; leave one of them out")
-    if model is not None and tune != TUNES[0]:
+    if model is not None and tune is not None:
         raise ValueError("tune: says which of the models that ship is to be used; leave it out, or the model")
-    runtime = shipped(threads, tune) if model is None else loaded(model, threads)
+    runtime = shipped(threads, tune or tune_for(target)) if model is None else loaded(model, threads)
     level = runtime.scale.level(QUALITY if quality is None else quality)
     chosen = effort_of(effort, budget)
     source = open_source(image, max_pixels)
     return compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=progress)
+
+
+def tune_for(target: Target | None) -> str:
+    """The tune that gives the smallest files for a target; the default without one."""
+    return "psnr" if target is not None and target.kind == "psnr" else TUNES[0]
 
 
 def compress_source(

@@ -10,13 +10,27 @@ from pathlib import Path
 from bitstream.errors import ModelError
 from codec.runtime import Runtime, read_manifest
 
-TUNES = ("psnr", "ms-ssim")
-"""What the models that ship are good at, each in a folder of that name; the first is the one used unless asked."""
+TUNES = ("visual", "psnr")
+"""What the models that ship are good at, each in a folder of that name; the first is the default."""
+FORMER_TUNES = {"ms-ssim": "visual"}
+"""Names of tunes that are gone, each with the one that took its place."""
 MODELS = Path(__file__).parent / "weights"
 SHIPPED = MODELS / TUNES[0]
 
 _loaded: dict[tuple[Path, int | None], Runtime] = {}
 _loading = threading.Lock()
+
+
+def known_tune(tune: str) -> str:
+    """A tune by its present name.
+
+    Raises:
+        ValueError: there is no such tune.
+    """
+    tune = FORMER_TUNES.get(tune, tune)
+    if tune not in TUNES:
+        raise ValueError(f"tune: found {tune!r}, expected {' or '.join(TUNES)}")
+    return tune
 
 
 def loaded(folder: str | os.PathLike[str], threads: int | None = None) -> Runtime:
@@ -42,19 +56,22 @@ def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
 
     Args:
         threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
-        tune: which, see :data:`TUNES`.
+        tune: which, see :data:`TUNES` and :data:`FORMER_TUNES`.
 
     Raises:
         ValueError: there is no such model.
         ModelError: files are missing, damaged, or do not belong together.
     """
-    if tune not in TUNES:
-        raise ValueError(f"tune: found {tune!r}, expected {' or '.join(TUNES)}")
-    folder = MODELS / tune
+    folder = MODELS / known_tune(tune)
     with _loading:
         if (folder, threads) not in _loaded:
             _loaded[folder, threads] = Runtime(folder, threads)
         return _loaded[folder, threads]
+
+
+def model_id_of(tune: str) -> bytes:
+    """Name of the model that ships for a tune, without loading it."""
+    return next(model_id for model_id, name in _shipped_ids().items() if name == known_tune(tune))
 
 
 @cache

@@ -13,7 +13,6 @@ from bitstream.container import MAGIC
 from bitstream.errors import CodecError
 from codec import metadata
 from codec.api import QUALITY, compress
-from codec.catalogue import TUNES
 from codec.decoder import LmcFile
 from codec.orientation import ORIENTATIONS, orientation_of
 
@@ -81,7 +80,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         for name in [k for k, v in given.items() if not v]:
             image.info.pop(name, None)
     quality = options.get("quality")
-    file.write(compress(image, QUALITY if quality is None else quality, tune=options.get("tune") or TUNES[0]))
+    file.write(compress(image, QUALITY if quality is None else quality, tune=options.get("tune")))
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:

@@ -63,5 +63,6 @@ class QualityScale:
         return round(round(level, 6))  # first to what it would be if 0.29 times 400 were 116 in floats, too
 
     def quality(self, level: int) -> float:
-        """The quality of a level, to a hundredth."""
-        return round(10 * float(np.interp(level, self.at, np.arange(POINTS))), 2)
+        """The quality of a level: a whole number if one stands for it, else to a hundredth."""
+        exact = 10 * float(np.interp(level, self.at, np.arange(POINTS)))
+        return float(round(exact)) if self.level(round(exact)) == level else round(exact, 2)

@@ -15,14 +15,14 @@ from click.testing import CliRunner
 import codec
 from codec.annealing import HOT, SHARPNESS, Annealer, View, anneal_round, shares, temperature
 from codec.api import read_symbols
-from codec.catalogue import SHIPPED, shipped
+from codec.catalogue import MODELS, shipped
 from codec.cli import main
 from codec.effort import ITERATIONS, ONE_PASS, Effort, effort_of
 from codec.encoder import encode
-from codec.model.distortion import MS_SSIM_WEIGHT, distortion
+from codec.model.distortion import distortion
 from codec.model.stored import load_exported
-from codec.quality import ms_ssim_db
 from codec.sources import ArraySource
+from codec.training.data import to_tensor
 
 LEVEL = 200
 SHORT = Effort(40)
@@ -37,13 +37,13 @@ def photo():
 
 def cost(pixels, data):
     """What annealing lowers: bits, plus the multiplier times the squared error."""
-    lmbda = float(load_exported(SHIPPED).config.lmbdas.lmbda(torch.tensor(LEVEL / 400)))
+    lmbda = float(load_exported(MODELS / "psnr").config.lmbdas.lmbda(torch.tensor(LEVEL / 400)))
     decoded = np.asarray(codec.decompress(data), np.float64)
     return 8 * len(data) + lmbda * np.square(decoded - pixels).sum() / 3
 
 
 def coded(pixels, effort, **options):
-    return encode(shipped(2), ArraySource(pixels), LEVEL, [], None, effort, **options)
+    return encode(shipped(2, "psnr"), ArraySource(pixels), LEVEL, [], None, effort, **options)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_the_view_is_as_wide_as_it_must_be(photo, monkeypatch):
 
 
 def test_surroundings_are_not_fitted(photo):
-    annealer = Annealer(SHIPPED, LEVEL / 400)
+    annealer = Annealer(MODELS / "psnr", LEVEL / 400)
     x = torch.from_numpy(photo[:192, :192].copy()).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         y = annealer.model.analyse(x, annealer.gains)
@@ -139,29 +139,32 @@ def test_surroundings_are_not_fitted(photo):
     assert not changed[:2].any() and not changed[10:].any() and not changed[:, :2].any() and not changed[:, 10:].any()
 
 
-def test_the_model_for_ms_ssim_is_fitted_to_it(photo):
-    """Rate and MS-SSIM improve together where the squared error would have been let go."""
-    runtime = shipped(2, "ms-ssim")
-    lmbda = float(load_exported(runtime.folder).config.lmbdas.lmbda(torch.tensor(LEVEL / 400)))
+def test_the_visual_model_is_fitted_to_its_metric(photo):
+    """Rate and distortion improve together where the squared error would have been let go."""
+    runtime = shipped(2, "visual")
+    config = load_exported(runtime.folder).config
+    lmbda = float(config.lmbdas.lmbda(torch.tensor(LEVEL / 400)))
+    x = to_tensor([photo])
 
     def cost(data):
-        decoded = np.asarray(codec.decompress(data))
-        return 8 * len(data) + lmbda * MS_SSIM_WEIGHT * photo[..., 0].size * 10 ** (-ms_ssim_db(photo, decoded, 8) / 10)
+        x_hat = to_tensor([np.asarray(codec.decompress(data))])
+        return 8 * len(data) + lmbda * float(distortion(x, x_hat, "visual")) * photo[..., 0].size
 
     plain = encode(runtime, ArraySource(photo), LEVEL, [])
+    assert config.metric == "visual"
     assert cost(encode(runtime, ArraySource(photo), LEVEL, [], None, Effort(100))) < 0.985 * cost(plain)
 
 
-def test_what_is_too_small_for_ms_ssim_is_left_as_it_is(photo):
+def test_what_is_too_small_for_the_visual_metric_is_left_as_it_is(photo):
     part = np.ascontiguousarray(photo[:160, :200])
-    assert codec.compress(part, effort=1, tune="ms-ssim") == codec.compress(part, tune="ms-ssim")
+    assert codec.compress(part, effort=1, tune="visual") == codec.compress(part, tune="visual")
 
 
 def test_pixels_beyond_the_picture_cost_nothing(photo):
     """What pads a picture to whole cells is free, and fitting makes use of it."""
     narrow = np.ascontiguousarray(photo[:128, :72])  # two cells wide, nearly all of the second is padding
-    y = read_symbols(shipped(2), coded(narrow, ONE_PASS))[2]
-    fitted = read_symbols(shipped(2), coded(narrow, Effort(150)))[2]
+    y = read_symbols(shipped(2, "psnr"), coded(narrow, ONE_PASS))[2]
+    fitted = read_symbols(shipped(2, "psnr"), coded(narrow, Effort(150)))[2]
     assert np.count_nonzero(fitted[:, :, 5:]) < 0.8 * np.count_nonzero(y[:, :, 5:])  # 0.97 if all counted
 
 

@@ -123,9 +123,9 @@ def test_one_codec_serves_many_threads(photo):
 
 
 def test_inspect_tells_what_is_there(photo):
-    data = codec.compress(photo, quality=33.25)
+    data = codec.compress(photo, quality=33)
     info = codec.inspect(data)
-    assert (info.width, info.height, info.quality) == (317, 389, 33.25)
+    assert (info.width, info.height, info.quality) == (317, 389, 33)
     assert info.model_available and info.file_bytes == len(data)
     assert info.rate_bpp == pytest.approx(8 * len(data) / (317 * 389))
     assert sum(info.chunk_bytes) + info.overhead_bytes == len(data) and info.overhead_bytes < 40

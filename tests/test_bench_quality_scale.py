@@ -36,6 +36,9 @@ def test_a_model_is_given_a_scale(pictures, tmp_path):
     """And then has the targets' scores on the images that it was fitted to."""
     model = tmp_path / "model"
     shutil.copytree(SHIPPED, model)
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest.pop("quality_scale", None)
+    (model / "manifest.json").write_text(json.dumps(manifest))
     arguments = ["quality-scale", str(pictures), "--model", str(model), "--points", "9"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0 and "quality_scale" not in json.loads((model / "manifest.json").read_text())

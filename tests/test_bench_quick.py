@@ -17,6 +17,7 @@ from benchmarks.__main__ import main
 from benchmarks.images import read_pixels
 from benchmarks.metrics import psnr_db
 from benchmarks.quick import QUALITIES
+from codec.catalogue import MODELS
 
 MODEL = Path(__file__).parent / "vectors" / "model"
 
@@ -28,14 +29,12 @@ def test_quick_measures_the_weights_it_is_told(tmp_path, options):
     for name, photo in (("a", data.astronaut()), ("b", data.coffee())):
         Image.fromarray(np.ascontiguousarray(photo[50:231, 100:301])).save(pictures / f"{name}.png")
     images = [read_pixels(path) for path in sorted(pictures.iterdir())]
-    coded = {q: [codec.compress(x, q, model=MODEL if options else None) for x in images] for q in QUALITIES}
+    model = MODEL if options else MODELS / "psnr"
+    coded = {q: [codec.compress(x, q, model=model) for x in images] for q in QUALITIES}
     points = []
     for files in coded.values():
         rates = [8 * len(file) / pixels[..., 0].size for file, pixels in zip(files, images, strict=True)]
-        psnrs = [
-            psnr_db(x, np.asarray(codec.decompress(f, model=MODEL if options else None)))
-            for f, x in zip(files, images, strict=True)
-        ]
+        psnrs = [psnr_db(x, np.asarray(codec.decompress(f, model=model))) for f, x in zip(files, images, strict=True)]
         points.append((float(np.mean(rates)), float(np.mean(psnrs))))
     # Published at half of the rate, so ours takes twice as much.
     columns = {"bpp": [rate / 2 for rate, _ in points], "psnr-rgb": [psnr for _, psnr in points]}

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from codec.catalogue import shipped as shipped_runtime
 from codec.manifold.anomaly import Collection
 from codec.manifold.embedding import shipped
 from codec.manifold.facts import Facts
@@ -27,7 +26,7 @@ def drawn(rng):
 
 def scores(count, seeds, collected=lambda facts: facts, seen=lambda facts: facts, new=200):
     """Of new pictures, by collections of ``count`` of the same kind."""
-    head = shipped(shipped_runtime().model_id)
+    head = shipped()
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
         collection = Collection.fit(collected([drawn(rng) for _ in range(count)]), head)

@@ -37,7 +37,7 @@ def picture(face, tmp_path):
     [
         (["-q", "20"], {"quality": 20}),
         (["--strip"], {"strip": True}),
-        (["--tune", "ms-ssim"], {"tune": "ms-ssim"}),
+        (["--tune", "psnr"], {"tune": "psnr"}),
         (["--target-psnr", "32"], {"target": codec.Target("psnr", 32)}),
         (["--target-ms-ssim", "14"], {"target": codec.Target("ms-ssim", 14)}),
         (["--target-size", "40KiB"], {"target": codec.Target("bytes", 40 * 1024)}),
@@ -64,8 +64,10 @@ def test_threads_reach_the_model(picture, monkeypatch):
     monkeypatch.setattr(
         command, "shipped", lambda threads, tune: (asked.append((threads, tune)), shipped(threads, tune))[1]
     )
-    assert run("compress", picture, "--threads", 3, "--tune", "ms-ssim").exit_code == 0
-    assert asked == [(3, "ms-ssim")]
+    assert run("compress", picture, "--threads", 3, "--tune", "psnr").exit_code == 0
+    assert run("compress", picture, "-f", "--target-psnr", 30).exit_code == 0
+    assert run("compress", picture, "-f", "--target-bpp", 6).exit_code == 0
+    assert asked == [(3, "psnr"), (None, "psnr"), (None, "visual")]
 
 
 def test_transparency_is_scaled_with_the_picture(picture, tmp_path):

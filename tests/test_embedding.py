@@ -71,14 +71,14 @@ def test_latents_are_what_the_receiver_sees_whatever_the_tiles(face):
 
 
 def test_a_file_and_its_picture_have_nearly_one_embedding(head, face, tmp_path, monkeypatch):
-    embedding.save(tmp_path / "head.npz", head.deployed(shipped().model_id))
-    monkeypatch.setattr(embedding, "SHIPPED", tmp_path / "head.npz")
-    embedding.shipped.cache_clear()
+    embedding.save(tmp_path / "visual.npz", head.deployed(shipped().model_id))
+    monkeypatch.setattr(embedding, "HEADS", tmp_path)
+    embedding._shipped.cache_clear()
     try:
         data = codec.compress(face, 50)
         from_file, from_pixels = embedding.embed(data), embedding.embed(Image.fromarray(face))
     finally:
-        embedding.shipped.cache_clear()
+        embedding._shipped.cache_clear()
     np.testing.assert_allclose(from_file, from_pixels, atol=1e-5)
     assert from_file.shape == (12,)
 

@@ -16,7 +16,6 @@ from PIL import Image
 
 import codec
 from bitstream import CodecError, ModelError
-from codec.catalogue import shipped
 from codec.cli import main
 from codec.manifold import embedding, index
 from codec.manifold.embedding import embed
@@ -186,7 +185,7 @@ def test_what_is_no_index_is_refused_and_left_alone(folder, tmp_path):
 
 def test_an_index_of_another_head_is_refused(folder, tmp_path):
     search("index", folder, "--index", tmp_path / "i")
-    head = embedding.shipped(shipped().model_id)
+    head = embedding.shipped()
     changed = embedding.EmbeddingHead(**{**vars(head), "scale": head.scale * 2})
     assert changed.digest != head.digest
     with pytest.raises(ModelError, match="another model"):

@@ -79,8 +79,7 @@ def test_16_bits_are_seen_as_8(face):
 
 @pytest.fixture(scope="module")
 def geodesics():
-    runtime = shipped_runtime()
-    return Geodesics(SHIPPED, shipped(runtime.model_id), 0.4)
+    return Geodesics(SHIPPED, shipped(), 0.4)
 
 
 def test_the_geodesic_keeps_its_ends_and_has_less_energy(pair, geodesics):
@@ -106,13 +105,13 @@ def test_the_charge_of_the_entropy_model_counts_as_much_as_it_is_told_to(pair):
     t = ends.quality_index / (shipped_runtime().tables.levels - 1)  # at another quality its charge means little
     rates = []
     for weight in (0.0, 2.0):
-        geodesics = Geodesics(SHIPPED, shipped(shipped_runtime().model_id), t, weight)
+        geodesics = Geodesics(SHIPPED, shipped(), t, weight)
         rates.append(geodesics.report(geodesics.shorten(line, 60)).rate_bpp)
     assert rates[1] < 0.8 * rates[0]
 
 
 def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):
-    head: EmbeddingHead = shipped(shipped_runtime().model_id)
+    head: EmbeddingHead = shipped()
     line = np.stack(list(Ends(*pair, size=(64, 64)).linear(2)))
     seen = []
     for y in line:
@@ -124,7 +123,8 @@ def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):
 @pytest.mark.parametrize(("quality", "near"), [(10, 0.02), (30, 0.02), (50, 0.03), (80, 0.06)])
 def test_what_the_entropy_model_charges_is_what_files_take(pair, quality, near):
     """Of decoded coordinates, such as paths lead between: what a file of their picture takes."""
-    geodesics = Geodesics(SHIPPED, shipped(shipped_runtime().model_id), quality / 100)
+    runtime = shipped_runtime()
+    geodesics = Geodesics(SHIPPED, shipped(), runtime.scale.level(quality) / (runtime.tables.levels - 1))
     pixels = np.asarray(codec.decompress(pair[1]))[:192, :192]
     with codec.open(codec.compress(pixels, quality)) as file:
         y, decoded = np.concatenate(list(file.latents()), axis=1), file.array()

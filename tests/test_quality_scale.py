@@ -30,6 +30,8 @@ def test_a_bent_scale_is_followed_both_ways():
     scale = QualityScale.stored(401, BENT)
     assert [scale.level(10 * n) for n in range(11)] == list(BENT)
     assert scale.level(5) == 50 and scale.quality(50) == 5
+    uneven = QualityScale(401, (0, 69.87, 113.46, 149.36, 185.82, 221.76, 256.73, 293.96, 328.84, 366.14, 400))
+    assert [uneven.quality(uneven.level(q)) for q in range(101)] == list(range(101))
     assert [scale.level(scale.quality(level)) for level in range(401)] == list(range(401))
 
 

@@ -85,12 +85,12 @@ def test_distortions_are_of_the_whole_picture(photo, small_tiles):
 
 
 def test_facts_do_not_depend_on_strips_and_chunks(photo, small_tiles):
-    head = embedding.shipped(shipped().model_id)
+    head = embedding.shipped()
     one = facts_of(Image.fromarray(photo), head)
     small_tiles()
     other = facts_of(Image.fromarray(photo), head)
     assert other.error == pytest.approx(one.error, rel=1e-3)
-    small_chunks = facts_of(encode(shipped(), ArraySource(photo), 200, [], chunk_log2=1), head)
+    small_chunks = facts_of(encode(shipped(), ArraySource(photo), shipped().scale.level(50), [], chunk_log2=1), head)
     np.testing.assert_allclose(small_chunks.cells, other.cells, atol=0.02)
     np.testing.assert_allclose(small_chunks.statistics, other.statistics, atol=1e-3)
 

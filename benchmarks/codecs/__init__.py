@@ -30,8 +30,8 @@ class _Codecs(dict[str, Codec]):
 CODECS: dict[str, Codec] = _Codecs(
     (codec.name, codec)
     for codec in (
-        Lmc("lmc", tune="psnr"),
-        Lmc("lmc-ms-ssim", tune="ms-ssim"),
+        Lmc("lmc", tune="visual"),
+        Lmc("lmc-psnr", tune="psnr"),
         Jpeg("jpeg", progressive=True, optimize=True),
         Jpeg("jpeg-444", progressive=True, optimize=True, subsampling="4:4:4"),
         Jpeg("jpeg-baseline", progressive=False, optimize=False),

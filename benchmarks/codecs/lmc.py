@@ -60,7 +60,8 @@ class Lmc(Codec):
         return f"manifold-codec {codec.__version__}, model {runtime.model_id.hex()}, code {code_digest()}"
 
     def encode(self, pixels: Pixels, quality: float, threads: int) -> bytes:
-        return codec.compress(pixels, quality, tune=self.tune, model=self.model, threads=threads)
+        tune = self.tune if self.model is None else None
+        return codec.compress(pixels, quality, tune=tune, model=self.model, threads=threads)
 
     def decode(self, data: bytes, threads: int) -> Pixels:
         return np.asarray(codec.decompress(data, model=self.model, threads=threads))

@@ -36,7 +36,7 @@ def main(folder: Path, fitted: int, most: int, threads: int, out: Path | None) -
     """
     from sklearn.metrics import roc_auc_score
 
-    head = shipped(shipped_runtime().model_id)
+    head = shipped()
     # Neither has the head seen those that are fitted to: pictures that it has lie further apart for it.
     held_out = split(folder)[1]
     normal = list(read_all(spread(held_out[::2], fitted), SIDE))

@@ -116,7 +116,7 @@ def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
     others = [small_pixels(_centre(picture)) for picture in read_others if min(picture.size) >= SIDE]
     if len(others) < 3:
         raise click.UsageError(f"{folder}: fewer than 3 pictures of {SIDE} pixels a side to fit a PCA to")
-    pca = PixelPca(others, shipped(shipped_runtime().model_id).dimensions, scaled=False)
+    pca = PixelPca(others, shipped().dimensions, scaled=False)
     known = {"latent": plain[0], "embedding": plain[1], "PCA of pixels": pca(list(plain[2]))}
     units = {name: unit_distance(rows) for name, rows in known.items()}
     table: dict[str, Any] = {}

@@ -85,7 +85,7 @@ DISTORTIONS: dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]
 
 def methods(others: Pictures, threads: int) -> dict[str, Callable[[Image.Image], Floats]]:
     """Each way of turning a picture into a vector of length 1; a PCA is fitted to other pictures."""
-    dimensions = shipped(shipped_runtime().model_id).dimensions
+    dimensions = shipped().dimensions
     pca = PixelPca([small_pixels(p) for p in others], dimensions)
     return {
         "embedding": lambda picture: embed(picture, threads=threads),

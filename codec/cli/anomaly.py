@@ -36,15 +36,16 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     At least 20 are needed. From .lmc files it takes no pixels; from ordinary pictures it also learns what errors
     their coding makes.
     """
-    from codec.catalogue import shipped as shipped_runtime
     from codec.manifold.anomaly import LEAST_PICTURES, Collection
     from codec.manifold.collection import find_pictures, without_copies
+    from codec.manifold.coordinates import most_common_tune
     from codec.manifold.embedding import shipped
     from codec.manifold.facts import Facts, facts_of
 
     prepare(model, force)
-    head, found_pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
+    found_pictures = find_pictures(paths)
     pictures = without_copies(found_pictures)
+    head = shipped(most_common_tune(pictures))
     if len(pictures) < len(found_pictures):
         count = len(found_pictures) - len(pictures)
         click.echo(
@@ -92,17 +93,15 @@ def score(
 
     A score is a power of ten: 2 means that one picture in a hundred of the collection is as odd, 3 one in a thousand.
     """
-    from codec.catalogue import shipped as shipped_runtime
     from codec.files import replacing
     from codec.manifold.anomaly import Collection, Score
     from codec.manifold.collection import find_pictures
     from codec.manifold.coordinates import at_rest, is_coded, open_coded
-    from codec.manifold.embedding import shipped
     from codec.manifold.facts import facts_of_file
     from codec.manifold.heat import heat_map
 
-    head = shipped(shipped_runtime().model_id)
-    collection, pictures = Collection.load(model, head), find_pictures(paths)
+    collection, pictures = Collection.load(model), find_pictures(paths)
+    head = collection.head
     if not pictures:
         raise click.ClickException("no pictures found")
     targets = {} if heat_maps is None else _targets(pictures, heat_maps)
@@ -111,7 +110,7 @@ def score(
 
     def look(path: Path, progress: Progress) -> Score:
         held = at_rest(path)
-        with open_coded(held, threads=threads, progress=progress) as file:
+        with open_coded(held, tune=head.tune, threads=threads, progress=progress) as file:
             facts = facts_of_file(file, head, None if is_coded(held) else held, progress)
             if path in targets:
                 picture = heat_map(file, collection.heat(facts))

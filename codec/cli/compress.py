@@ -11,7 +11,7 @@ import click
 
 from bitstream.errors import ImageError
 from codec import api
-from codec.catalogue import TUNES, loaded, shipped
+from codec.catalogue import FORMER_TUNES, TUNES, loaded, shipped
 from codec.cli.batch import Result, check_output, open_output, run
 from codec.cli.common import FILE, FiniteRange, ParamType, batch_options, model_option, reporting, require, stdin
 from codec.cli.plan import Job, plan
@@ -52,10 +52,9 @@ def _is_output(path: Path) -> bool:
 @click.option("-q", "--quality", type=FiniteRange(0, 100), help=f"0 to 100.  [default: {api.QUALITY:g}]")
 @click.option(
     "--tune",
-    type=click.Choice(TUNES),
-    default=TUNES[0],
-    show_default=True,
-    help="What to be good at: each pixel's exact value, or the structures that people see.",
+    type=click.Choice((*TUNES, *FORMER_TUNES)),
+    help="visual: looks best to people; psnr: smallest squared error. ms-ssim is an older name of visual.  [default: "
+    "visual; psnr with --target-psnr]",
 )
 @model_option
 @click.option("--target-size", type=_Size(), help="Best quality in at most so many bytes; 100K, 0.5M.")
@@ -80,7 +79,7 @@ def _is_output(path: Path) -> bool:
 def compress(
     paths: tuple[Path, ...],
     quality: float | None,
-    tune: str,
+    tune: str | None,
     model: Path | None,
     target_size: float | None,
     target_bpp: float | None,
@@ -111,7 +110,7 @@ def compress(
         raise click.UsageError("only one of --quality and the --target options can be given")
     if target_ssimulacra2 is not None:
         require("metrics")
-    if model is not None and tune != TUNES[0]:
+    if model is not None and tune is not None:
         raise click.UsageError("--tune says which of the models that ship is to be used; leave it out, or --model")
     try:
         chosen = effort_of(effort, budget)
@@ -139,7 +138,7 @@ def compress(
             target = Target("ms-ssim", target_ms_ssim)
         elif target_ssimulacra2 is not None:
             target = Target("ssimulacra2", target_ssimulacra2)
-        runtime = shipped(threads, tune) if model is None else loaded(model, threads)
+        runtime = shipped(threads, tune or api.tune_for(target)) if model is None else loaded(model, threads)
         level = runtime.scale.level(api.QUALITY if quality is None else quality)
         data = api.compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=watch)
         with open_output(job, force, watch) as output:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from codec.catalogue import TUNES
 from codec.cli.common import FILE, SEED, needing, prepare, reporting, threads_option
 from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_validation
 
@@ -15,7 +16,10 @@ from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_valid
 @click.command("train-embedding")
 @click.option("--data", type=FILE, required=True, help="Folder of photographs.")
 @click.option("--out", type=FILE, help="File for the head.  [default: in the place of the one that ships]")
-@click.option("--model", type=FILE, help="Folder of an exported model.  [default: the one that ships]")
+@click.option(
+    "--tune", type=click.Choice(TUNES), help=f"Which of the models that ship to train for.  [default: {TUNES[0]}]"
+)
+@click.option("--model", type=FILE, help="Folder of an exported model to train for instead; needs --out.")
 @click.option(
     "--hold-out",
     type=click.IntRange(2),
@@ -29,21 +33,28 @@ from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_valid
 @reporting
 @needing("train")
 def train_embedding(
-    data: Path, out: Path | None, model: Path | None, hold_out: int, steps: int, seed: int, threads: int | None
+    data: Path,
+    out: Path | None,
+    tune: str | None,
+    model: Path | None,
+    hold_out: int,
+    steps: int,
+    seed: int,
+    threads: int | None,
 ) -> None:
     """Train the head that embeds pictures, on a model that stays as it is (needs the extra [train])."""
     import torch
 
-    from codec.catalogue import SHIPPED
+    from codec.catalogue import MODELS
     from codec.files import replacing
     from codec.manifold import embedding
     from codec.manifold.training import EmbeddingConfig, build_bank, train_head
     from codec.model.stored import load_exported
     from codec.runtime import Runtime
 
-    if model is not None and out is None:
-        raise click.UsageError("--model: also give --out, as the head that ships belongs to the model that ships")
-    folder, target = model or SHIPPED, out or embedding.SHIPPED
+    if model is not None and (out is None or tune is not None):
+        raise click.UsageError("--model needs --out, and excludes --tune, which names a model that ships")
+    folder, target = model or MODELS / (tune or TUNES[0]), out or embedding.HEADS / f"{tune or TUNES[0]}.npz"
     prepare(target, force=True)
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target.parent))

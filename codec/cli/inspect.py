@@ -29,7 +29,7 @@ def inspect(source: Path, as_json: bool, max_pixels: int) -> None:
     if as_json:
         click.echo(json.dumps(asdict(info), indent=1))
         return
-    model = f"ships with this version, for {info.tune}" if info.model_available else "not available here"
+    model = f"ships with this version, --tune {info.tune}" if info.model_available else "not available here"
     click.echo(f"size      {info.width} x {info.height} pixels, {info.mode}, {info.depth} bits")
     click.echo(f"quality   {'unknown' if info.quality is None else f'{info.quality:g}'}")
     click.echo(f"model     {info.model_id} ({model})")

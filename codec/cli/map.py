@@ -40,17 +40,18 @@ def draw_map(
     The pictures are those of folders, and of those below, and single ones, .lmc files or any others. The page holds
     their thumbnails and needs nothing but itself.
     """
-    from codec.catalogue import shipped as shipped_runtime
     from codec.manifold import pages
     from codec.manifold.atlas import LEAST_PICTURES, flatten
     from codec.manifold.collection import find_pictures
+    from codec.manifold.coordinates import most_common_tune
     from codec.manifold.embedding import shipped
     from codec.manifold.record import record_of
 
     if out.suffix.lower() not in PAGE_SUFFIXES:
         raise click.UsageError(f"--out {out}: expected a name that ends in .html")
     prepare(out, force)
-    head, pictures = shipped(shipped_runtime().model_id), find_pictures(paths)
+    pictures = find_pictures(paths)
+    head = shipped(most_common_tune(pictures))
     if len(pictures) < LEAST_PICTURES:
         raise CodecError(f"{len(pictures)} pictures found; a map takes at least {LEAST_PICTURES}")
     records, failed = survey(

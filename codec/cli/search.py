@@ -48,6 +48,7 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
     interrupted at any time, and then goes on where it was.
     """
     from codec.manifold.collection import find_pictures
+    from codec.manifold.coordinates import most_common_tune
     from codec.manifold.index import Index
 
     # What is gone may still be in the index.
@@ -57,7 +58,7 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
         raise click.ClickException("no pictures found")
     index_path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        Index(index_path, create=True) as index,
+        Index(index_path, create=True, tune=most_common_tune(pictures)) as index,
         click.progressbar(
             length=len(pictures), file=sys.stderr, show_pos=True, hidden=quiet or not sys.stderr.isatty()
         ) as bar,

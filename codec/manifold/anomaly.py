@@ -8,8 +8,8 @@ Four tests, each calibrated on the collection itself, say how rare a picture wou
 - **neighbours**: distance to the nearest of the collection, as embeddings;
 - **error**: of the reconstruction, against what the rest leads one to expect; only where there are pixels.
 
-The oddest of them counts. No network runs on an ``.lmc`` file of the first model that ships but the
-one that finds its coordinates.
+The oddest of them counts. No network runs on an ``.lmc`` file of the collection's model but the one that finds its
+coordinates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
 from codec.files import replacing
-from codec.manifold.embedding import EmbeddingHead
+from codec.manifold.embedding import EmbeddingHead, shipped_of
 from codec.manifold.facts import Facts
 from codec.manifold.oddities import TESTS, Gaussian, Line, Oddities
 
@@ -59,15 +59,15 @@ class Collection:
     """What is normal.
 
     Attributes:
-        digest: of the embedding head whose statistics these are.
+        head: the embedding head whose statistics these are.
         tests: of the collection.
         references: scores of each test on pictures of the collection that it was not fitted to, ascending; of
             "all", the oddest of the others, and of "all but error", the oddest without that one.
         cells: distribution of what is known of single cells.
     """
 
-    def __init__(self, digest: bytes, tests: Oddities, references: dict[str, Floats], cells: Gaussian) -> None:
-        self.digest, self.tests, self.references, self.cells = digest, tests, references, cells
+    def __init__(self, head: EmbeddingHead, tests: Oddities, references: dict[str, Floats], cells: Gaussian) -> None:
+        self.head, self.tests, self.references, self.cells = head, tests, references, cells
 
     @classmethod
     def fit(cls, facts: Sequence[Facts], head: EmbeddingHead) -> Collection:
@@ -96,7 +96,7 @@ class Collection:
         references["all"] = np.sort(np.max(list(parts.values()), axis=0))
         references["all but error"] = np.sort(np.max([parts[n] for n in parts if n != "error"], axis=0))
         cells = Gaussian.fit(np.concatenate([f.cell_sample() for f in facts]), CELL_COMPONENTS)
-        return cls(head.digest, Oddities.fit(facts), references, cells)
+        return cls(head, Oddities.fit(facts), references, cells)
 
     def score(self, facts: Facts) -> Score:
         """Score a picture."""
@@ -121,13 +121,17 @@ class Collection:
         if self.tests.error is not None:
             arrays |= {"error_weights": self.tests.error.weights, "error_offset": np.array(self.tests.error.offset)}
         arrays |= {f"reference_{name}": values for name, values in self.references.items()}
-        about = json.dumps({"version": _VERSION, "head": self.digest.hex()})
+        about = json.dumps({"version": _VERSION, "head": self.head.digest.hex()})
         with replacing(path, overwrite) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, about=np.array(about), **arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], head: EmbeddingHead) -> Collection:
+    def load(cls, path: str | os.PathLike[str], head: EmbeddingHead | None = None) -> Collection:
         """Read what :meth:`save` wrote.
+
+        Args:
+            path: of the file.
+            head: that it was learned with; None takes it if it ships.
 
         Raises:
             ModelError: it is damaged, or of another embedding head.
@@ -139,6 +143,9 @@ class Collection:
                 if about["version"] != _VERSION:
                     raise ModelError(f"{path}: not of this version; fit it again")
                 digest = bytes.fromhex(about["head"])
+                head = shipped_of(digest) if head is None else head
+                if head is None or head.digest != digest:
+                    raise ModelError(f"{path}: fitted with another model; fit it again")
 
                 def gaussian(name: str) -> Gaussian:
                     return Gaussian(stored[f"{name}_mean"], stored[f"{name}_axes"])
@@ -154,15 +161,13 @@ class Collection:
                     for name in (*TESTS, "all", "all but error")
                     if f"reference_{name}" in stored
                 }
-                collection = cls(digest, tests, references, gaussian("cells"))
+                collection = cls(head, tests, references, gaussian("cells"))
         except OSError:
             raise
         except ModelError:
             raise
         except Exception as error:  # what a damaged archive raises is not documented
             raise ModelError(f"{path}: no file of codec anomaly fit, or a damaged one: {error}") from error
-        if digest != head.digest:
-            raise ModelError(f"{path}: fitted with another model; fit it again")
         return collection
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image
 
-from bitstream.container import MAGIC, MAX_PIXELS
+from bitstream.container import MAGIC, MAX_PIXELS, MAX_SIDE, header_bytes, parse_header
 from bitstream.errors import CodecError
 from codec.api import QUALITY, compress
-from codec.catalogue import TUNES, tune_of
+from codec.catalogue import TUNES, known_tune, tune_of
 from codec.decoder import LmcFile
-from codec.pipes import held
+from codec.pipes import SUFFIX, held
 from codec.progress import Progress
 
 Pictured = str | os.PathLike[str] | bytes | Image.Image
+SURVEYED = 1000
+"""About how many files are looked at to find the most common tune."""
 
 
 @contextmanager
@@ -58,15 +60,57 @@ def is_coded(picture: Pictured) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
+def own_tune(picture: Pictured) -> str | None:
+    """The tune that a picture was coded with; None if it is no ``.lmc`` file, or of a model that does not ship.
+
+    Args:
+        picture: not a pipe, from which what is read would be gone.
+    """
+    if not is_coded(picture):
+        return None
+    assert not isinstance(picture, Image.Image)
+    with io.BytesIO(picture) if isinstance(picture, bytes) else Path(picture).open("rb") as file, suppress(CodecError):
+        start = file.read(16)
+        start += file.read(header_bytes(start) - len(start))
+        return tune_of(parse_header(start, MAX_SIDE**2).header.model_id)
+    return None
+
+
+def most_common_tune(pictures: Sequence[Path]) -> str:
+    """The tune that most ``.lmc`` files of a collection were coded with, so that the fewest need to be coded again.
+
+    Args:
+        pictures: files; only the headers of ``.lmc`` files are read, of :data:`SURVEYED` spread over a large
+            collection.
+
+    Returns:
+        str: of :data:`~codec.catalogue.TUNES`, the first if there are no such files.
+    """
+    files = [path for path in pictures if path.suffix.lower() == SUFFIX and path.is_file()]
+    counts = dict.fromkeys(TUNES, 0)
+    for path in files[:: 1 + len(files) // SURVEYED]:
+        with suppress(OSError):
+            tune = own_tune(path)
+            if tune is not None:
+                counts[tune] += 1
+    return max(counts, key=counts.__getitem__)  # the first of equals
+
+
 def open_coded(
-    picture: Pictured, *, threads: int | None = None, max_pixels: int = MAX_PIXELS, progress: Progress | None = None
+    picture: Pictured,
+    *,
+    tune: str | None = TUNES[0],
+    threads: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    progress: Progress | None = None,
 ) -> LmcFile:
-    """Open a picture as an ``.lmc`` file of the first model that ships, whose coordinates all pictures share.
+    """Open a picture as an ``.lmc`` file of one model, so that its coordinates compare with those of others.
 
     Any other picture, and a file of another model, is coded in memory first, at the default quality.
 
     Args:
         picture: a path, the bytes of a file, or a Pillow image.
+        tune: of the model; None takes the picture's own if it was coded with a model that ships, else the default.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger pictures are refused.
         progress: of coding it.
@@ -75,15 +119,20 @@ def open_coded(
         CodecError: it is damaged, too large, or no picture.
     """
     picture = at_rest(picture)
+    tune = (own_tune(picture) or TUNES[0]) if tune is None else known_tune(tune)
     if not is_coded(picture):
         source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-        picture = compress(source, QUALITY, strip=True, threads=threads, max_pixels=max_pixels, progress=progress)
+        picture = compress(
+            source, QUALITY, tune=tune, strip=True, threads=threads, max_pixels=max_pixels, progress=progress
+        )
     assert not isinstance(picture, Image.Image)
     file = LmcFile(picture, threads=threads, max_pixels=max_pixels)
-    if tune_of(file.header.model_id) in (TUNES[0], None):
+    if tune_of(file.header.model_id) in (tune, None):
         return file  # in need of a model that is not here, it says so when it is read
     with file:
         file.verify()
         pixels = file.array(progress)
-        again = compress(pixels, QUALITY, strip=True, threads=threads, max_pixels=max_pixels, progress=progress)
+        again = compress(
+            pixels, QUALITY, tune=tune, strip=True, threads=threads, max_pixels=max_pixels, progress=progress
+        )
         return LmcFile(again, threads=threads, max_pixels=max_pixels)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +20,14 @@ from numpy.typing import NDArray
 
 from bitstream.errors import CorruptError, ModelError
 from bitstream.tables import HYPER
+from codec.catalogue import TUNES, known_tune, model_id_of, tune_of
 from codec.decoder import LmcFile
 from codec.manifold.coordinates import Pictured, open_coded
 from codec.progress import Progress
 
 Floats = NDArray[np.float32]
-SHIPPED = Path(__file__).parent / "weights" / "embedding.npz"
+HEADS = Path(__file__).parent / "weights"
+"""A head for each tune, in a file of its name."""
 SPREAD_FLOOR = 1e-4
 """Added to variances, so that the slope of their root stays finite."""
 
@@ -51,6 +54,11 @@ class EmbeddingHead:
     hidden_bias: Floats
     output: Floats
     model_id: bytes
+
+    @property
+    def tune(self) -> str:
+        """Tune of the model that it belongs to; the default if that model does not ship."""
+        return tune_of(self.model_id) or TUNES[0]
 
     @property
     def dimensions(self) -> int:
@@ -175,33 +183,54 @@ def load(path: Path, model_id: bytes | None = None) -> EmbeddingHead:
     return head
 
 
-@lru_cache(maxsize=4)
-def shipped(model_id: bytes) -> EmbeddingHead:
-    """The head that ships with this version.
+def shipped(tune: str = TUNES[0]) -> EmbeddingHead:
+    """The head that ships for a tune, see :data:`~codec.catalogue.TUNES`.
 
     Raises:
-        ModelError: it belongs to another model.
+        ModelError: it is damaged, or belongs to another model than the one that ships for this tune.
+        ValueError: there is no such tune.
     """
-    return load(SHIPPED, model_id)
+    return _shipped(known_tune(tune))
+
+
+@lru_cache(maxsize=len(TUNES))
+def _shipped(tune: str) -> EmbeddingHead:
+    return load(HEADS / f"{tune}.npz", model_id_of(tune))
+
+
+def shipped_of(digest: bytes) -> EmbeddingHead | None:
+    """The head of this :attr:`~EmbeddingHead.digest`, if it ships."""
+    for tune in TUNES:
+        with suppress(ModelError):  # another may be sound
+            head = shipped(tune)
+            if head.digest == digest:
+                return head
+    return None
 
 
 def embed_file(file: LmcFile, head: EmbeddingHead | None = None, progress: Progress | None = None) -> Floats:
     """Embedding of an open file, float32 (D,), of length 1; costs entropy decoding and the means, no synthesis.
 
+    Args:
+        file: an ``.lmc`` file.
+        head: None takes the one that ships for the file's model. Embeddings by different heads do not compare.
+        progress: of decoding it.
+
     Raises:
         ModelError: the head reads the coordinates of another model.
     """
-    head = head or shipped(file.header.model_id)
+    head = head or shipped(tune_of(file.header.model_id) or TUNES[0])
     head.check(file)
     return head.project(head.statistics(file.latents(progress=progress)))
 
 
-def embed(picture: Pictured, *, threads: int | None = None) -> Floats:
-    """Embedding of a picture: the cosine between two says how alike they are.
+def embed(picture: Pictured, *, tune: str = TUNES[0], threads: int | None = None) -> Floats:
+    """Embedding of a picture: the cosine between two of one tune says how alike they are.
 
     Args:
         picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
-            the first model that ships.
+            this tune.
+        tune: of the model whose coordinates are embedded; those of different tunes do not compare.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
 
     Returns:
@@ -211,5 +240,5 @@ def embed(picture: Pictured, *, threads: int | None = None) -> Floats:
         CodecError: it is damaged, or no picture.
         ModelError: the file needs a model that is not here.
     """
-    with open_coded(picture, threads=threads) as file:
-        return embed_file(file)
+    with open_coded(picture, tune=tune, threads=threads) as file:
+        return embed_file(file, shipped(tune))

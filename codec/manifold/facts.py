@@ -65,7 +65,7 @@ def facts_of(
 
     Args:
         picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
-            the first model that ships, and if it is none at all then also decoded, to know the error.
+            the head's model, and if it is none at all then also decoded, to know the error.
         head: of the model.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         progress: of each step of the work.
@@ -75,7 +75,7 @@ def facts_of(
     """
     with named(picture):
         held = at_rest(picture)
-        with open_coded(held, threads=threads, progress=progress) as file:
+        with open_coded(held, tune=head.tune, threads=threads, progress=progress) as file:
             return facts_of_file(file, head, None if is_coded(held) else held, progress)
 
 

@@ -17,9 +17,9 @@ from types import TracebackType
 import numpy as np
 
 from bitstream.errors import CodecError, ModelError
-from codec.catalogue import shipped as shipped_runtime
+from codec.catalogue import TUNES
 from codec.manifold.collection import absolute, each
-from codec.manifold.embedding import EmbeddingHead, Floats, shipped
+from codec.manifold.embedding import EmbeddingHead, Floats, shipped, shipped_of
 from codec.manifold.record import Record, record_of
 from codec.progress import Progress
 
@@ -71,45 +71,58 @@ class Index:
     Args:
         path: of the database.
         create: make it if it is not there.
-        head: embeds; None takes the one that ships.
+        head: embeds; None takes the one that the database was made with, if that ships.
+        tune: a new database is made with the head of this tune, unless a head is given.
+
+    Attributes:
+        head: what embeds.
 
     Raises:
         CodecError: it is not there, or no database of this kind.
         ModelError: its embeddings are of another head.
     """
 
+    head: EmbeddingHead
+
     def __init__(
-        self, path: str | os.PathLike[str], *, create: bool = False, head: EmbeddingHead | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = False,
+        head: EmbeddingHead | None = None,
+        tune: str = TUNES[0],
     ) -> None:
         self.path = path = Path(path)
-        self.head = head or shipped(shipped_runtime().model_id)
         if not create and not (path.is_file() and path.stat().st_size):
             raise CodecError(f"{path}: no index there; make one with: codec search index FOLDER --index {path}")
         with self._errors():
             self._database = sqlite3.connect(path, timeout=30)
             try:
-                self._begin(create)
+                self._begin(head or shipped(tune) if create else None, head)
             except BaseException:
                 self._database.close()
                 raise
 
-    def _begin(self, create: bool) -> None:
+    def _begin(self, new_head: EmbeddingHead | None, head: EmbeddingHead | None) -> None:
         database = self._database
-        if create:
+        if new_head is not None:
             with database:
                 database.execute("BEGIN IMMEDIATE")  # another process may be about to do the same
                 if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     for statement in _SCHEMA:
                         database.execute(statement)
-                    database.execute("INSERT INTO head VALUES (?)", (self.head.digest,))
+                    database.execute("INSERT INTO head VALUES (?)", (new_head.digest,))
         found = (
             database.execute("PRAGMA application_id").fetchone()[0],
             database.execute("PRAGMA user_version").fetchone()[0],
         )
         if found != (APPLICATION, VERSION):
             raise CodecError(f"{self.path}: not an index of this version")
-        if database.execute("SELECT digest FROM head").fetchone() != (self.head.digest,):
+        (digest,) = database.execute("SELECT digest FROM head").fetchone() or (b"",)
+        made_with = head if head and head.digest == digest else None if head else shipped_of(digest)
+        if made_with is None:
             raise ModelError(f"{self.path}: made with another model; remove it and index again")
+        self.head = made_with
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

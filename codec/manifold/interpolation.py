@@ -15,9 +15,10 @@ from PIL import Image, ImageOps
 
 from bitstream.errors import LimitError
 from codec.api import QUALITY, compress_pixels
+from codec.catalogue import TUNES
 from codec.decoder import LmcFile
 from codec.images import as_rgb
-from codec.manifold.coordinates import Pictured, named, open_coded
+from codec.manifold.coordinates import Pictured, at_rest, named, open_coded, own_tune
 from codec.runtime import Runtime
 
 Floats = NDArray[np.float32]
@@ -56,12 +57,18 @@ class Ends:
     ) -> None:
         if size is not None and size[0] * size[1] > MAX_PIXELS:
             raise LimitError(f"size: {size[0]} x {size[1]} pixels, limit is {MAX_PIXELS}")
+        with named(one):
+            one = at_rest(one)
+        with named(other):
+            other = at_rest(other)
+        tunes = [tune for tune in (own_tune(one), own_tune(other)) if tune is not None]
+        tune = tunes[0] if len(set(tunes)) == 1 else TUNES[0]
         with ExitStack() as files:
             with named(one):
-                first = files.enter_context(open_coded(one, threads=threads))
+                first = files.enter_context(open_coded(one, tune=tune, threads=threads))
                 self.runtime: Runtime = first.runtime
             with named(other):
-                second = files.enter_context(open_coded(other, threads=threads))
+                second = files.enter_context(open_coded(other, tune=tune, threads=threads))
             self.size = size or _within(first.size)
             # Of an ordinary picture it is that at which it was coded in passing.
             self.quality_index = max(

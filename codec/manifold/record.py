@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from codec.decoder import LmcFile
 from codec.images import as_rgb
 from codec.manifold.coordinates import Pictured, named, open_coded
-from codec.manifold.embedding import EmbeddingHead, Floats, embed_file
+from codec.manifold.embedding import EmbeddingHead, Floats, embed_file, shipped
 from codec.progress import Progress
 
 THUMBNAIL = 160
@@ -45,15 +45,16 @@ def record_of(
 
     Args:
         picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
-            the first model that ships.
-        head: embeds; None takes the one that ships.
+            the head's model.
+        head: embeds; None takes the one that ships for the default tune.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         progress: of each step of the work.
 
     Raises:
         CodecError: it is damaged, or no picture.
     """
-    with named(picture), open_coded(picture, threads=threads, progress=progress) as file:
+    head = head or shipped()
+    with named(picture), open_coded(picture, tune=head.tune, threads=threads, progress=progress) as file:
         return Record(*file.size, embed_file(file, head, progress), thumbnail_of(file, progress))
 
 

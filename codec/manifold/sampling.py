@@ -96,8 +96,8 @@ def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0, max_
     """Draw a picture around another.
 
     Args:
-        picture: a path, the bytes of a file, or a Pillow image; coded first if it is no ``.lmc`` file of the first
-            model that ships.
+        picture: a path, the bytes of a file, or a Pillow image; coded first if it is no ``.lmc`` file of a model that
+            ships.
         strength: share of the symbols of y that are drawn anew, given the file's z; 0 is the coded picture, at 1
             nothing but z is left of it.
         seed: the same seed gives the same file, on every machine if the picture need not be coded first.
@@ -113,7 +113,7 @@ def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0, max_
     if not 0 <= strength <= 1:
         raise ValueError(f"strength: found {strength}, expected 0 to 1")
     rng = np.random.RandomState(seed)
-    with named(picture), open_coded(picture, max_pixels=max_pixels) as source:
+    with named(picture), open_coded(picture, tune=None, max_pixels=max_pixels) as source:
         source.verify()
         tables, header = source.runtime.tables, source.header
 

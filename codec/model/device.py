@@ -43,7 +43,7 @@ def find_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-@cache
+@torch.compiler.assume_constant_result
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 in hardware, and faster than float32.
 
@@ -52,6 +52,11 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     """
     if device.type != "cpu":
         return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return _cpu_has_fast_bfloat16()
+
+
+@cache
+def _cpu_has_fast_bfloat16() -> bool:
     if torch.cpu._is_amx_tile_supported():
         return True
     return bool(torch.cpu._is_avx512_bf16_supported()) and _product_seconds(torch.bfloat16) < _product_seconds(
