@@ -10,7 +10,8 @@ import pytest
 
 import codec
 from bitstream import ModelError
-from codec.catalogue import loaded
+from codec.catalogue import TUNES, loaded
+from codec.quality import ssimulacra2
 from codec.quality_scale import QualityScale
 from tests.test_vectors import MODEL
 
@@ -69,3 +70,18 @@ def test_a_model_says_what_its_qualities_are(tmp_path):
         (folder / "manifest.json").write_text(json.dumps({**manifest, "quality_scale": nonsense}))
         with pytest.raises(ModelError, match="manifest"):
             codec.compress(photo, 20, model=folder)
+
+
+@pytest.mark.parametrize(("quality", "expected"), [(30, 43), (50, 63), (80, 81)])
+def test_a_quality_looks_about_the_same_with_every_tune(quality, expected):
+    """As SSIMULACRA 2 has it, on photographs that the scales were not fitted to, and which score a little higher."""
+    pytest.importorskip("ssimulacra2", reason="the extra [metrics] is not installed")
+    from skimage import data
+
+    photos = (data.astronaut()[:256, :256], data.coffee()[100:356, 150:406], data.chelsea()[:256, 100:356],
+              data.rocket()[100:356, 200:456], data.stereo_motorcycle()[0][100:356, 200:456])  # fmt: skip
+    scores = []
+    for tune in TUNES:
+        decoded = [np.asarray(codec.decompress(codec.compress(photo, quality, tune=tune))) for photo in photos]
+        scores.append(np.mean([ssimulacra2(*pair, 8) for pair in zip(photos, decoded, strict=True)]))
+    assert scores == pytest.approx([expected] * len(TUNES), abs=2)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from codec.model.distortion import SMALLEST_SIDES, VISUAL_SHARES, distortion
-from codec.model.structure import SCALES, linear_light, structural_distance, xyb
+from codec.model.structure import REACH, SCALES, SIGMA, _blurred, linear_light, structural_distance, xyb
 from codec.training.loop import Trainer
 
 
@@ -57,6 +57,17 @@ def test_the_terms_are_those_of_ssimulacra2(photo, monkeypatch):
     monkeypatch.setattr(structure, "SCALES", 1)
     monkeypatch.setattr(structure, "WORST_WEIGHT", 0.0)
     assert float(structural_distance(photo, other)) == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("size", [(5, 40), (3, 2), (1, 9)])
+def test_means_are_those_of_windows_over_repeated_borders(size):
+    x = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    at = torch.arange(-REACH, REACH + 1, dtype=torch.float64)
+    window = torch.exp(-0.5 * (at / SIGMA) ** 2)
+    window = torch.outer(window, window) / window.sum() ** 2
+    padded = torch.nn.functional.pad(x, (REACH,) * 4, mode="replicate")
+    expected = torch.nn.functional.conv2d(padded.flatten(0, 1)[:, None], window[None, None]).reshape(x.shape)
+    assert torch.allclose(_blurred(x), expected)
 
 
 def test_equal_images_have_no_distance_and_more_noise_has_more(photo):
