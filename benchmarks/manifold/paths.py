@@ -14,9 +14,8 @@ from tqdm import tqdm
 from benchmarks.images import shown
 from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read, read_all, require, split, spread
-from codec.catalogue import TUNES, tune_of
 from codec.catalogue import shipped as shipped_runtime
-from codec.manifold.embedding import shipped
+from codec.manifold.embedding import shipped_for
 from codec.manifold.interpolation import Ends
 
 SIZE = (384, 256)
@@ -45,7 +44,7 @@ def main(
     for one, other in tqdm(list(zip(chosen[::2], chosen[1::2], strict=False)), unit="pair"):
         ends = Ends(read(one), read(other), size=SIZE, threads=threads)
         t = ends.quality_index / (ends.runtime.tables.levels - 1)
-        geodesics = Geodesics(ends.runtime.folder, shipped(tune_of(ends.runtime.model_id) or TUNES[0]), t)
+        geodesics = Geodesics(ends.runtime.folder, shipped_for(ends.runtime.model_id), t)
         line = np.stack(list(ends.linear(steps)))
         way = geodesics.shorten(line, iterations)
         rows.append(

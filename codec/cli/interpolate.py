@@ -93,8 +93,7 @@ def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Fl
     import numpy as np
     import torch
 
-    from codec.catalogue import TUNES, tune_of
-    from codec.manifold.embedding import shipped
+    from codec.manifold.embedding import shipped_for
     from codec.manifold.geodesic import Geodesics
     from codec.manifold.interpolation import MAX_PIXELS
 
@@ -107,7 +106,7 @@ def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Fl
     points = np.stack(list(ends.linear(steps)))
     runtime = ends.runtime
     t = ends.quality_index / (runtime.tables.levels - 1)
-    geodesics = Geodesics(runtime.folder, shipped(tune_of(runtime.model_id) or TUNES[0]), t)
+    geodesics = Geodesics(runtime.folder, shipped_for(runtime.model_id), t)
     with click.progressbar(length=iterations, label="geodesic", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         shortened = geodesics.shorten(points, iterations, lambda done: bar.update(done - bar.pos))
     click.echo("path       energy     length     bpp between", err=True)

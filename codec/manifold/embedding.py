@@ -198,6 +198,15 @@ def _shipped(tune: str) -> EmbeddingHead:
     return load(HEADS / f"{tune}.npz", model_id_of(tune))
 
 
+def shipped_for(model_id: bytes) -> EmbeddingHead:
+    """The head that ships for a model, or for the default tune if that model does not ship.
+
+    Raises:
+        ModelError: it is damaged, or belongs to another model.
+    """
+    return shipped(tune_of(model_id) or TUNES[0])
+
+
 def shipped_of(digest: bytes) -> EmbeddingHead | None:
     """The head of this :attr:`~EmbeddingHead.digest`, if it ships."""
     for tune in TUNES:
@@ -219,7 +228,7 @@ def embed_file(file: LmcFile, head: EmbeddingHead | None = None, progress: Progr
     Raises:
         ModelError: the head reads the coordinates of another model.
     """
-    head = head or shipped(tune_of(file.header.model_id) or TUNES[0])
+    head = head or shipped_for(file.header.model_id)
     head.check(file)
     return head.project(head.statistics(file.latents(progress=progress)))
 

@@ -119,8 +119,8 @@ class Index:
         if found != (APPLICATION, VERSION):
             raise CodecError(f"{self.path}: not an index of this version")
         (digest,) = database.execute("SELECT digest FROM head").fetchone() or (b"",)
-        made_with = head if head and head.digest == digest else None if head else shipped_of(digest)
-        if made_with is None:
+        made_with = head or shipped_of(digest)
+        if made_with is None or made_with.digest != digest:
             raise ModelError(f"{self.path}: made with another model; remove it and index again")
         self.head = made_with
 
