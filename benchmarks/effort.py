@@ -20,8 +20,6 @@ from codec.catalogue import TUNES, shipped
 
 Points = dict[tuple[int, str, float], Row]
 """By level, name of the image and quality."""
-
-
 JUDGES = {"psnr": "psnr-rgb", "visual": "ssimulacra2"}
 """Metric by which each tune is judged."""
 
@@ -36,6 +34,8 @@ def _measure(name: str, pixels: Pixels, quality: float, level: int, tune: str, t
     data = codec.compress(pixels, quality, effort=level, tune=tune, threads=threads)
     seconds = time.perf_counter() - start
     metrics = measure(pixels, np.asarray(codec.decompress(data, threads=threads)), [JUDGES[tune]])
+    if metrics[JUDGES[tune]] is None:
+        raise click.UsageError(f"{name}: {pixels.shape[1]} x {pixels.shape[0]} pixels are too few for {JUDGES[tune]}")
     return Row(
         "lmc", _identity(level, tune), name, digest_of(pixels), pixels.shape[1], pixels.shape[0], quality,
         len(data), metrics, seconds, threads=threads,
@@ -89,9 +89,10 @@ def main(
                             store.add(row)
                     points[level, shown(path), quality] = row
                     progress.update(1)
-    measured = {"images": str(len(paths)), "qualities": qualities, "threads": str(threads),
-                "tune": tune,
-                "metric": JUDGES[tune], "model": shipped(tune=tune).model_id.hex()}  # fmt: skip
+    measured = {
+        "images": str(len(paths)), "qualities": qualities, "threads": str(threads), "tune": tune,
+        "metric": JUDGES[tune], "model": shipped(tune=tune).model_id.hex(),
+    }  # fmt: skip
     table = [line | measured for line in _table(points, efforts, [shown(path) for path in paths], qs, JUDGES[tune])]
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

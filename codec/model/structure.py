@@ -75,7 +75,7 @@ def _blurred(x: Tensor) -> Tensor:
 
 
 def _at_one_scale(x: Tensor, x_hat: Tensor) -> Tensor:
-    """Distance in each channel, float (N, 3), of images in XYB; without gradient for ``x``."""
+    """Distance in each channel, float (N, 3), of images in XYB."""
     mean = _blurred(x)
     moments = _blurred(torch.cat([x_hat, x * x + x_hat * x_hat, x * x_hat]))
     mean_hat, squares, product = moments.split(len(x))
