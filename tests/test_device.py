@@ -148,9 +148,9 @@ def test_memory_that_was_freed_is_used_again():
 import resource, torch
 from codec.model.device import keep_freed_memory
 keep_freed_memory()
-for _ in range(3):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.ones(1 << 24)
+torch.ones(1 << 25)  # twice what follows, which a small block in between therefore can't make too small
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(1 << 24)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
     faults = int(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout)
