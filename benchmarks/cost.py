@@ -25,7 +25,7 @@ def count_macs(config: Any = None) -> dict[str, float]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from codec.model.network import ManifoldCodec, ModelConfig
+    from codec.models.v1.network import ManifoldCodec, ModelConfig
 
     model = ManifoldCodec(config or ModelConfig()).eval()
     x, t = torch.zeros(1, 3, SIDE, SIDE), torch.tensor([0.5])
@@ -51,7 +51,7 @@ def count_macs(config: Any = None) -> dict[str, float]:
 
 def count_parameters() -> dict[str, int]:
     """Parameters of the model by part, and in all."""
-    from codec.model.network import ManifoldCodec
+    from codec.models.v1.network import ManifoldCodec
 
     model = ManifoldCodec()
     parts = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}

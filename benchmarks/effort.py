@@ -16,7 +16,7 @@ from benchmarks.images import digest_of, images_or_usage_error, read_pixels, sho
 from benchmarks.metrics import Pixels, measure
 from benchmarks.rows import Row, RowStore, key_of
 from bitstream.container import CELL
-from codec.catalogue import TUNES, shipped
+from codec.engine.registry import TUNES, shipped
 
 Points = dict[tuple[int, str, float], Row]
 """By level, name of the image and quality."""

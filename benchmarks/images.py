@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.metrics import Pixels
-from codec.images import shallow
+from codec.images.pillow_compat import shallow
 
 SUFFIXES = frozenset([".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"])
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from bitstream.errors import CodecError
 from codec.cli.common import force_option
-from codec.files import replacing
+from codec.util.files import replacing
 
 NAMES = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "immunohistochemistry", "retina", "rocket")
 """Functions of ``skimage.data`` whose images come with the package itself."""

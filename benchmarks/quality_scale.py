@@ -16,10 +16,10 @@ from tqdm import tqdm
 import codec
 from benchmarks.images import images_or_usage_error, read_pixels
 from benchmarks.perceptual import ssimulacra2
-from codec.catalogue import SHIPPED
-from codec.files import replacing
-from codec.quality_scale import POINTS, QualityScale
-from codec.runtime import MANIFEST, Runtime
+from codec.engine.quality_scale import POINTS, QualityScale
+from codec.engine.registry import SHIPPED
+from codec.engine.runtime import MANIFEST, Runtime
+from codec.util.files import replacing
 
 TARGETS = {10: 5.0, 20: 24.0, 30: 38.0, 40: 50.0, 50: 60.0, 60: 68.0, 70: 75.0, 80: 80.0, 90: 84.0}
 """SSIMULACRA 2 in the mean over images, by quality. Qualities 0 and 100 are the lowest and the highest level."""
@@ -36,8 +36,8 @@ def fitted(levels: list[float], scores: list[float], highest: int) -> list[float
         highest: level of quality 100.
 
     Returns:
-        list[float]: :data:`~codec.quality_scale.POINTS` ascending levels from 0 to ``highest``; a target that no level
-        reaches is given the last levels there are.
+        list[float]: :data:`~codec.engine.quality_scale.POINTS` ascending levels from 0 to ``highest``; a
+        target that no level reaches is given the last levels there are.
     """
     rising = np.maximum.accumulate(scores) + 1e-9 * np.arange(len(scores))
     at = [0.0, *np.interp(list(TARGETS.values()), rising, levels).tolist(), float(highest)]

@@ -17,7 +17,7 @@ from benchmarks.codecs.base import Codec
 from benchmarks.codecs.lmc import Lmc
 from benchmarks.images import images_or_usage_error, read_pixels
 from benchmarks.metrics import Pixels, psnr_db
-from codec.catalogue import MODELS, loaded
+from codec.engine.registry import MODELS, loaded
 
 PEERS = ("jpeg", "avif", "avif-psnr")
 QUALITIES = (0, 16, 32, 48, 64, 80, 96)
@@ -38,7 +38,7 @@ def estimated_bytes(images: list[Pixels], quality: float, folder: Path) -> float
     """Mean over images of what the torch model estimates a file's symbols to take."""
     import torch
 
-    from codec.model.stored import load_exported
+    from codec.models.stored import load_exported
     from codec.training.data import to_tensor
 
     model, runtime = load_exported(folder), loaded(folder)

@@ -22,7 +22,7 @@ from benchmarks.bdrate import BdRate, Curve, bd_rate, curve
 from benchmarks.codecs import CODECS, MODEL_PREFIX
 from benchmarks.metrics import METRICS, ms_ssim_db
 from benchmarks.rows import Row
-from codec.catalogue import loaded
+from codec.engine.registry import loaded
 
 Results = dict[str, Any]
 

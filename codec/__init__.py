@@ -4,9 +4,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from bitstream.errors import BitstreamError, CodecError, ImageError, ModelError
 from codec.api import Info, compress, decompress, inspect, open
-from codec.damage import Damage
-from codec.decoder import LmcFile
-from codec.rate import Target
+from codec.decoding.damage import Damage
+from codec.decoding.lmc_file import LmcFile
+from codec.encoding.rate import Target
 
 try:
     __version__ = version("manifold-codec")

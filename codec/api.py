@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bitstream.container import MAX_PIXELS
-from codec.catalogue import TUNES, loaded, shipped, tune_of
-from codec.decoder import LmcFile
-from codec.effort import ONE_PASS, Effort, effort_of
-from codec.encoder import boxes_of, encode
-from codec.pipes import File
-from codec.progress import Progress
-from codec.rate import Target
-from codec.runtime import Runtime
-from codec.sources import ArraySource, Picture, Source, open_source
-from codec.targets import encode_to_target
+from codec.decoding.lmc_file import LmcFile
+from codec.decoding.streams import File
+from codec.encoding.effort import ONE_PASS, Effort, effort_of
+from codec.encoding.encoder import boxes_of, encode
+from codec.encoding.rate import Target
+from codec.encoding.rate_control import encode_to_target
+from codec.engine.registry import TUNES, loaded, shipped, tune_of
+from codec.engine.runtime import Runtime
+from codec.images.sources import ArraySource, Picture, Source, open_source
+from codec.util.progress import Progress
 
 QUALITY = 50.0
 Model = str | os.PathLike[str]

@@ -11,10 +11,10 @@ from PIL import Image, ImageFile
 
 from bitstream.container import MAGIC
 from bitstream.errors import CodecError
-from codec import metadata
 from codec.api import QUALITY, compress
-from codec.decoder import LmcFile
-from codec.orientation import ORIENTATIONS, orientation_of
+from codec.decoding.lmc_file import LmcFile
+from codec.images import exif, metadata
+from codec.images.exif import ORIENTATIONS, orientation_of
 
 FORMAT = "LMC"
 
@@ -73,7 +73,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         if "exif" in given:  # says how the pixels are to be turned
             if isinstance(given["exif"], Image.Exif):
                 given["exif"] = given["exif"].tobytes()
-            image = _turned(image, metadata.orientation(given["exif"] or b""))
+            image = _turned(image, exif.orientation(given["exif"] or b""))
         else:
             image = _turned(image, orientation_of(image))
         image.info = {**image.info, **{k: v for k, v in given.items() if v}}

@@ -29,11 +29,11 @@ import codec
 from bitstream import Box, Container, Metadata, parse, serialize
 from bitstream.boxes import BoxType, Form, alpha_box, form_boxes, metadata_boxes
 from bitstream.container import parse_header
-from codec import alpha
 from codec.api import read_symbols
-from codec.catalogue import shipped
-from codec.encoder import encode
-from codec.sources import ArraySource
+from codec.encoding.encoder import encode
+from codec.engine.registry import shipped
+from codec.images import alpha
+from codec.images.sources import ArraySource
 
 MAX_PIXELS = 1 << 16
 """Larger pictures are refused: a hostile header of a small file may truly ask for a gigapixel."""

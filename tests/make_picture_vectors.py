@@ -12,10 +12,10 @@ from PIL import Image
 from skimage import data
 
 from bitstream.boxes import Metadata, metadata_boxes
-from codec.encoder import boxes_of, encode
-from codec.model.network import ManifoldCodec
-from codec.runtime import Runtime
-from codec.sources import open_source
+from codec.encoding.encoder import boxes_of, encode
+from codec.engine.runtime import Runtime
+from codec.images.sources import open_source
+from codec.models.v1.network import ManifoldCodec
 from codec.training.checkpoint import load_model
 from codec.training.config import TrainingConfig
 from codec.training.export import export

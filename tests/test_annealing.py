@@ -13,15 +13,15 @@ import torch
 from click.testing import CliRunner
 
 import codec
-from codec.annealing import HOT, SHARPNESS, Annealer, View, anneal_round, shares, temperature
 from codec.api import read_symbols
-from codec.catalogue import MODELS, shipped
 from codec.cli import main
-from codec.effort import ITERATIONS, ONE_PASS, Effort, effort_of
-from codec.encoder import encode
-from codec.model.distortion import distortion
-from codec.model.stored import load_exported
-from codec.sources import ArraySource
+from codec.encoding.effort import ITERATIONS, ONE_PASS, Effort, effort_of
+from codec.encoding.encoder import encode
+from codec.encoding.sga import HOT, SHARPNESS, Annealer, View, anneal_round, shares, temperature
+from codec.engine.registry import MODELS, shipped
+from codec.images.sources import ArraySource
+from codec.models.distortion import distortion
+from codec.models.stored import load_exported
 from codec.training.data import to_tensor
 
 LEVEL = 200
@@ -115,8 +115,8 @@ def test_tiles_are_fitted_with_their_neighbours_in_view(photo, one_pass):
 
 def test_the_view_is_as_wide_as_it_must_be(photo, monkeypatch):
     """With a cell less around each tile the test above would fail."""
-    monkeypatch.setattr("codec.fitting.FIT_HALO", 1)
-    monkeypatch.setattr("codec.fitting.MARGIN", -1)
+    monkeypatch.setattr("codec.encoding.refinement.FIT_HALO", 1)
+    monkeypatch.setattr("codec.encoding.refinement.MARGIN", -1)
     whole = cost(photo, coded(photo, SHORT, chunk_log2=0))
     assert cost(photo, coded(photo, SHORT, max_tile=1, chunk_log2=0)) > 1.03 * whole
 
@@ -173,7 +173,8 @@ def test_of_gray_pictures_the_mean_of_three_components_is_judged(photo, monkeypa
     """As that is what is decoded: what the three differ by may cost nothing."""
     judged = []
     monkeypatch.setattr(
-        "codec.annealing.distortion", lambda x, x_hat, metric: (judged.append(x_hat), distortion(x, x_hat, metric))[1]
+        "codec.encoding.sga.distortion",
+        lambda x, x_hat, metric: (judged.append(x_hat), distortion(x, x_hat, metric))[1],
     )
     coded(np.ascontiguousarray(photo[:64, :64, 1] if gray else photo[:64, :64]), Effort(2))
     assert len(judged) == 2
@@ -195,9 +196,10 @@ def test_a_budget_is_kept_and_progress_told(photo):
 def test_a_budget_is_shared_among_tiles(photo, monkeypatch):
     given = []
     monkeypatch.setattr(
-        "codec.annealing.shares", lambda iterations, seconds, tell: (given.append(seconds), iter(()))[1]
+        "codec.encoding.sga.shares", lambda iterations, seconds, tell: (given.append(seconds), iter(()))[1]
     )
-    monkeypatch.setattr("codec.fitting.time.monotonic", lambda: 0.5 * len(given))  # each tile takes half a second
+    # Each tile takes half a second.
+    monkeypatch.setattr("codec.encoding.refinement.time.monotonic", lambda: 0.5 * len(given))
     coded(photo, Effort(9, 12.0), max_tile=1, chunk_log2=0)
     assert given == pytest.approx([(12.0 - 0.5 * i) / (16 - i) for i in range(16)])
 
@@ -243,7 +245,7 @@ def test_the_command_says_nothing_of_other_packages_warnings(photo, tmp_path):
 
 
 def test_without_torch_effort_says_what_to_install(photo, monkeypatch):
-    monkeypatch.delitem(sys.modules, "codec.annealing", raising=False)
+    monkeypatch.delitem(sys.modules, "codec.encoding.sga", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(codec.CodecError, match=r"the extra \[train\]"):
         codec.compress(photo, effort=1)

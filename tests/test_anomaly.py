@@ -17,15 +17,15 @@ from PIL import Image
 import codec
 from bitstream import CodecError, CorruptError, ModelError
 from bitstream.entropy import encode_chunk
-from codec.catalogue import shipped as shipped_runtime
 from codec.cli import main
 from codec.cli.anomaly import _targets
-from codec.manifold.anomaly import LEAST_PICTURES, Collection, _rarity
-from codec.manifold.codelength import CodeLength
+from codec.engine.registry import shipped as shipped_runtime
+from codec.manifold.anomaly.calibration import LEAST_PICTURES, Collection, _rarity
+from codec.manifold.anomaly.codelength import CodeLength
+from codec.manifold.anomaly.detectors import Gaussian, Line, Oddities
+from codec.manifold.anomaly.features import SAMPLED_CELLS, facts_of
+from codec.manifold.anomaly.heat import heat_map
 from codec.manifold.embedding import EmbeddingHead, shipped
-from codec.manifold.facts import SAMPLED_CELLS, facts_of
-from codec.manifold.heat import heat_map
-from codec.manifold.oddities import Gaussian, Line, Oddities
 from codec.manifold.sampling import draw_y, draw_z
 from tests.common import small_tables
 

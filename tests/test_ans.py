@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bitstream import CorruptError, ans, decode_chunk, encode_chunk
 from bitstream.tables import quantize_pmf
 from codec.api import read_symbols
-from codec.runtime import Runtime
+from codec.engine.runtime import Runtime
 from tests.common import small_tables
 
 constriction = pytest.importorskip("constriction", reason="the library has no wheel for this machine")

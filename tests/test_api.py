@@ -26,8 +26,8 @@ from bitstream import (
     serialize,
 )
 from codec.api import compress_pixels, read_symbols
-from codec.catalogue import SHIPPED, shipped
-from codec.runtime import FILES, TABLES, WEIGHTS, Runtime, model_id
+from codec.engine.registry import SHIPPED, shipped
+from codec.engine.runtime import FILES, TABLES, WEIGHTS, Runtime, model_id
 
 
 def psnr_db(a, b):

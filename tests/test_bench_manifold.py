@@ -18,7 +18,7 @@ from benchmarks.manifold.pages import DOCS, RESULTS, TABLES, with_table
 from benchmarks.manifold.pictures import split, spread
 from benchmarks.manifold.retrieval import DISTORTIONS, precision, recall, tiles
 from benchmarks.manifold.shifts import SHIFTS
-from codec.catalogue import tune_of
+from codec.engine.registry import tune_of
 from codec.training.split import HEAD_EVERY, HEAD_TURN, split_validation
 
 

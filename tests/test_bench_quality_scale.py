@@ -13,8 +13,8 @@ import codec
 from benchmarks.__main__ import main
 from benchmarks.perceptual import ssimulacra2
 from benchmarks.quality_scale import TARGETS, fitted
-from codec.catalogue import SHIPPED, loaded
-from codec.quality_scale import QualityScale
+from codec.engine.quality_scale import QualityScale
+from codec.engine.registry import SHIPPED, loaded
 
 
 def test_levels_are_those_at_which_the_targets_are_met():

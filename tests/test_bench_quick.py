@@ -17,7 +17,7 @@ from benchmarks.__main__ import main
 from benchmarks.images import read_pixels
 from benchmarks.metrics import psnr_db
 from benchmarks.quick import QUALITIES
-from codec.catalogue import MODELS
+from codec.engine.registry import MODELS
 
 MODEL = Path(__file__).parent / "vectors" / "model"
 

@@ -52,7 +52,7 @@ def test_what_could_not_be_measured_is_a_gap():
 
 
 def test_the_committed_results_are_those_of_the_shipped_weights():
-    from codec.catalogue import shipped
+    from codec.engine.registry import shipped
 
     assert shipped().model_id.hex() in RESULTS["description"] and len(RESULTS["images"]) == 24
 

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks.__main__ import main
 from benchmarks.codecs.neural import ARCHITECTURES, CompressAi
 from benchmarks.speed import known_peers, paired_seconds, resized
-from codec.catalogue import shipped
+from codec.engine.registry import shipped
 
 
 def test_a_picture_of_every_size():
@@ -75,7 +75,7 @@ def test_cost_adds_up():
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from codec.model.network import ManifoldCodec
+    from codec.models.v1.network import ManifoldCodec
 
     output = CliRunner().invoke(main, ["cost"], catch_exceptions=False).output
     figures = {name: float(value) for name, value in re.findall(r"^(\S+) +([\d.]+) ", output, re.M)}

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from codec.manifold.anomaly import Collection
+from codec.manifold.anomaly.calibration import Collection
+from codec.manifold.anomaly.features import Facts
 from codec.manifold.embedding import shipped
-from codec.manifold.facts import Facts
 
 
 def drawn(rng):

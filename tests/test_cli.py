@@ -22,7 +22,7 @@ import codec
 from codec.cli import main
 from codec.cli.batch import open_output
 from codec.cli.plan import Job
-from codec.progress import Watch
+from codec.util.progress import Watch
 
 
 def run(*args):
@@ -338,10 +338,10 @@ def test_signals_stop_a_long_run_at_the_next_tile(tmp_path, number):
 import signal
 signal.signal({int(number)}, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
-import codec.latents
+import codec.encoding.analysis_pass
 from codec.cli import main
-pixels = codec.latents.pixels
-codec.latents.pixels = lambda *a: (print("at work", flush=True), pixels(*a))[1]
+pixels = codec.encoding.analysis_pass.pixels
+codec.encoding.analysis_pass.pixels = lambda *a: (print("at work", flush=True), pixels(*a))[1]
 main()"""
     process = subprocess.Popen(
         [sys.executable, "-c", code, "compress", str(picture), str(folder / "a.lmc")],
@@ -358,7 +358,7 @@ main()"""
 
 def test_threads_of_the_environment_are_checked(photo, monkeypatch):
     monkeypatch.setenv("CODEC_THREADS", "many")
-    monkeypatch.setattr("codec.catalogue._loaded", {})
+    monkeypatch.setattr("codec.engine.registry._loaded", {})
     result = run("compress", photo)
     assert result.exit_code == 1 and "CODEC_THREADS" in result.stderr
 
@@ -427,7 +427,7 @@ def test_version_and_help():
 
 def test_training_without_its_extra_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [m for m in sys.modules if m.startswith(("codec.training", "codec.model"))]:
+    for name in [m for m in sys.modules if m.startswith(("codec.training", "codec.models"))]:
         monkeypatch.delitem(sys.modules, name)
     result = run("train", "--data", tmp_path, "--out", tmp_path / "out")
     assert result.exit_code == 1 and "the extra [train]" in result.stderr

@@ -17,7 +17,7 @@ from PIL import Image
 import codec
 from codec.cli import main
 from codec.cli.compress import _Size
-from codec.walk import files_below
+from codec.util.files import find_files
 
 
 def run(*arguments):
@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_read_is_named(picture, tmp_path, monkeypatch):
 
     (tmp_path / "in" / "locked").mkdir(parents=True)
     (tmp_path / "in" / "a.png").write_bytes(picture.read_bytes())
-    monkeypatch.setattr("codec.walk.os.walk", hindered)
+    monkeypatch.setattr("codec.util.files.os.walk", hindered)
     result = run("compress", "-r", tmp_path / "in", "--out-dir", tmp_path / "out")
     assert result.exit_code == 1 and "locked: Permission denied" in result.stderr and "1 of 2 files" in result.stderr
     assert (tmp_path / "out" / "a.lmc").exists()
@@ -144,9 +144,9 @@ def test_a_folder_of_which_only_names_can_be_read_is_named(tmp_path, monkeypatch
 
     monkeypatch.setattr(Path, "is_file", hindered)
     failed = []
-    assert list(files_below(tmp_path, failed.append)) == [tmp_path / "b.png"] and len(failed) == 1
+    assert list(find_files(tmp_path, failed.append)) == [tmp_path / "b.png"] and len(failed) == 1
     with pytest.raises(PermissionError):
-        list(files_below(tmp_path))
+        list(find_files(tmp_path))
 
 
 def test_what_is_left_out_is_told(picture, tmp_path):

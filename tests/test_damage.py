@@ -14,10 +14,10 @@ import codec
 from bitstream import Box, ChecksumError, Container, Header, Metadata, TruncatedError, container, serialize
 from bitstream.boxes import BoxType, alpha_box, metadata_boxes
 from bitstream.container import MAGIC, VERSION, parse_header
-from codec.catalogue import shipped
 from codec.cli import main
-from codec.encoder import encode
-from codec.sources import ArraySource
+from codec.encoding.encoder import encode
+from codec.engine.registry import shipped
+from codec.images.sources import ArraySource
 
 REACH = 96
 """Pixels that a symbol moves beyond its own block at most: 3 positions of means, 3 of pixels."""
@@ -151,7 +151,7 @@ def test_what_a_file_claims_to_hold_is_not_read_where_it_is_not():
 def test_symbols_kept_for_the_next_call_are_bounded(photo, monkeypatch):
     data = encode(shipped(2), ArraySource(photo), 200, [], chunk_log2=0)
     expected = codec.open(data).array()
-    monkeypatch.setattr("codec.chunk_cache.MOST_BYTES", 20_000)
+    monkeypatch.setattr("codec.decoding.chunk_cache.MOST_BYTES", 20_000)
     with codec.open(data) as file:
         np.testing.assert_array_equal(file.array(), expected)
         kept = file._cache._chunks.values()

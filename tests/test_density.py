@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codec.model.density import LEAST_MASS, Cumulative, at_least, gaussian_mass
-from codec.model.hyperprior import FactorizedPrior
-from codec.model.network import ManifoldCodec, ModelConfig
-from codec.model.stored import FORMER, current
+from codec.models.density import LEAST_MASS, Cumulative, at_least, gaussian_mass
+from codec.models.stored import FORMER, current
+from codec.models.v1.hyperprior import FactorizedPrior
+from codec.models.v1.network import ManifoldCodec, ModelConfig
 from tests.tiny import TINY
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from codec.detail import MOST_DETAIL, detail_of, faded
-from codec.tiling import BLOCK
+from codec.encoding.prefilter import MOST_DETAIL, detail_of, faded
+from codec.engine.tiling import BLOCK
 
 
 def pixels(levels):

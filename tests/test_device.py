@@ -13,9 +13,16 @@ import pytest
 import torch
 
 from bitstream.errors import CodecError
-from codec.model import device as devices
-from codec.model.device import autocast, distributed_backend, find_device, memory_errors, require_compiler, work_seconds
-from codec.model.network import ManifoldCodec
+from codec.models import device as devices
+from codec.models.device import (
+    autocast,
+    distributed_backend,
+    find_device,
+    memory_errors,
+    require_compiler,
+    work_seconds,
+)
+from codec.models.v1.network import ManifoldCodec
 from codec.training import checkpoint
 from codec.training.learner import Objective
 from codec.training.loop import Trainer
@@ -146,7 +153,7 @@ def test_a_gpu_trains_as_a_cpu_does(config):
 def test_memory_that_was_freed_is_used_again():
     program = """
 import resource, torch
-from codec.model.device import keep_freed_memory
+from codec.models.device import keep_freed_memory
 keep_freed_memory()
 torch.ones(1 << 25)  # twice what follows, which a small block in between therefore can't make too small
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

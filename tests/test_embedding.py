@@ -13,11 +13,11 @@ from PIL import Image
 
 import codec
 from bitstream import ModelError
-from codec.catalogue import SHIPPED, shipped
 from codec.cli import main
+from codec.engine.registry import SHIPPED, shipped
 from codec.manifold import embedding
-from codec.manifold.coordinates import is_coded, open_coded
-from codec.manifold.facts import facts_of
+from codec.manifold.anomaly.features import facts_of
+from codec.manifold.loading import is_coded, open_coded
 from codec.manifold.training import (
     SIDES,
     TEMPERATURE,
@@ -31,8 +31,8 @@ from codec.manifold.training import (
     contrastive_loss,
     view_of,
 )
-from codec.model.network import ManifoldCodec
-from codec.model.stored import load_exported
+from codec.models.stored import load_exported
+from codec.models.v1.network import ManifoldCodec
 from tests.test_vectors import MODEL
 
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from bitstream.errors import CodecError, ModelError
 from codec.cli import main
-from codec.model.stored import load_exported
-from codec.runtime import Runtime
+from codec.engine.runtime import Runtime
+from codec.models.stored import load_exported
 from codec.training import checkpoint
 from codec.training.export import check, export
 from codec.training.loop import Trainer

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import codec
-from codec.files import replacing
+from codec.util.files import replacing
 
 BIG = (3000, 3000)
 
@@ -47,13 +47,13 @@ def folder(tmp_path_factory):
 
 AT_WORK = """
 import sys
-import codec.runtime
+import codec.engine.runtime
 from codec.cli import main
-run = codec.runtime.Runtime._run
+run = codec.engine.runtime.Runtime._run
 def told(self, graph, **feed):
     print("at work", flush=True)
     return run(self, graph, **feed)
-codec.runtime.Runtime._run = told
+codec.engine.runtime.Runtime._run = told
 main(sys.argv[1:])
 """
 
@@ -132,7 +132,7 @@ def test_a_killed_export_leaves_no_model_that_loads_wrongly(tmp_path):
 import sys, time, torch
 from pathlib import Path
 import codec.training.export as e
-from codec.model.network import ManifoldCodec
+from codec.models.v1.network import ManifoldCodec
 from tests.tiny import TINY
 torch.manual_seed(int(sys.argv[2]))
 replace = Path.replace
@@ -143,7 +143,7 @@ Path.replace = slow
 e.check = lambda *a: None
 e.export(ManifoldCodec(TINY), Path(sys.argv[1]))
 """
-    from codec.runtime import Runtime
+    from codec.engine.runtime import Runtime
 
     root = Path(__file__).parent.parent
     model = tmp_path / "model"
@@ -164,7 +164,7 @@ FORK = """
 import os, sys
 import numpy as np
 import codec
-from codec.catalogue import shipped
+from codec.engine.registry import shipped
 pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
 data = codec.compress(pixels)
 lock = shipped()._lock

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from codec.model.network import ManifoldCodec
-from codec.model.pca import initialise
+from codec.models.v1.network import ManifoldCodec
+from codec.models.v1.pca import initialise
 from codec.training.data import Photos, draw_batch
-from codec.training.harden import hard_bits, harden
+from codec.training.refit import hard_bits, harden
 from codec.training.split import find_images
 from tests.tiny import TINY
 

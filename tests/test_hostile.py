@@ -27,11 +27,11 @@ from bitstream import (
 from bitstream.boxes import BoxType, alpha_box
 from bitstream.container import MAGIC, VERSION
 from bitstream.tables_file import read_tables
-from codec import alpha
-from codec.catalogue import shipped
-from codec.manifold.coordinates import bytes_of
-from codec.pipes import held
-from codec.runtime import TABLES, Runtime, model_id
+from codec.decoding.streams import held
+from codec.engine.registry import shipped
+from codec.engine.runtime import TABLES, Runtime, model_id
+from codec.images import alpha
+from codec.manifold.loading import bytes_of
 from tests.common import raw_png
 from tests.test_bench_quick import MODEL
 

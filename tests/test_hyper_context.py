@@ -11,9 +11,9 @@ import torch
 from bitstream import ModelError
 from bitstream.family import TOTAL
 from bitstream.z_context import second_half
-from codec.model.hyper_context import HyperContext
-from codec.model.hyperprior import FactorizedPrior
-from codec.model.network import ManifoldCodec, ModelConfig
+from codec.models.v1.hyper_context import HyperContext
+from codec.models.v1.hyperprior import FactorizedPrior
+from codec.models.v1.network import ManifoldCodec, ModelConfig
 from codec.training.tables import BANKS, build_context, logistic_counts
 from tests.common import small_context
 from tests.tiny import TINY

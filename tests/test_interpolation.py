@@ -11,13 +11,13 @@ from PIL import Image
 
 import codec
 from bitstream import LimitError, ModelError, parse, serialize
-from codec.catalogue import SHIPPED
-from codec.catalogue import shipped as shipped_runtime
 from codec.cli import main
-from codec.manifold import interpolation
+from codec.engine.registry import SHIPPED
+from codec.engine.registry import shipped as shipped_runtime
 from codec.manifold.embedding import EmbeddingHead, shipped
-from codec.manifold.geodesic import Geodesics
-from codec.manifold.interpolation import Ends
+from codec.manifold.paths import interpolation
+from codec.manifold.paths.geodesic import Geodesics
+from codec.manifold.paths.interpolation import Ends
 
 
 def codec_level(quality):

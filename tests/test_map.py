@@ -12,7 +12,7 @@ from PIL import Image
 import codec
 from bitstream import CodecError
 from codec.cli import main
-from codec.manifold.atlas import METHODS, flatten
+from codec.manifold.projection import METHODS, flatten
 
 # Of packages that umap can do without.
 pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning")

@@ -13,8 +13,9 @@ from PIL import Image, ImageOps, TiffImagePlugin
 
 import codec
 from codec.cli import main
-from codec.metadata import of_image, orientation, upright
-from codec.sources import PillowSource
+from codec.images.exif import orientation, upright
+from codec.images.metadata import of_image
+from codec.images.sources import PillowSource
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from codec.catalogue import SHIPPED
-from codec.model.context import Context, checkerboard
-from codec.model.gains import KNOTS, Gains, LmbdaRange, knot_weights
-from codec.model.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
-from codec.model.network import ManifoldCodec, ModelConfig
-from codec.model.pca import initialise
-from codec.model.stored import load_exported
+from codec.engine.registry import SHIPPED
+from codec.models.gains import KNOTS, Gains, LmbdaRange, knot_weights
+from codec.models.stored import load_exported
+from codec.models.v1.context import Context, checkerboard
+from codec.models.v1.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
+from codec.models.v1.network import ManifoldCodec, ModelConfig
+from codec.models.v1.pca import initialise
 from codec.training.data import read_rgb, to_tensor
 from codec.training.split import find_images
 from tests.tiny import TINY

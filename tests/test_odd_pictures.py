@@ -16,9 +16,9 @@ import codec
 from benchmarks.images import read_pixels
 from benchmarks.manifold.pictures import read
 from bitstream.errors import ImageError
-from codec import images, pnm
-from codec.images import open_image
-from codec.sources import open_source
+from codec.images import pillow_compat, pnm
+from codec.images.pillow_compat import open_image
+from codec.images.sources import open_source
 from codec.training.data import read_rgb
 from tests.common import raw_png
 
@@ -77,12 +77,12 @@ def test_the_limit_on_pixels_is_ours_for_every_reader(tmp_path, monkeypatch):
 
 def test_lifting_the_limit_leaves_no_trace(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with images.without_limit():
-        with images.without_limit():
+    with pillow_compat.without_limit():
+        with pillow_compat.without_limit():
             assert Image.MAX_IMAGE_PIXELS is None
         assert Image.MAX_IMAGE_PIXELS is None
     assert Image.MAX_IMAGE_PIXELS == 1000
-    with images.without_limit():
+    with pillow_compat.without_limit():
         Image.MAX_IMAGE_PIXELS = 5  # somebody's own
     assert Image.MAX_IMAGE_PIXELS == 5
 
@@ -95,7 +95,7 @@ def test_a_child_forked_meanwhile_can_open_pictures(tmp_path, monkeypatch):
     inside, leave = threading.Event(), threading.Event()
 
     def hold():
-        with images.without_limit(), images._lock:
+        with pillow_compat.without_limit(), pillow_compat._lock:
             inside.set()
             leave.wait(60)
 
@@ -180,14 +180,14 @@ def test_loading_beside_a_thread_that_lifts_the_limit(tmp_path, monkeypatch):
     Image.new("L", (300, 200), 77).save(path, compression="tiff_lzw")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with open_image(path) as image:
-        with images.without_limit():
+        with pillow_compat.without_limit():
             real = image.load
 
             def load():
-                assert images._users == 2  # its own as well, so that the other's leaving changes nothing
+                assert pillow_compat._users == 2  # its own as well, so that the other's leaving changes nothing
                 return real()
 
             monkeypatch.setattr(image, "load", load)
-            images.load(image)
+            pillow_compat.load(image)
             monkeypatch.undo()
         assert image.getpixel((0, 0)) == 77

@@ -11,8 +11,8 @@ from PIL import Image, ImageCms
 
 import codec
 from bitstream import Metadata
-from codec import sinks
-from codec.metadata import of_image
+from codec.images import sinks
+from codec.images.metadata import of_image
 from tests.common import as_mode
 
 LOSSLESS = (".png", ".tif", ".bmp", ".ppm", ".pgm")

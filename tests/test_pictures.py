@@ -12,12 +12,12 @@ import pytest
 from PIL import Image, ImageCms
 
 import codec
-import codec.sources
+import codec.images.sources
 from bitstream import Box, Container, CorruptError, Header, parse, serialize
 from bitstream.boxes import alpha_box
-from codec import alpha, png
-from codec.catalogue import TUNES, shipped
-from codec.sources import PillowSource, open_source
+from codec.engine.registry import TUNES, shipped
+from codec.images import alpha, png
+from codec.images.sources import PillowSource, open_source
 from tests.common import as_mode, raw_png
 
 SIZES = [(1, 1), (1, 70), (65, 64), (130, 97)]

@@ -10,9 +10,9 @@ import pytest
 
 import codec
 from bitstream import ModelError
-from codec.catalogue import TUNES, loaded
-from codec.quality import ssimulacra2
-from codec.quality_scale import QualityScale
+from codec.engine.quality_scale import QualityScale
+from codec.engine.registry import TUNES, loaded
+from codec.metrics import ssimulacra2
 from tests.test_vectors import MODEL
 
 BENT = (0, 100, 160, 200, 230, 255, 280, 305, 330, 360, 400)

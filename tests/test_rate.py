@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codec.quality import SMALLEST_SIDE, ms_ssim_db, psnr_db
-from codec.rate import search
+from codec.encoding.rate import search
+from codec.metrics import SMALLEST_SIDE, ms_ssim_db, psnr_db
 
 
 @given(

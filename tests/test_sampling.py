@@ -12,12 +12,12 @@ from bitstream import parse
 from bitstream.errors import LimitError
 from bitstream.family import TOTAL
 from bitstream.z_context import second_half
-from codec.catalogue import shipped
 from codec.cli import main
-from codec.encoder import encode
-from codec.manifold.codelength import CodeLength
+from codec.encoding.encoder import encode
+from codec.engine.registry import shipped
+from codec.images.sources import ArraySource
+from codec.manifold.anomaly.codelength import CodeLength
 from codec.manifold.sampling import _draw, draw_y, draw_z, sample, sample_near
-from codec.sources import ArraySource
 from tests.common import small_tables
 
 

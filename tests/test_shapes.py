@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from bitstream.family import TOTAL
-from codec.model.hyperprior import INDEX_SHIFT, SCALES
-from codec.model.network import ManifoldCodec
-from codec.model.shapes import REACH, SymbolShapes, sigma_of
+from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
+from codec.models.v1.network import ManifoldCodec
+from codec.models.v1.shapes import REACH, SymbolShapes, sigma_of
 from codec.training.tables import build_tables, level_qualities, symbol_counts
 from tests.tiny import TINY
 

@@ -14,16 +14,16 @@ import pytest
 from PIL import Image
 
 import codec
-from codec import sinks
-from codec.catalogue import shipped
-from codec.decoder import LmcFile
-from codec.encoder import encode
+from codec.decoding.lmc_file import LmcFile
+from codec.encoding.encoder import encode
+from codec.encoding.rate_control import encode_to_target
+from codec.engine.registry import shipped
+from codec.engine.row_buffer import Rows
+from codec.images import sinks
+from codec.images.sources import ArraySource, PillowSource
 from codec.manifold import embedding
-from codec.manifold.facts import facts_of
-from codec.quality import ms_ssim_db, psnr_db
-from codec.rows import Rows
-from codec.sources import ArraySource, PillowSource
-from codec.targets import encode_to_target
+from codec.manifold.anomaly.features import facts_of
+from codec.metrics import ms_ssim_db, psnr_db
 
 SIZE = (389, 317)
 

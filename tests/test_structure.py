@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from codec.model.distortion import SMALLEST_SIDES, VISUAL_SHARES, distortion
-from codec.model.structure import REACH, SCALES, SIGMA, _blurred, linear_light, structural_distance, xyb
+from codec.models.distortion import SMALLEST_SIDES, VISUAL_SHARES, distortion
+from codec.models.structure import REACH, SCALES, SIGMA, _blurred, linear_light, structural_distance, xyb
 from codec.training.loop import Trainer
 
 
@@ -42,7 +42,7 @@ def test_the_terms_are_those_of_ssimulacra2(photo, monkeypatch):
     """At one scale, inside of the border, which is treated otherwise there."""
     from ssimulacra2 import ssimulacra2
 
-    import codec.model.structure as structure
+    import codec.models.structure as structure
 
     other = noisy(photo, 12).clamp(0, 1)
     a, b = theirs(photo), theirs(other)

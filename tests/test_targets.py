@@ -11,13 +11,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 import codec
-from codec import quality, targets
-from codec.catalogue import shipped
+from codec import metrics
 from codec.cli import common, main
-from codec.effort import Effort
-from codec.quality import ms_ssim_db, psnr_db, ssimulacra2
-from codec.sources import ArraySource
-from codec.targets import SAMPLE_PIXELS, encode_to_target
+from codec.encoding import rate_control
+from codec.encoding.effort import Effort
+from codec.encoding.rate_control import SAMPLE_PIXELS, encode_to_target
+from codec.engine.registry import shipped
+from codec.images.sources import ArraySource
+from codec.metrics import ms_ssim_db, psnr_db, ssimulacra2
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +61,8 @@ def test_ssimulacra2_is_that_of_its_package_at_any_depth_and_in_parts(photo, mon
     assert ssimulacra2(*deep, 16) == pytest.approx(whole)
     gray = [pixels[..., :1] for pixels in (photo, decoded)]
     assert ssimulacra2(*gray, 8) == pytest.approx(reference(*(np.repeat(g, 3, axis=2) for g in gray)))
-    monkeypatch.setattr(quality, "PART_PIXELS", 1000)
-    monkeypatch.setattr(quality, "PART_SIDE", 130)
+    monkeypatch.setattr(metrics, "PART_PIXELS", 1000)
+    monkeypatch.setattr(metrics, "PART_SIDE", 130)
     parts = [
         (slice(a, b), slice(c, d)) for a, b in ((0, 129), (129, 259), (259, 389)) for c, d in ((0, 158), (158, 317))
     ]
@@ -120,15 +121,15 @@ def test_distortion_is_told_alike_at_any_depth(photo):
 
 
 def test_each_try_has_half_of_the_time_that_is_left(photo, monkeypatch):
-    given, encode = [], targets.encode
+    given, encode = [], rate_control.encode
 
     def recorded(runtime, source, level, boxes, progress, effort):
         if effort.iterations:
             given.append(effort.seconds)
         return encode(runtime, source, level, boxes, progress)
 
-    monkeypatch.setattr(targets, "encode", recorded)
-    monkeypatch.setattr(targets.time, "monotonic", lambda: 40.0 * len(given))
+    monkeypatch.setattr(rate_control, "encode", recorded)
+    monkeypatch.setattr(rate_control.time, "monotonic", lambda: 40.0 * len(given))
     target = codec.Target("bytes", 12_000)
     encode_to_target(shipped(), ArraySource(photo), [], target, effort=Effort(9, 400.0))
     assert len(given) > 1

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import codec.decoder
-import codec.latents
+import codec.decoding.lmc_file
+import codec.encoding.analysis_pass
 from bitstream import Header
-from codec.catalogue import shipped
-from codec.chunk_cache import narrow
-from codec.decoder import LmcFile
-from codec.encoder import encode
-from codec.rows import Rows
-from codec.sources import ArraySource
-from codec.tiling import BAND, Area, grid, tiles
+from codec.decoding.chunk_cache import narrow
+from codec.decoding.lmc_file import LmcFile
+from codec.encoding.encoder import encode
+from codec.engine.registry import shipped
+from codec.engine.row_buffer import Rows
+from codec.engine.tiling import BAND, Area, grid, tiles
+from codec.images.sources import ArraySource
 
 
 @pytest.mark.parametrize("cells", [1, 4, 5, 31, 32, 33, 100])
@@ -123,14 +123,14 @@ def test_narrow_tiles_change_nothing(noise):
 def test_the_senders_halos_are_no_wider_than_needed(noise, monkeypatch, halo):
     """With one less, tiles do differ: so the test above can fail."""
     pixels, file, _ = noise
-    monkeypatch.setattr(codec.latents, halo, getattr(codec.latents, halo) - 1)
+    monkeypatch.setattr(codec.encoding.analysis_pass, halo, getattr(codec.encoding.analysis_pass, halo) - 1)
     assert any((a != b).any() for a, b in zip(file.symbols(), coded(pixels, 300, 1).symbols(), strict=True))
 
 
 @pytest.mark.parametrize("halo", ["SYNTHESIS_HALO", "CONTEXT_HALO"])
 def test_the_receivers_halos_are_no_wider_than_needed(noise, monkeypatch, halo):
     _, file, whole = noise
-    monkeypatch.setattr(codec.decoder, halo, getattr(codec.decoder, halo) - 1)
+    monkeypatch.setattr(codec.decoding.lmc_file, halo, getattr(codec.decoding.lmc_file, halo) - 1)
     assert (pixels_of(file, max_tile=1) != whole).any()
 
 

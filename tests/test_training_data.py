@@ -24,8 +24,8 @@ from codec.training.data import (
     photos_for,
 )
 from codec.training.evaluate import GRAPHICS, divide
-from codec.training.graphics import KINDS, SIDE, draw_graphic
 from codec.training.split import find_images, split_validation
+from codec.training.synthetic import KINDS, SIDE, draw_graphic
 
 PLAIN = Crop(image=0, side=64, top=0, left=0, turn=0, flip=False, color=None)
 

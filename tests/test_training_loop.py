@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from codec.cli import main
-from codec.model.stored import load_exported
+from codec.models.stored import load_exported
 from codec.training import checkpoint
 from codec.training.loop import Trainer
 from tests.tiny import TINY
@@ -26,7 +26,7 @@ def equal(a, b, names):
 
 @pytest.fixture
 def parameters():
-    from codec.model.network import ManifoldCodec
+    from codec.models.v1.network import ManifoldCodec
 
     return [name for name, parameter in ManifoldCodec(TINY).named_parameters() if parameter.requires_grad]
 

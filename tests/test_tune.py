@@ -14,16 +14,16 @@ from PIL import Image
 import codec
 import codec.pillow_plugin
 from bitstream import ModelError
-from codec.catalogue import SHIPPED, TUNES, loaded, shipped, shipped_of, tune_of
 from codec.cli import main
-from codec.manifold.coordinates import most_common_tune, open_coded, own_tune
+from codec.engine.registry import SHIPPED, TUNES, loaded, shipped, shipped_of, tune_of
+from codec.manifold.anomaly.features import facts_of
 from codec.manifold.embedding import embed
 from codec.manifold.embedding import shipped as shipped_head
-from codec.manifold.facts import facts_of
 from codec.manifold.index import Index
-from codec.manifold.interpolation import Ends
+from codec.manifold.loading import most_common_tune, open_coded, own_tune
+from codec.manifold.paths.interpolation import Ends
 from codec.manifold.sampling import sample_near
-from codec.quality import ms_ssim_db, psnr_db, ssimulacra2
+from codec.metrics import ms_ssim_db, psnr_db, ssimulacra2
 from tests.test_vectors import MODEL
 
 
@@ -118,7 +118,7 @@ def test_files_of_a_shipped_model_are_looked_at_without_being_decoded(photo, tun
         result = CliRunner().invoke(main, [str(a) for a in arguments])
         assert result.exit_code == 0, result.output
 
-    monkeypatch.setattr("codec.decoder.LmcFile.array", lambda *_, **__: pytest.fail("decoded"))
+    monkeypatch.setattr("codec.decoding.lmc_file.LmcFile.array", lambda *_, **__: pytest.fail("decoded"))
     files = [tmp_path / f"{n}.lmc" for n in range(3)]
     run("search", "index", *files, "--index", tmp_path / "i")
     run("search", "query", files[0], "--index", tmp_path / "i")
@@ -177,7 +177,7 @@ def test_a_model_exported_anew_is_loaded_anew(tmp_path):
         shutil.copyfile(path, folder / path.name)
     assert loaded(folder).model_id == shipped().model_id != before.model_id
     with pytest.raises(ModelError, match="changed since"):  # not the new graphs with the old tables
-        codec.decoder.LmcFile(codec.compress(np.zeros((9, 9, 3), np.uint8), model=MODEL), runtime=before).array()
+        codec.LmcFile(codec.compress(np.zeros((9, 9, 3), np.uint8), model=MODEL), runtime=before).array()
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["sha256"]["preview.onnx"] = "0" * 64  # another graph that computes with the same numbers
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -189,6 +189,6 @@ def test_a_model_that_is_loaded_needs_no_manifest(photo, tmp_path, monkeypatch):
     data = codec.compress(photo[:90, :70])
     with codec.open(data) as file:
         expected = file.array()
-        monkeypatch.setattr("codec.catalogue.read_manifest", lambda _: pytest.fail("read again"))
+        monkeypatch.setattr("codec.engine.registry.read_manifest", lambda _: pytest.fail("read again"))
         np.testing.assert_array_equal(file.array(), expected)
         np.testing.assert_array_equal(codec.decompress(data), expected)

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from codec.api import decompress_pixels, read_symbols
-from codec.runtime import Runtime
+from codec.engine.runtime import Runtime
 
 MODEL = Path(__file__).parent / "vectors" / "model"
 PICTURES = Path(__file__).parent / "vectors" / "pictures"

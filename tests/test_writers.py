@@ -13,9 +13,9 @@ from PIL import Image
 
 import codec
 from bitstream import Form, Metadata
-from codec import png, pnm
-from codec.metadata import of_image
-from codec.sources import open_source
+from codec.images import png, pnm
+from codec.images.metadata import of_image
+from codec.images.sources import open_source
 
 
 @given(

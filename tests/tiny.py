@@ -1,6 +1,6 @@
 """A model small enough to train and export within a test."""
 
-from codec.model.network import ModelConfig
+from codec.models.v1.network import ModelConfig
 
 TINY = ModelConfig(
     latents=24,

@@ -12,7 +12,7 @@ import numpy as np
 import bitstream
 import codec
 from benchmarks.codecs.base import Codec, Pixels
-from codec.catalogue import TUNES, loaded, shipped
+from codec.engine.registry import TUNES, loaded, shipped
 
 WITHOUT_EFFECT = {"cli", "manifold", "training"}
 """Folders of the codec's source that neither encoder nor decoder run."""

@@ -55,7 +55,7 @@ def main(
     from jinja2 import Environment, PackageLoader
 
     from benchmarks.compare.trials import prepare
-    from codec.files import replacing
+    from codec.util.files import replacing
 
     comparison = prepare(images, names, targets, side, threads, seed)
     if not comparison.pairs:

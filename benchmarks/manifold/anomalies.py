@@ -13,11 +13,11 @@ from tqdm import tqdm
 from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read_all, require, split, spread
 from benchmarks.manifold.shifts import SHIFTS
-from codec.catalogue import shipped as shipped_runtime
-from codec.manifold.anomaly import LEAST_PICTURES, Collection, Score
+from codec.engine.registry import shipped as shipped_runtime
+from codec.manifold.anomaly.calibration import LEAST_PICTURES, Collection, Score
+from codec.manifold.anomaly.detectors import TESTS
+from codec.manifold.anomaly.features import facts_of
 from codec.manifold.embedding import shipped
-from codec.manifold.facts import facts_of
-from codec.manifold.oddities import TESTS
 
 SIDE = 512
 """Pixels a side of pictures, at most."""

@@ -24,7 +24,7 @@ import codec
 from benchmarks.manifold.baselines import Floats, PixelPca, small_pixels
 from benchmarks.manifold.kept import keep
 from benchmarks.manifold.pictures import read_all, split, spread
-from codec.catalogue import shipped as shipped_runtime
+from codec.engine.registry import shipped as shipped_runtime
 from codec.manifold.embedding import embed_file, shipped
 
 SIDE, MARGIN = 256, 64

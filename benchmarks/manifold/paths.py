@@ -14,9 +14,9 @@ from tqdm import tqdm
 from benchmarks.images import shown
 from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read, read_all, require, split, spread
-from codec.catalogue import shipped as shipped_runtime
+from codec.engine.registry import shipped as shipped_runtime
 from codec.manifold.embedding import shipped_for
-from codec.manifold.interpolation import Ends
+from codec.manifold.paths.interpolation import Ends
 
 SIZE = (384, 256)
 
@@ -35,7 +35,7 @@ def main(
     """Find the shortest ways between pairs of held-out pictures of FOLDER, and compare them with straight lines."""
     import torch
 
-    from codec.manifold.geodesic import Geodesics
+    from codec.manifold.paths.geodesic import Geodesics
 
     torch.set_num_threads(threads)
     chosen = [path for path in spread(split(folder)[1], 2 * pairs) if list(read_all([path]))]

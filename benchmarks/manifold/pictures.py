@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.images import shown
-from codec.images import shallow
+from codec.images.pillow_compat import shallow
 from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_validation
 
 

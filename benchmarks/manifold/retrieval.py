@@ -21,7 +21,7 @@ import codec
 from benchmarks.manifold.baselines import SIDE, Floats, PixelPca, colour_histogram, small_pixels
 from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read_all, require, split, spread
-from codec.catalogue import shipped as shipped_runtime
+from codec.engine.registry import shipped as shipped_runtime
 from codec.manifold.embedding import embed, shipped
 
 MATERIALS = (

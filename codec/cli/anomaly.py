@@ -12,7 +12,7 @@ import click
 from bitstream.errors import CodecError
 from codec.cli.common import FILE, force_option, jobs_option, needing, prepare, reporting, threads_option
 from codec.cli.survey import survey
-from codec.progress import Progress
+from codec.util.progress import Progress
 
 _model_option = click.option("--model", type=FILE, required=True, help="File that says what is normal.")
 
@@ -36,11 +36,11 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     At least 20 are needed. From .lmc files it takes no pixels; from ordinary pictures it also learns what errors
     their coding makes.
     """
-    from codec.manifold.anomaly import LEAST_PICTURES, Collection
+    from codec.manifold.anomaly.calibration import LEAST_PICTURES, Collection
+    from codec.manifold.anomaly.features import Facts, facts_of
     from codec.manifold.collection import find_pictures, without_copies
-    from codec.manifold.coordinates import most_common_tune
     from codec.manifold.embedding import shipped
-    from codec.manifold.facts import Facts, facts_of
+    from codec.manifold.loading import most_common_tune
 
     prepare(model, force)
     found_pictures = find_pictures(paths)
@@ -93,12 +93,12 @@ def score(
 
     A score is a power of ten: 2 means that one picture in a hundred of the collection is as odd, 3 one in a thousand.
     """
-    from codec.files import replacing
-    from codec.manifold.anomaly import Collection, Score
+    from codec.manifold.anomaly.calibration import Collection, Score
+    from codec.manifold.anomaly.features import facts_of_file
+    from codec.manifold.anomaly.heat import heat_map
     from codec.manifold.collection import find_pictures
-    from codec.manifold.coordinates import at_rest, is_coded, open_coded
-    from codec.manifold.facts import facts_of_file
-    from codec.manifold.heat import heat_map
+    from codec.manifold.loading import at_rest, is_coded, open_coded
+    from codec.util.files import replacing
 
     collection, pictures = Collection.load(model), find_pictures(paths)
     head = collection.head

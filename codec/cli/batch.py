@@ -18,8 +18,8 @@ import click
 from bitstream.errors import CodecError
 from codec.cli.common import describe
 from codec.cli.plan import Job, same
-from codec.files import replacing
-from codec.progress import Progress, Watch
+from codec.util.files import replacing
+from codec.util.progress import Progress, Watch
 
 DAMAGED = 3
 """Exit code when all went well, but parts of an output are made up."""

@@ -11,14 +11,14 @@ import click
 
 from bitstream.errors import ImageError
 from codec import api
-from codec.catalogue import FORMER_TUNES, TUNES, loaded, shipped
 from codec.cli.batch import Result, check_output, open_output, run
 from codec.cli.common import FILE, FiniteRange, ParamType, batch_options, model_option, reporting, require, stdin
 from codec.cli.plan import Job, plan
-from codec.effort import effort_of
-from codec.pipes import SUFFIX
-from codec.progress import Watch
-from codec.rate import Target
+from codec.decoding.streams import SUFFIX
+from codec.encoding.effort import effort_of
+from codec.encoding.rate import Target
+from codec.engine.registry import FORMER_TUNES, TUNES, loaded, shipped
+from codec.util.progress import Watch
 
 _UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024, "M": 10**6, "MB": 10**6, "MIB": 1 << 20}
 
@@ -38,7 +38,7 @@ _positive = FiniteRange(0, 1e9, min_open=True)
 
 
 def _is_picture(path: Path) -> bool:
-    from codec.images import readable_suffixes
+    from codec.images.pillow_compat import readable_suffixes
 
     return path.suffix.lower() in readable_suffixes()
 
@@ -118,7 +118,7 @@ def compress(
         raise click.UsageError(str(error)) from error
 
     def work(job: Job, watch: Watch) -> Result:
-        from codec.sources import open_source
+        from codec.images.sources import open_source
 
         if job.source is not None and job.source.suffix.lower() == SUFFIX and job.source.is_file():
             raise ImageError(f"{job.source}: an {SUFFIX} file already")

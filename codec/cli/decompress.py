@@ -13,8 +13,8 @@ from codec import api
 from codec.cli.batch import Result, check_output, open_output, run
 from codec.cli.common import FILE, ParamType, batch_options, model_option, reporting, stdin
 from codec.cli.plan import Job, plan
-from codec.pipes import SUFFIX, held
-from codec.progress import Watch
+from codec.decoding.streams import SUFFIX, held
+from codec.util.progress import Watch
 
 
 class _Region(ParamType):
@@ -63,7 +63,7 @@ def decompress(
     that exists; otherwise each picture goes beside its file or to --out-dir, in the format of --format. IN may be
     - for stdin.
     """
-    from codec import sinks
+    from codec.images import sinks
 
     if region and scale:
         raise click.UsageError("--region and --scale cannot be given together")

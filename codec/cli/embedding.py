@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from codec.catalogue import TUNES
 from codec.cli.common import FILE, SEED, needing, prepare, reporting, threads_option
+from codec.engine.registry import TUNES
 from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_validation
 
 
@@ -45,12 +45,12 @@ def train_embedding(
     """Train the head that embeds pictures, on a model that stays as it is (needs the extra [train])."""
     import torch
 
-    from codec.catalogue import MODELS
-    from codec.files import replacing
+    from codec.engine.registry import MODELS
+    from codec.engine.runtime import Runtime
     from codec.manifold import embedding
     from codec.manifold.training import EmbeddingConfig, build_bank, train_head
-    from codec.model.stored import load_exported
-    from codec.runtime import Runtime
+    from codec.models.stored import load_exported
+    from codec.util.files import replacing
 
     if model is not None and (out is None or tune is not None):
         raise click.UsageError("--model needs --out, and excludes --tune, which names a model that ships")

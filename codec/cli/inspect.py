@@ -11,7 +11,7 @@ import click
 from bitstream.errors import CodecError
 from codec import api
 from codec.cli.common import FILE, max_pixels_option, reporting, stdin
-from codec.pipes import held
+from codec.decoding.streams import held
 
 
 @click.command()

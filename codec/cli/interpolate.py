@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from codec.manifold.embedding import Floats
-    from codec.manifold.interpolation import Ends
+    from codec.manifold.paths.interpolation import Ends
 
 ANIMATED = {".gif": "GIF", ".webp": "WEBP"}
 WEBP_SIDE = 16_383
@@ -54,7 +54,7 @@ def interpolate(
     They lie on the straight line between the coordinates of the two, or on the shortest way under what the embedding
     sees (geodesic, which needs the extra [train]). Both are scaled and cropped to the size of A, or that of --size.
     """
-    from codec.manifold.interpolation import Ends
+    from codec.manifold.paths.interpolation import Ends
 
     suffix = out.suffix.lower()
     if str(out) == "-":
@@ -94,8 +94,8 @@ def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Fl
     import torch
 
     from codec.manifold.embedding import shipped_for
-    from codec.manifold.geodesic import Geodesics
-    from codec.manifold.interpolation import MAX_PIXELS
+    from codec.manifold.paths.geodesic import Geodesics
+    from codec.manifold.paths.interpolation import MAX_PIXELS
 
     if steps * ends.size[0] * ends.size[1] > MAX_PIXELS:
         raise LimitError(
@@ -131,7 +131,7 @@ def _write_folder(folder: Path, pictures: Iterator[Image.Image]) -> None:
 def _write_file(out: Path, pictures: list[Image.Image], force: bool) -> None:
     from PIL import Image
 
-    from codec.files import replacing
+    from codec.util.files import replacing
 
     suffix = out.suffix.lower()
     with replacing(out, force) as temporary:

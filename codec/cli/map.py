@@ -41,10 +41,10 @@ def draw_map(
     their thumbnails and needs nothing but itself.
     """
     from codec.manifold import pages
-    from codec.manifold.atlas import LEAST_PICTURES, flatten
     from codec.manifold.collection import find_pictures
-    from codec.manifold.coordinates import most_common_tune
     from codec.manifold.embedding import shipped
+    from codec.manifold.loading import most_common_tune
+    from codec.manifold.projection import LEAST_PICTURES, flatten
     from codec.manifold.record import record_of
 
     if out.suffix.lower() not in PAGE_SUFFIXES:

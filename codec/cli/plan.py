@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from codec.walk import files_below
+from codec.util.files import find_files
 
 STREAM = "-"
 
@@ -86,7 +86,7 @@ def plan(
         if argument.is_dir():
             if not recursive:
                 raise click.UsageError(f"{argument} is a directory; use -r to take the files in it")
-            for file in filter(is_input, files_below(argument, unreadable.append)):
+            for file in filter(is_input, find_files(argument, unreadable.append)):
                 inside = file.parent.relative_to(argument)
                 pairs.append((file, file.parent if out_dir is None else out_dir / inside))
         else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from codec.cli.common import FILE, SEED, FiniteRange, Size, force_option, max_pixels_option, prepare, reporting
-from codec.pipes import SUFFIX
+from codec.decoding.streams import SUFFIX
 
 
 @click.command()
@@ -34,11 +34,11 @@ def sample(
 
     With --near, the file's hyper-latent stays, and a share of its other coordinates is drawn anew.
     """
-    from codec import sinks
     from codec.api import QUALITY
-    from codec.decoder import LmcFile
-    from codec.files import replacing
+    from codec.decoding.lmc_file import LmcFile
+    from codec.images import sinks
     from codec.manifold import sampling
+    from codec.util.files import replacing
 
     if near is not None and (size or quality is not None):
         raise click.UsageError("--near brings its own size and quality")

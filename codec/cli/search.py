@@ -48,8 +48,8 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
     interrupted at any time, and then goes on where it was.
     """
     from codec.manifold.collection import find_pictures
-    from codec.manifold.coordinates import most_common_tune
     from codec.manifold.index import Index
+    from codec.manifold.loading import most_common_tune
 
     # What is gone may still be in the index.
     gone = [path for path in paths if not path.exists()] if index_path.is_file() else []
@@ -101,8 +101,8 @@ def query(
 ) -> None:
     """Find the pictures of an index that are most like PICTURE; - for stdin."""
     from codec.manifold import pages
-    from codec.manifold.coordinates import bytes_of
     from codec.manifold.index import Index
+    from codec.manifold.loading import bytes_of
     from codec.manifold.record import record_of
 
     if page is not None:

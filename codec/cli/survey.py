@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 from codec.cli.common import complain
-from codec.progress import Progress
+from codec.util.progress import Progress
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from bitstream.errors import CodecError
-from codec.catalogue import MODELS, TUNES
 from codec.cli.common import FILE, SEED, FiniteRange, needing, reporting, threads_option
+from codec.engine.registry import MODELS, TUNES
 
 
 @click.command()
@@ -60,7 +60,7 @@ from codec.cli.common import FILE, SEED, FiniteRange, needing, reporting, thread
 @needing("train")
 def train(model_config: Path | None, **options: object) -> None:
     """Train the model (needs the extra [train]); under torchrun, in several processes."""
-    from codec.model.device import keep_freed_memory
+    from codec.models.device import keep_freed_memory
     from codec.training.config import TrainingConfig
     from codec.training.run import train as run
 
@@ -80,7 +80,7 @@ def _read_sizes(path: Path) -> object:
         CodecError: it is none, or names what a model has not.
         OSError: it cannot be read.
     """
-    from codec.model.network import ModelConfig
+    from codec.models.v1.network import ModelConfig
 
     known = {field.name: type(field.default) for field in fields(ModelConfig)}
     try:

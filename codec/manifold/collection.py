@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from codec.images import readable_suffixes
-from codec.pipes import SUFFIX
-from codec.progress import Progress, Watch
-from codec.walk import files_below
+from codec.decoding.streams import SUFFIX
+from codec.images.pillow_compat import readable_suffixes
+from codec.util.files import find_files
+from codec.util.progress import Progress, Watch
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            found |= dict.fromkeys(sorted(p for p in files_below(path) if p.suffix.lower() in known))
+            found |= dict.fromkeys(sorted(p for p in find_files(path) if p.suffix.lower() in known))
         elif path.exists():
             found[path] = None
         else:

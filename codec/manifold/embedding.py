@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from bitstream.errors import CorruptError, ModelError
 from bitstream.tables import HYPER
-from codec.catalogue import TUNES, known_tune, model_id_of, tune_of
-from codec.decoder import LmcFile
-from codec.manifold.coordinates import Pictured, open_coded
-from codec.progress import Progress
+from codec.decoding.lmc_file import LmcFile
+from codec.engine.registry import TUNES, known_tune, model_id_of, tune_of
+from codec.manifold.loading import Pictured, open_coded
+from codec.util.progress import Progress
 
 Floats = NDArray[np.float32]
 HEADS = Path(__file__).parent / "weights"
@@ -184,7 +184,7 @@ def load(path: Path, model_id: bytes | None = None) -> EmbeddingHead:
 
 
 def shipped(tune: str = TUNES[0]) -> EmbeddingHead:
-    """The head that ships for a tune, see :data:`~codec.catalogue.TUNES`.
+    """The head that ships for a tune, see :data:`~codec.engine.registry.TUNES`.
 
     Raises:
         ModelError: it is damaged, or belongs to another model than the one that ships for this tune.

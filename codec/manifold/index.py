@@ -17,11 +17,11 @@ from types import TracebackType
 import numpy as np
 
 from bitstream.errors import CodecError, ModelError
-from codec.catalogue import TUNES
+from codec.engine.registry import TUNES
 from codec.manifold.collection import absolute, each
 from codec.manifold.embedding import EmbeddingHead, Floats, shipped, shipped_of
 from codec.manifold.record import Record, record_of
-from codec.progress import Progress
+from codec.util.progress import Progress
 
 APPLICATION = 0x4C4D4349
 """Marks our databases."""

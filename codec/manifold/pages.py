@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from codec.files import replacing
+from codec.util.files import replacing
 
 
 def _embedded(jpeg: bytes) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from codec.decoder import LmcFile
-from codec.images import as_rgb
-from codec.manifold.coordinates import Pictured, named, open_coded
+from codec.decoding.lmc_file import LmcFile
+from codec.images.pillow_compat import as_rgb
 from codec.manifold.embedding import EmbeddingHead, Floats, embed_file, shipped
-from codec.progress import Progress
+from codec.manifold.loading import Pictured, named, open_coded
+from codec.util.progress import Progress
 
 THUMBNAIL = 160
 """Pixels of a thumbnail's longer side, at most ..."""

@@ -21,9 +21,9 @@ from bitstream.family import Family
 from bitstream.tables import Tables
 from bitstream.z_context import second_half
 from codec.api import QUALITY
-from codec.catalogue import shipped
-from codec.manifold.coordinates import Pictured, named, open_coded
-from codec.tiling import Area
+from codec.engine.registry import shipped
+from codec.engine.tiling import Area
+from codec.manifold.loading import Pictured, named, open_coded
 
 Ints = NDArray[np.int32]
 

@@ -27,8 +27,8 @@ from bitstream.container import CELL
 from bitstream.errors import CodecError
 from bitstream.tables import HYPER
 from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
-from codec.model.device import autocast, has_fast_bfloat16
-from codec.model.network import ManifoldCodec
+from codec.models.device import autocast, has_fast_bfloat16
+from codec.models.v1.network import ManifoldCodec
 from codec.training.data import read_rgb, to_tensor
 
 CPU = torch.device("cpu")

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from bitstream.errors import CodecError
-from codec.files import replacing
-from codec.model.network import ManifoldCodec, ModelConfig
-from codec.model.stored import current
+from codec.models.stored import current
+from codec.models.v1.network import ManifoldCodec, ModelConfig
+from codec.util.files import replacing
 
 VERSION = 1
 _HASH_DIGITS = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codec.model.network import ModelConfig
+from codec.models.v1.network import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class TrainingConfig:
         start_from: checkpoint or model folder whose weights a new run starts from.
         steps: stop the stable run at this step; None goes on until told to stop.
         decay_steps: when positive, train a decaying branch of this length instead.
-        harden_steps: of the last phase of a decaying branch, see :mod:`codec.training.harden`.
+        harden_steps: of the last phase of a decaying branch, see :mod:`codec.training.refit`.
         minutes: stop this long after the start of the process, by the clock; None is no limit.
         train_minutes: stop once the run has trained this long in all, which is counted in CPU time, see
-            :func:`~codec.model.device.work_seconds`; None is no limit.
+            :func:`~codec.models.device.work_seconds`; None is no limit.
         seed: of data, noise and initial weights.
         batch: crops a step and process.
         accumulate: parts that a batch is computed in, one after the other, to save memory.

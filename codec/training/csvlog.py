@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from codec.files import replacing
+from codec.util.files import replacing
 
 
 def set_aside(paths: list[Path]) -> None:

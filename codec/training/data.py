@@ -24,8 +24,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from bitstream.errors import ImageError
-from codec.images import shallow
-from codec.training import graphics
+from codec.images.pillow_compat import shallow
+from codec.training import synthetic
 from codec.training.crops import Crop, draw_crop, draw_qualities
 
 Pixels = NDArray[np.uint8]
@@ -109,7 +109,7 @@ class Photos:
         if seed not in self._drawn:
             while len(self._drawn) >= GRAPHICS_KEPT:
                 self._drawn.popitem(last=False)
-            self._drawn[seed] = graphics.draw_graphic(seed)
+            self._drawn[seed] = synthetic.draw_graphic(seed)
         return self._drawn[seed]
 
     def _pixels(self, index: int) -> Pixels | None:
@@ -173,7 +173,7 @@ class ResidentPhotos(Photos):
 
     def __init__(self, paths: list[Path], device: torch.device) -> None:
         super().__init__(paths, device)
-        drawn = [graphics.draw_graphic(seed) for seed in range(GRAPHICS_ON_DEVICE)]
+        drawn = [synthetic.draw_graphic(seed) for seed in range(GRAPHICS_ON_DEVICE)]
         sources = [*(partial(read_rgb, path) for path in paths), *(partial(np.asarray, graphic) for graphic in drawn)]
         parts: list[Tensor] = []
         shapes: list[tuple[int, int] | None] = []

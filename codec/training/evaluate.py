@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from bitstream.errors import CodecError
-from codec.model.network import ManifoldCodec
+from codec.models.v1.network import ManifoldCodec
 from codec.training.data import middle_crops, read_rgb
-from codec.training.graphics import draw_graphic
 from codec.training.split import find_images, split_validation
+from codec.training.synthetic import draw_graphic
 
 QUALITIES = (0.05, 0.25, 0.45, 0.65, 0.85)
 GRAPHICS = range(1 << 32, (1 << 32) + 10)

@@ -22,10 +22,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from bitstream.tables_file import ModelTables, write_tables
-from codec.model.blocks import Pointwise
-from codec.model.hyperprior import INDEX_SHIFT, LOG_SCALE_STEP, SCALE_MIN
-from codec.model.network import ManifoldCodec
-from codec.runtime import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, Runtime, model_id
+from codec.engine.runtime import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, Runtime, model_id
+from codec.models.layers import Pointwise
+from codec.models.v1.hyperprior import INDEX_SHIFT, LOG_SCALE_STEP, SCALE_MIN
+from codec.models.v1.network import ManifoldCodec
 from codec.training.tables import build_tables, level_qualities
 
 OPSET = 17

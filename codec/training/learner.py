@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from codec.model.device import autocast
-from codec.model.network import ManifoldCodec
-from codec.model.stored import current
+from codec.models.device import autocast
+from codec.models.stored import current
+from codec.models.v1.network import ManifoldCodec
 from codec.training.average import warm_average
 from codec.training.config import TrainingConfig
 from codec.training.loss import RateDistortion, rate_distortion

@@ -23,18 +23,18 @@ from tqdm import tqdm
 
 from bitstream.container import CELL
 from bitstream.errors import CodecError
-from codec.model.device import distributed_backend, find_device, require_compiler, work_seconds
-from codec.model.distortion import SMALLEST_SIDES
-from codec.model.network import ManifoldCodec, ModelConfig
-from codec.model.pca import initialise
-from codec.model.stored import load_exported
+from codec.models.device import distributed_backend, find_device, require_compiler, work_seconds
+from codec.models.distortion import SMALLEST_SIDES
+from codec.models.stored import load_exported
+from codec.models.v1.network import ManifoldCodec, ModelConfig
+from codec.models.v1.pca import initialise
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
 from codec.training.csvlog import CsvLog, set_aside
 from codec.training.data import draw_batch, photos_for
 from codec.training.evaluate import divide, rate_distortion_curve
-from codec.training.harden import harden
 from codec.training.learner import Learner
+from codec.training.refit import harden
 from codec.training.resume import settings, state_to_resume, tell_changes
 from codec.training.schedule import WarmupStableDecay
 

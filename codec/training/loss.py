@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from codec.model.distortion import distortion, squared_error
-from codec.model.gains import LmbdaRange
-from codec.model.network import Coded
+from codec.models.distortion import distortion, squared_error
+from codec.models.gains import LmbdaRange
+from codec.models.v1.network import Coded
 
 OUTLIER = 6.0
 """Times the median of a batch, beyond which an image's objective is tempered."""
@@ -70,7 +70,7 @@ def rate_distortion(x: Tensor, t: Tensor, coded: Coded, lmbdas: LmbdaRange, metr
         t: float (N,), quality in [0, 1].
         coded: what the model made of them.
         lmbdas: what the qualities stand for.
-        metric: of the distortion, see :func:`~codec.model.distortion.distortion`.
+        metric: of the distortion, see :func:`~codec.models.distortion.distortion`.
 
     Returns:
         RateDistortion: objective and parts.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from bitstream.errors import CodecError
-from codec.model.network import ManifoldCodec
+from codec.models.v1.network import ManifoldCodec
 from codec.training.config import TrainingConfig
 
 SMALLEST_MATRIX = 32

@@ -8,7 +8,7 @@ import os
 from filelock import FileLock, Timeout
 
 from bitstream.errors import CodecError
-from codec.model.device import memory_errors
+from codec.models.device import memory_errors
 from codec.training.config import TrainingConfig
 from codec.training.loop import Trainer
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from codec.walk import files_below
+from codec.util.files import find_files
 
 SUFFIXES = frozenset([".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"])
 HEAD_EVERY, HEAD_TURN = 4, 1
@@ -23,7 +23,7 @@ def find_images(*folders: Path) -> list[Path]:
     """
     found: list[Path] = []
     for folder in folders:
-        paths = sorted(path for path in files_below(folder) if path.suffix.lower() in SUFFIXES)
+        paths = sorted(path for path in find_files(folder) if path.suffix.lower() in SUFFIXES)
         if not paths:
             raise FileNotFoundError(f"no images below {os.fsdecode(folder)}")
         found += paths

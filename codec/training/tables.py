@@ -10,10 +10,10 @@ from torch import Tensor
 from bitstream.family import TOTAL
 from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import PHASES, ZContext
-from codec.model.hyper_context import SHIFT, HyperContext
-from codec.model.hyperprior import INDEX_SHIFT, SCALES
-from codec.model.network import ManifoldCodec
-from codec.model.shapes import SymbolShapes, sigma_of
+from codec.models.v1.hyper_context import SHIFT, HyperContext
+from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
+from codec.models.v1.network import ManifoldCodec
+from codec.models.v1.shapes import SymbolShapes, sigma_of
 
 LEVELS = 401
 """Levels of quality: steps of a quarter on the scale of 0 to 100."""

@@ -22,8 +22,8 @@ from PIL import Image
 
 import codec
 from codec.api import read_symbols
-from codec.catalogue import SHIPPED
-from codec.runtime import Runtime
+from codec.engine.registry import SHIPPED
+from codec.engine.runtime import Runtime
 
 Networks = Callable[[Any, Any, int], Any]
 """From z and y, float32 with a batch of one, and a level, to pixels in [0, 1], (1, 3, H, W)."""
@@ -33,7 +33,7 @@ def torch_networks(runtime: Runtime, threads: int) -> Networks:
     """The training framework, the whole picture at once."""
     import torch
 
-    from codec.model.stored import load_exported
+    from codec.models.stored import load_exported
 
     torch.set_num_threads(threads)
     model = load_exported(SHIPPED)

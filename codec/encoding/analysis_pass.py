@@ -1,0 +1,123 @@
+"""The latents of a picture on their way to the entropy coder, tile after tile.
+
+Whole rows of them wait between the networks, so that each network has only its own, narrow halo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.tables import HYPER
+from codec.encoding.prefilter import faded
+from codec.engine.row_buffer import Rows
+from codec.engine.runtime import Runtime
+from codec.engine.tiling import ANALYSIS_HALO, BLOCK, CONTEXT_HALO, HYPER_HALO, Area, Tile, grid, stride
+from codec.images.sources import Source
+from codec.util.progress import Progress
+
+TileSymbols = tuple[Tile, Tile, NDArray[np.int32], NDArray[np.int32]]
+"""Rows and columns of a tile, and the integers of its z and y."""
+
+
+class Latents:
+    """The latents of a picture, each row computed when it is first asked for.
+
+    Attributes:
+        y: of the analysis.
+        z: of the hyper-analysis, rounded.
+
+    Args:
+        runtime: the model.
+        source: the picture.
+        quality_index: level of quality.
+        cells: rows and columns of the picture in cells.
+        max_tile: cells of a tile with its halo.
+        progress: told of pixels done and in all.
+        coding_work: what coding a position takes, where analysing it takes 1.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        source: Source,
+        quality_index: int,
+        cells: tuple[int, int],
+        max_tile: int,
+        progress: Progress | None = None,
+        coding_work: float = 1.0,
+    ) -> None:
+        self.runtime, self.source, self.quality_index = runtime, source, quality_index
+        self.cells, self.max_tile, self._progress = cells, max_tile, progress
+        self._done, self._all = 0.0, (1 + coding_work) * HYPER**2 * cells[0] * cells[1]
+        tables = runtime.tables
+        self.y = Rows(tables.latents, cells[1], HYPER, 0, self._fill_y)
+        self.z = Rows(tables.hyper_latents, cells[1], 1, 0, self._fill_z)
+
+    def symbols(self, side: int) -> Iterator[TileSymbols]:
+        """Rows and columns of tiles whose sides are multiples of ``side`` cells, and their symbols of z and y."""
+        area = Area(0, self.cells[0], 0, self.cells[1])
+        for v, row in grid(area, self.cells, CONTEXT_HALO, side, self.max_tile):
+            z_rows = self.z.get(v.low, v.high)
+            y_rows = self.y.get(v.low, v.high)
+            for h in row:
+                z, y = columns(z_rows, h.seen(1)), columns(y_rows, h.seen(HYPER))
+                symbols = self.runtime.quantise(y, z, self.quality_index)
+                yield (
+                    v,
+                    h,
+                    z[0, :, v.inside(1), h.inside(1)].astype(np.int32),
+                    symbols[0, :, v.inside(HYPER), h.inside(HYPER)].astype(np.int32),
+                )
+                self.count(HYPER**2 * (v.end - v.begin) * (h.end - h.begin))
+            self.z.forget(v.end - CONTEXT_HALO)
+            self.y.forget(min(v.end - CONTEXT_HALO, v.high - HYPER_HALO))
+
+    def _fill_z(self, begin: int, end: int, out: NDArray[np.float32]) -> None:
+        area = Area(begin, end, 0, self.cells[1])
+        for v, row in grid(area, self.cells, HYPER_HALO, stride(area, self.max_tile), self.max_tile):
+            y_rows = self.y.get(v.low, v.high)
+            for h in row:
+                z = self.runtime.hyper_analyse(columns(y_rows, h.seen(HYPER)), self.quality_index)
+                out[:, :, v.begin - begin : v.end - begin, h.kept(1)] = z[:, :, v.inside(1), h.inside(1)]
+
+    def _fill_y(self, begin: int, end: int, out: NDArray[np.float32]) -> None:
+        """In positions, as the analysis reaches less than a cell."""
+        positions = HYPER * self.cells[0], HYPER * self.cells[1]
+        area = Area(HYPER * begin, HYPER * end, 0, positions[1])
+        most = HYPER**2 * self.max_tile
+        for v, row in grid(area, positions, ANALYSIS_HALO, stride(area, most), most):
+            for h in row:
+                y = self.runtime.analyse(faded(pixels(self.source, v, h)), self.quality_index)
+                out[:, :, v.begin - area.top : v.end - area.top, h.kept(1)] = y[:, :, v.inside(1), h.inside(1)]
+                self.count((v.end - v.begin) * (h.end - h.begin))
+
+    def count(self, work: float) -> None:
+        """Tell of progress, in positions analysed or their equivalent."""
+        self._done += work
+        if self._progress:
+            pixels = self.source.width * self.source.height
+            self._progress(min(pixels, round(pixels * self._done / self._all)), pixels)
+
+
+def columns(rows: NDArray[np.float32], columns: slice) -> NDArray[np.float32]:
+    """Columns of whole rows, as one block of memory."""
+    return np.ascontiguousarray(rows[:, :, :, columns])
+
+
+def pixels(source: Source, v: Tile, h: Tile) -> NDArray[np.float32]:
+    """Pixels of a tile of positions and its halo, in [0, 1], the last rows and columns repeated as far as needed."""
+    top, bottom, left, right = (BLOCK * edge for edge in (v.low, v.high, h.low, h.high))
+    y0, x0 = min(top, source.height - 1), min(left, source.width - 1)
+    part = source.crop(y0, min(bottom, source.height), x0, min(right, source.width))
+    height, width = bottom - top, right - left
+    if part.shape[:2] != (height, width):
+        part = np.pad(part, [(0, height - part.shape[0]), (0, width - part.shape[1]), (0, 0)], mode="edge")
+    x: NDArray[Any] = np.empty((1, 3, height, width), np.float32)
+    unit = np.float32(1 / ((1 << source.form.depth) - 1))
+    for component in range(3):
+        np.multiply(part[:, :, component % part.shape[2]], unit, out=x[0, component])
+    return x

@@ -1,0 +1,148 @@
+"""Files that meet a target: the level that does, and its file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from bitstream.container import Box
+from bitstream.errors import ImageError
+from codec.decoding.lmc_file import LmcFile
+from codec.encoding.effort import ONE_PASS, Effort
+from codec.encoding.encoder import encode
+from codec.encoding.rate import TOLERANCE, Target, search
+from codec.engine.runtime import Runtime
+from codec.images.sources import ArraySource, Source
+from codec.metrics import SMALLEST_SIDE, SSIMULACRA2_SMALLEST_SIDE, ms_ssim_db, psnr_db, ssimulacra2
+from codec.util.progress import Progress
+
+SAMPLE_PIXELS = 1 << 22
+"""Pictures with twice as many are searched on a sample of about this many first."""
+FITTED_SHARE = 0.93
+"""Bytes of a fitted file, against one pass at the same level; only a place to begin."""
+
+
+def encode_to_target(
+    runtime: Runtime,
+    source: Source,
+    boxes: list[Box],
+    target: Target,
+    progress: Progress | None = None,
+    effort: Effort = ONE_PASS,
+) -> bytes:
+    """The file that meets a target best.
+
+    The level is searched in one pass. With more effort its neighbourhood is searched again, each
+    try given half of the seconds that are left.
+
+    Args:
+        runtime: the model.
+        source: the picture.
+        boxes: to stand beside it.
+        target: to be met.
+        progress: called throughout each try.
+        effort: of each try.
+
+    Raises:
+        ImageError: no level meets the target.
+    """
+    levels = runtime.tables.levels
+    beside = sum(len(box.data) for box in boxes)
+    files: dict[int, bytes] = {}
+    # Middling photographs; the search corrects what the picture at hand has of its own.
+    if target.kind == "bytes":
+        slope, at_most = math.log(20) / (levels - 1), True
+        wanted, tolerance = math.log(max(target.value - beside, 1)), TOLERANCE
+        guess = (wanted - math.log(0.09 * source.width * source.height / 8 + 60)) / slope
+        if source.width * source.height > 2 * SAMPLE_PIXELS:
+            guess = _sampled_guess(runtime, source, wanted, guess, slope)
+        shift = -math.log(FITTED_SHARE) / slope
+    else:
+        lowest, span = {"psnr": (27.0, 14.0), "ms-ssim": (9.5, 14.0), "ssimulacra2": (-20.0, 110.0)}[target.kind]
+        slope, at_most = span / (levels - 1), False
+        wanted, tolerance = target.value, TOLERANCE * target.value / 4
+        guess = (wanted - lowest) / slope
+        distortion = _distortion(source, target.kind, runtime)
+        shift = 0.0
+
+    def try_level(level: int, effort: Effort) -> float:
+        files[level] = encode(runtime, source, level, boxes, progress, effort)
+        return distortion(files[level]) if not at_most else math.log(max(len(files[level]) - beside, 1))
+
+    def find(guess: float, effort: Callable[[], Effort]) -> int | None:
+        return search(
+            lambda level: try_level(level, effort()), wanted, levels,
+            at_most=at_most, guess=guess, slope=slope, tolerance=tolerance,
+        )  # fmt: skip
+
+    found = find(guess, lambda: ONE_PASS)
+    best = None if found is None else files[found]
+    if effort.iterations:
+        ends = None if effort.seconds is None else time.monotonic() + effort.seconds
+
+        def of_what_is_left() -> Effort:
+            return effort if ends is None else replace(effort, seconds=(ends - time.monotonic()) / 2)
+
+        begin = guess if found is None else found + shift
+        found = find(begin, of_what_is_left)
+        best = best if found is None else files[found]
+    if best is not None:
+        return best
+    if at_most:
+        raise ImageError(f"target: no quality gives {target.value:.0f} bytes; the smallest is {len(files[0])}")
+    unit = "" if target.kind == "ssimulacra2" else " dB"
+    raise ImageError(f"target: no quality gives {target.kind} {target.value:g}{unit}")
+
+
+def _sampled_guess(runtime: Runtime, source: Source, wanted: float, guess: float, slope: float) -> float:
+    """Level at which a sample of a large picture has its share of the bytes; only a place to begin."""
+    side = 1024
+    across, down = source.width // side or 1, source.height // side or 1
+    places = [
+        (i // across, i % across) for i in range(0, across * down, max(1, across * down * side**2 // SAMPLE_PIXELS))
+    ]
+    parts = [
+        ArraySource(
+            source.crop(r * side, min((r + 1) * side, source.height), c * side, min((c + 1) * side, source.width))
+        )
+        for r, c in places
+    ]
+    share = sum(p.width * p.height for p in parts) / (source.width * source.height)
+    levels = runtime.tables.levels
+
+    def measure(level: int) -> float:
+        return math.log(sum(len(encode(runtime, part, level, [])) for part in parts) / share)
+
+    level = search(measure, wanted, levels, at_most=True, guess=guess, slope=slope, tolerance=TOLERANCE)
+    return guess if level is None else float(level)
+
+
+def _distortion(source: Source, kind: str, runtime: Runtime) -> Callable[[bytes], float]:
+    """Function from a file to how near its picture is, in dB or as SSIMULACRA 2 counts."""
+    depth = source.form.depth
+    if kind == "psnr":
+
+        def psnr(data: bytes) -> float:
+            strips = LmcFile(data, runtime=runtime, max_pixels=source.width * source.height).strips()
+            return psnr_db(
+                ((source.crop(top, top + len(strip), 0, source.width), strip) for top, strip in strips), depth
+            )
+
+        return psnr
+    original = source.crop(0, source.height, 0, source.width)
+    smallest = SMALLEST_SIDE if kind == "ms-ssim" else SSIMULACRA2_SMALLEST_SIDE
+    if min(original.shape[:2]) < smallest:
+        raise ImageError(f"target: {kind} needs sides of at least {smallest} pixels")
+    judge = ms_ssim_db if kind == "ms-ssim" else ssimulacra2
+
+    def similarity(data: bytes) -> float:
+        decoded = np.empty_like(original)
+        for top, strip in LmcFile(data, runtime=runtime, max_pixels=source.width * source.height).strips():
+            decoded[top : top + len(strip)] = strip
+        return judge(original, decoded, depth)
+
+    return similarity

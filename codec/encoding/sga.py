@@ -1,0 +1,187 @@
+"""Symbols fitted to the picture at hand: stochastic Gumbel annealing of y under the true objective.
+
+An analysis network gives every picture a good latent, and no picture its best one. Here the latent of
+one picture, or of one tile of it, goes on from there by gradient descent on ``lmbda D + R`` through the
+receiver, while rounding is drawn at random between the two nearest integers, ever more firmly. The
+receiver stays as it is. z is left alone: relaxed it costs more than it finds. Needs torch.
+
+Reference:
+    Yang, Bamler and Mandt, "Improving Inference for Neural Image Compression", NeurIPS 2020;
+    Perugachi-Diaz, Gansekoele and Bhulai, "Robustly overfitting latents for flexible neural image
+    compression", NeurIPS 2024, for how likely each of the two integers is.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bitstream.tables import HYPER
+from codec.models.device import autocast
+from codec.models.distortion import SMALLEST_SIDES, distortion
+from codec.models.stored import load_exported
+from codec.models.v1.network import round_straight_through
+
+RATE = 0.02
+"""Learning rate, in units of a symbol."""
+FLAT = 10.0
+"""Gradients well below this, in bits a symbol, move a symbol less than the rate: most say nothing but noise."""
+SHARPNESS = 2.0
+"""How much oftener than in proportion the nearer integer is drawn, as a factor on the logit at temperature 1."""
+HOT = 0.7
+"""Temperature at which rounding begins."""
+HOLD = 0.7
+"""Share of the work after which it cools and the learning rate is lowered ..."""
+COOLING = 10.0
+"""... the one as exp(-COOLING) in the time of all the work ..."""
+SETTLED = 0.3
+"""... the other at once, to this share of it."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A tile and its surroundings; sizes in cells ``(h, w)``.
+
+    Attributes:
+        x: float (1, 3, 64 h, 64 w), in [0, 1], pixels.
+        counted: rows and columns of the pixels whose error counts.
+        y: float (1, latents, 4 h, 4 w), of the analysis.
+        z_hat: float (1, hyper_latents, h, w), integers of the hyper-latent.
+        free: bool (1, 1, h, w), cells to be fitted.
+        gray: whether the picture is, of which the mean of the three components is decoded.
+    """
+
+    x: Tensor
+    counted: tuple[slice, slice]
+    y: Tensor
+    z_hat: Tensor
+    free: Tensor
+    gray: bool = False
+
+
+def temperature(share: float) -> float:
+    """Temperature of rounding once a share of the work is done."""
+    return HOT * min(1.0, math.exp(-COOLING * (share - HOLD)))
+
+
+def anneal_round(x: Tensor, temperature: float, noise: Tensor) -> Tensor:
+    """Draw a value between the integers around ``x``, near one of them if the temperature is low.
+
+    The nearer an integer, the likelier; the gradient passes as through a relaxed choice of two.
+
+    Args:
+        x: float, any shape.
+        temperature: above 0.
+        noise: like ``x``, of the logistic distribution.
+
+    Returns:
+        Tensor: like ``x``.
+    """
+    low = torch.floor(x.detach())
+    part = (x - low).clamp(1e-5, 1 - 1e-5)
+    return low + torch.sigmoid((SHARPNESS * torch.logit(part) / temperature + noise) / temperature)
+
+
+def shares(iterations: int, seconds: float | None, progress: Callable[[float], None]) -> Iterator[float]:
+    """The share of the work that is done before each iteration, for as many as there is time for.
+
+    Args:
+        iterations: most there are.
+        seconds: to be done by then; None is no limit.
+        progress: told of each share.
+    """
+    started = time.monotonic()
+    for k in range(iterations):
+        share = k / iterations
+        if seconds is not None:
+            spent = time.monotonic() - started
+            share = max(share, spent / seconds) if spent < seconds else 1.0
+        if share >= 1:
+            break
+        progress(share)
+        yield share
+
+
+class Annealer:
+    """Fits symbols to pictures, for one model at one quality.
+
+    Args:
+        folder: the exported model.
+        t: quality in [0, 1].
+        seed: of the random rounding.
+    """
+
+    def __init__(self, folder: Path, t: float, seed: int = 0) -> None:
+        self.model = load_exported(folder).requires_grad_(False)
+        self.t = torch.tensor([t])
+        self.gains = self.model.gains(self.t)
+        self.parts = self.model.gains.split(self.gains)
+        self.gain, self.step = (self.parts[name][:, :, None, None] for name in ("gain", "step"))
+        self.lmbda = float(self.model.config.lmbdas.lmbda(self.t))
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def fit(self, view: View, shares: Iterator[float]) -> Tensor:
+        """The symbols of a tile and its surroundings; of one pass, where it is too small for the model's metric.
+
+        Args:
+            view: the tile.
+            shares: share of the work done before each iteration, rising from 0 to 1.
+
+        Returns:
+            Tensor: float (1, latents, 4 h, 4 w), integers.
+        """
+        with torch.no_grad():
+            features = self.model.hyper_synthesis(view.z_hat)
+            sigma = self.model.scale_index(view.z_hat, self.t, self.parts["gain"].log())
+        with torch.enable_grad():
+            u = (view.y * self.gain).clone().requires_grad_()
+            optimizer = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.99), eps=FLAT)
+            for share in shares if self._is_measurable(view) else ():
+                optimizer.param_groups[0]["lr"] = RATE * (SETTLED if share > HOLD else 1.0)
+                optimizer.zero_grad()
+                self._objective(view, u, features, sigma, temperature(share)).backward()
+                optimizer.step()
+        with torch.no_grad():
+            return self._receive(u, features, torch.round)[0]
+
+    def _is_measurable(self, view: View) -> bool:
+        rows, columns = view.counted
+        smallest = SMALLEST_SIDES[self.model.config.metric]
+        return bool(min(rows.stop - rows.start, columns.stop - columns.start) >= smallest)
+
+    def _objective(self, view: View, u: Tensor, features: Tensor, sigma: Tensor, temperature: float) -> Tensor:
+        """Bits of a relaxed coding of ``u``, the latent in units of a symbol, plus lmbda times its error."""
+        noise = torch.logit(torch.rand(u.shape, generator=self.generator).clamp_(1e-6, 1 - 1e-6))
+        free = view.free.repeat_interleave(HYPER, 2).repeat_interleave(HYPER, 3)
+        with autocast(torch.device("cpu")):
+            symbols, y_hat = self._receive(
+                torch.where(free, u, u.detach()),
+                features,
+                lambda r: torch.where(free, anneal_round(r, temperature, noise), round_straight_through(r)),
+            )
+            x_hat = self.model.synthesise(y_hat, self.gains)
+        x_hat = x_hat.float()
+        if view.gray:
+            x_hat = x_hat.mean(dim=1, keepdim=True).expand_as(x_hat)
+        x, x_hat = (part[:, :, view.counted[0], view.counted[1]] for part in (view.x, x_hat.clamp(0, 1)))
+        pixels = x.shape[2] * x.shape[3]
+        error = pixels * distortion(x, x_hat, self.model.config.metric).sum()
+        return self.model.symbol_bits(symbols, sigma).sum() + self.lmbda * error
+
+    def _receive(self, u: Tensor, features: Tensor, round_: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """Symbols, and what the receiver makes of them, y_hat."""
+        symbols = u
+
+        def decode(mean: Tensor) -> Tensor:
+            nonlocal symbols
+            symbols = round_(u - self.gain * mean)
+            return mean + self.step * symbols
+
+        _, y_hat = self.model.context(features, self.parts["context"], decode)
+        return symbols, y_hat

@@ -1,0 +1,1 @@
+"""Running a model: its files, its graphs, and tiles for images of any size."""

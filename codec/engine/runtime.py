@@ -1,0 +1,268 @@
+"""A deployed model: ONNX graphs and one file of integer tables, checked by hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.errors import CodecError, ModelError
+from bitstream.tables_file import read_tables
+from codec.engine.quality_scale import QualityScale
+from codec.util.fork import after_fork_in_child
+
+WEIGHTS = "model.safetensors"
+GRAPHS = tuple(
+    f"{name}.onnx" for name in ("analysis", "hyper_analysis", "quantisation", "reconstruction", "synthesis", "preview")
+)
+TABLES = "tables.npz"
+FILES = (WEIGHTS, TABLES, *GRAPHS)
+MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 1 << 16
+
+_Floats = NDArray[np.float32]
+
+
+def _default_threads() -> int:
+    text = os.environ.get("CODEC_THREADS", "0")
+    if not text.isdecimal() or int(text) > 1024:
+        raise CodecError(f"CODEC_THREADS: found {text!r}, expected a number of threads, 0 for all cores")
+    return int(text)
+
+
+def model_id(digests: dict[str, str]) -> bytes:
+    """Four bytes that name a model: what its numbers are, not how the graphs that compute with them are written.
+
+    Args:
+        digests: SHA-256 of each file, hexadecimal.
+    """
+    return hashlib.sha256((digests[WEIGHTS] + digests[TABLES]).encode()).digest()[:4]
+
+
+class Manifest(NamedTuple):
+    """What an exported model says of itself.
+
+    Attributes:
+        model_id: its name.
+        digests: what its files should be, by SHA-256.
+        quality_scale: see :meth:`~codec.engine.quality_scale.QualityScale.stored`.
+    """
+
+    model_id: bytes
+    digests: dict[str, str]
+    quality_scale: Any
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What an exported model says of itself.
+
+    Raises:
+        ModelError: there is no manifest, or none that can be read.
+    """
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
+        digests = {name: str(manifest["sha256"][name]) for name in FILES}
+        return Manifest(bytes.fromhex(manifest["model_id"]), digests, manifest.get("quality_scale"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: no exported model, as there is no {MANIFEST}") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(f"{folder}: no readable model manifest: {error}") from error
+
+
+_runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
+class Runtime:
+    """A model ready to run. Safe to share between threads. All that runs a graph may raise a ModelError.
+
+    Args:
+        folder: an exported model.
+        threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
+
+    Raises:
+        ModelError: files are missing, damaged, or do not belong together.
+    """
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        self.folder = folder
+        self.threads = threads if threads is not None else _default_threads()
+        self._sessions: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        _runtimes.add(self)
+        self.manifest = read_manifest(folder)
+        self.model_id, self._digests = self.manifest.model_id, self.manifest.digests
+        self._stamps: dict[str, tuple[int, int]] = {}
+        identity = model_id(self._digests)
+        if identity != self.model_id:
+            raise ModelError(f"{folder}: model id {self.model_id.hex()}, expected {identity.hex()}")
+        for name in FILES:
+            self._check(name)
+        stored = read_tables(folder / TABLES)
+        self.tables, self._knots, self._exponentials = stored.tables, stored.knots, stored.exponentials
+        try:
+            self.scale = QualityScale.stored(self.tables.levels, self.manifest.quality_scale)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ModelError(f"{folder / MANIFEST}: {error}") from error
+
+    def _check(self, name: str) -> None:
+        try:
+            self._stamps[name] = self._stamp(name)
+            with (self.folder / name).open("rb") as file:
+                found = (
+                    hashlib.file_digest(file, "sha256").hexdigest()
+                    if hasattr(hashlib, "file_digest")
+                    else (hashlib.sha256(file.read()).hexdigest())
+                )
+        except OSError as error:
+            raise ModelError(f"{self.folder / name}: {error}") from error
+        if found != self._digests[name]:
+            raise ModelError(f"{self.folder / name}: sha256 {found}, expected {self._digests[name]}")
+
+    def _stamp(self, name: str) -> tuple[int, int]:
+        status = (self.folder / name).stat()
+        return status.st_size, status.st_mtime_ns
+
+    def _session(self, graph: str) -> Any:
+        with self._lock:
+            if graph not in self._sessions:
+                for name in (graph, WEIGHTS):  # read only now, long after it was checked
+                    try:
+                        changed = self._stamp(name) != self._stamps[name]
+                    except OSError as error:
+                        raise ModelError(f"{self.folder / name}: {error}") from error
+                    if changed:
+                        raise ModelError(f"{self.folder / name}: has changed since the model was loaded")
+                import onnxruntime  # slow to import, and not needed to inspect a file
+
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads = self.threads
+                options.log_severity_level = 3
+                # Memory planned for one shape is of no use to the next; tiles have many shapes.
+                options.enable_mem_pattern = False
+                # Threads that spin on after the networks are done would slow the entropy coder beside them.
+                options.add_session_config_entry("session.force_spinning_stop", "1")
+                with self._failing(graph):
+                    self._sessions[graph] = onnxruntime.InferenceSession(
+                        str(self.folder / graph),
+                        options,
+                        providers=["CPUExecutionProvider"],
+                        # It would take activations out of the convolutions' blocked layout.
+                        disabled_optimizers=["QuickGeluFusion"],
+                    )
+            return self._sessions[graph]
+
+    def gains(self, quality_index: int) -> _Floats:
+        """The flat vector of gains of a level, float32 (1, G)."""
+        at = quality_index / max(1, self.tables.levels - 1) * (len(self._knots) - 1)
+        low = min(int(at), len(self._knots) - 2)
+        flat = self._knots[low] * np.float32(low + 1 - at) + self._knots[low + 1] * np.float32(at - low)
+        flat[: self._exponentials] = np.exp(flat[: self._exponentials])
+        return np.asarray(flat[None], np.float32)
+
+    def analyse(self, x: _Floats, quality_index: int) -> _Floats:
+        """The latent of pixels.
+
+        Args:
+            x: float32 (1, 3, 16 h, 16 w), in [0, 1].
+            quality_index: level of quality.
+
+        Returns:
+            NDArray: y, float32 (1, channels, h, w).
+        """
+        return self._run("analysis.onnx", x=x, gains=self.gains(quality_index))
+
+    def hyper_analyse(self, y: _Floats, quality_index: int) -> _Floats:
+        """The integers of a latent's hyper-latent.
+
+        Args:
+            y: float32 (1, channels, 4 h, 4 w).
+            quality_index: level of quality.
+
+        Returns:
+            NDArray: z_hat, float32 (1, channels of z, h, w), integers.
+        """
+        return self._run("hyper_analysis.onnx", y=y, gains=self.gains(quality_index))
+
+    def quantise(self, y: _Floats, z_hat: _Floats, quality_index: int) -> _Floats:
+        """The integers of a latent.
+
+        Args:
+            y: float32 (1, channels, 4 h, 4 w).
+            z_hat: float32 (1, channels of z, h, w), integers.
+            quality_index: level of quality.
+
+        Returns:
+            NDArray: symbols, float32 (1, channels, 4 h, 4 w), integers.
+        """
+        return self._run("quantisation.onnx", y=y, z_hat=z_hat, gains=self.gains(quality_index))
+
+    def reconstruct(self, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
+        """The latent that a receiver sees.
+
+        Args:
+            z_hat: float32 (1, channels of z, h, w), integers.
+            symbols: float32 (1, channels, 4 h, 4 w), integers.
+            quality_index: level of quality.
+
+        Returns:
+            NDArray: y_hat, float32 (1, channels, 4 h, 4 w).
+        """
+        return self._run("reconstruction.onnx", z_hat=z_hat, symbols=symbols, gains=self.gains(quality_index))
+
+    def synthesise(self, y_hat: _Floats, quality_index: int) -> _Floats:
+        """The pixels of a latent.
+
+        Args:
+            y_hat: float32 (1, channels, h, w).
+            quality_index: level of quality.
+
+        Returns:
+            NDArray: x_hat, float32 (1, 3, 16 h, 16 w), not clipped.
+        """
+        return self._run("synthesis.onnx", y_hat=y_hat, gains=self.gains(quality_index))
+
+    def preview(self, y_hat: _Floats) -> _Floats:
+        """The pixels of a latent at an eighth of the size.
+
+        Args:
+            y_hat: float32 (1, channels, h, w).
+
+        Returns:
+            NDArray: float32 (1, 3, 2 h, 2 w), about the means of 8x8 pixels, by the linear path alone; not clipped.
+        """
+        return self._run("preview.onnx", y_hat=y_hat)
+
+    def _run(self, graph: str, **feed: _Floats) -> _Floats:
+        session = self._session(graph)
+        with self._failing(graph):
+            outputs: list[_Floats] = session.run(None, feed)
+        return outputs[0]
+
+    @contextmanager
+    def _failing(self, graph: str) -> Iterator[None]:
+        """What ONNX Runtime fails with, which has classes of its own, as an error of ours."""
+        try:
+            yield
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ModelError(f"{self.folder / graph}: cannot be run: {error}") from error
+
+
+def _after_fork() -> None:
+    """In a forked child: whoever held a lock did not come along."""
+    for runtime in list(_runtimes):
+        runtime._lock = threading.Lock()
+
+
+after_fork_in_child(_after_fork)

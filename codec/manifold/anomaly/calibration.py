@@ -1,0 +1,213 @@
+"""How far a picture lies off a collection: by what it costs to code, what it looks like, and where it lies.
+
+Four tests, each calibrated on the collection itself, say how rare a picture would be in it:
+
+- **cost**: bits of its symbols against those that the model expected, and how many it expected, for the picture's size,
+  see :mod:`codec.manifold.anomaly.codelength`;
+- **appearance**: Mahalanobis distance of the embedding head's statistics;
+- **neighbours**: distance to the nearest of the collection, as embeddings;
+- **error**: of the reconstruction, against what the rest leads one to expect; only where there are pixels.
+
+The oddest of them counts. No network runs on an ``.lmc`` file of the collection's model but the one that finds its
+coordinates.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.errors import CodecError, ModelError
+from codec.manifold.anomaly.detectors import TESTS, Gaussian, Line, Oddities
+from codec.manifold.anomaly.features import Facts
+from codec.manifold.embedding import EmbeddingHead, shipped_of
+from codec.util.files import replacing
+
+Floats = NDArray[np.float64]
+CELL_COMPONENTS = 24
+FOLDS = 5
+TAIL = 0.1
+"""Share of the collection from which the tail of a test is extrapolated."""
+LEAST_PICTURES = 20
+"""Pictures without which there is nothing to learn."""
+_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Score:
+    """How odd a picture is.
+
+    Attributes:
+        score: odds against finding its like in the collection, as a power of ten: at 2, one picture in a hundred
+            would be as odd.
+        parts: the same of each test.
+    """
+
+    score: float
+    parts: dict[str, float]
+
+
+class Collection:
+    """What is normal.
+
+    Attributes:
+        head: the embedding head whose statistics these are.
+        tests: of the collection.
+        references: scores of each test on pictures of the collection that it was not fitted to, ascending; of
+            "all", the oddest of the others, and of "all but error", the oddest without that one.
+        cells: distribution of what is known of single cells.
+    """
+
+    def __init__(self, head: EmbeddingHead, tests: Oddities, references: dict[str, Floats], cells: Gaussian) -> None:
+        self.head, self.tests, self.references, self.cells = head, tests, references, cells
+
+    @classmethod
+    def fit(cls, facts: Sequence[Facts], head: EmbeddingHead) -> Collection:
+        """Learn what is normal from what is known of pictures.
+
+        Args:
+            facts: of each picture; what is there twice counts once, as it would vouch for itself.
+            head: that they are of.
+
+        Raises:
+            CodecError: there are too few.
+        """
+        facts = _different(facts)
+        if len(facts) < LEAST_PICTURES:
+            raise CodecError(f"collection: {len(facts)} different pictures, expected at least {LEAST_PICTURES}")
+        # Each fifth is scored by tests fitted to the others.
+        scores = {name: np.empty(len(facts)) for name in TESTS}
+        for part in np.array_split(np.random.default_rng(0).permutation(len(facts)), FOLDS):
+            inside = set(part.tolist())
+            tests = Oddities.fit([f for i, f in enumerate(facts) if i not in inside])
+            for name, values in tests.run([facts[i] for i in part]).items():
+                scores[name][part] = values
+        scores = {name: values for name, values in scores.items() if not np.isnan(values).any()}
+        references = {name: np.sort(values) for name, values in scores.items()}
+        parts = {name: _rarity_within(values) for name, values in scores.items()}
+        references["all"] = np.sort(np.max(list(parts.values()), axis=0))
+        references["all but error"] = np.sort(np.max([parts[n] for n in parts if n != "error"], axis=0))
+        cells = Gaussian.fit(np.concatenate([f.cell_sample() for f in facts]), CELL_COMPONENTS)
+        return cls(head, Oddities.fit(facts), references, cells)
+
+    def score(self, facts: Facts) -> Score:
+        """Score a picture."""
+        parts = {}
+        for name, values in self.tests.run([facts]).items():
+            if name in self.references and not np.isnan(values[0]):
+                parts[name] = float(_rarity(self.references[name], values)[0])
+        oddest = self.references["all" if len(parts) == len(self.references) - 2 else "all but error"]
+        return Score(float(_rarity(oddest, max(parts.values()), of_rarities=True)), parts)
+
+    def heat(self, facts: Facts) -> NDArray[np.float32]:
+        """Oddness of each cell of 64 pixels, float32 (rows, columns): 1 is as odd as cells of the collection are in
+        the root mean square."""
+        heat: NDArray[np.float32] = self.cells.distance(facts.cells).astype(np.float32)
+        return heat
+
+    def save(self, path: Path, overwrite: bool = False) -> None:
+        """Write to a file."""
+        arrays: dict[str, NDArray[Any]] = {"embeddings": self.tests.embeddings.astype(np.float32)}
+        for name, gaussian in (("cost", self.tests.cost), ("appearance", self.tests.appearance), ("cells", self.cells)):
+            arrays |= {f"{name}_mean": gaussian.mean, f"{name}_axes": gaussian.axes}
+        if self.tests.error is not None:
+            arrays |= {"error_weights": self.tests.error.weights, "error_offset": np.array(self.tests.error.offset)}
+        arrays |= {f"reference_{name}": values for name, values in self.references.items()}
+        about = json.dumps({"version": _VERSION, "head": self.head.digest.hex()})
+        with replacing(path, overwrite) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, about=np.array(about), **arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], head: EmbeddingHead | None = None) -> Collection:
+        """Read what :meth:`save` wrote.
+
+        Args:
+            path: of the file.
+            head: that it was learned with; None takes it if it ships.
+
+        Raises:
+            ModelError: it is damaged, or of another embedding head.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                about = json.loads(str(stored["about"]))
+                if about["version"] != _VERSION:
+                    raise ModelError(f"{path}: not of this version; fit it again")
+                digest = bytes.fromhex(about["head"])
+                head = shipped_of(digest) if head is None else head
+                if head is None or head.digest != digest:
+                    raise ModelError(f"{path}: fitted with another model; fit it again")
+
+                def gaussian(name: str) -> Gaussian:
+                    return Gaussian(stored[f"{name}_mean"], stored[f"{name}_axes"])
+
+                error = None
+                if "error_weights" in stored:
+                    error = Line(stored["error_weights"], float(stored["error_offset"]))
+                tests = Oddities(
+                    gaussian("cost"), gaussian("appearance"), stored["embeddings"].astype(np.float64), error
+                )
+                references = {
+                    name: stored[f"reference_{name}"]
+                    for name in (*TESTS, "all", "all but error")
+                    if f"reference_{name}" in stored
+                }
+                collection = cls(head, tests, references, gaussian("cells"))
+        except OSError:
+            raise
+        except ModelError:
+            raise
+        except Exception as error:  # what a damaged archive raises is not documented
+            raise ModelError(f"{path}: no file of codec anomaly fit, or a damaged one: {error}") from error
+        return collection
+
+
+def _different(facts: Sequence[Facts]) -> list[Facts]:
+    """One of those that are the same, one that knows of an error if there is any."""
+    found: dict[bytes, Facts] = {}
+    for one in facts:
+        key = one.costs.tobytes() + one.embedding.tobytes()
+        if key not in found or found[key].error is None:
+            found[key] = one
+    return list(found.values())
+
+
+def _rarity_within(scores: Floats) -> Floats:
+    """How rare each score is among the others, itself left out, as a new picture's is not among them either."""
+    ascending, places = np.sort(scores), np.argsort(np.argsort(scores))
+    rare: Floats = np.array([_rarity(np.delete(ascending, i), ascending[i]) for i in places], float)
+    return rare
+
+
+def _rarity(reference: Floats, values: Floats | float, of_rarities: bool = False) -> Floats:
+    """How rare scores are among those of a collection: 2 is one in a hundred.
+
+    Within the collection by counting, beyond its last tenth by an exponential tail.
+
+    Args:
+        reference: scores of the collection, ascending.
+        values: any shape.
+        of_rarities: they are rarities themselves.
+    """
+    n = len(reference)
+    share = (n - np.searchsorted(reference, values, side="left") + 0.5) / (n + 1)
+    knee = reference[int(np.ceil((1 - TAIL) * n)) - 1]
+    tail = reference[reference > knee] - knee
+    if of_rarities:
+        # They fall at least tenfold for each unit, as they are meant to. The oddest of a collection may be odd beyond
+        # measure, so it is the middle one that says whether they fall more slowly.
+        slope = max(float(tail[(len(tail) - 1) // 2]) / math.log(2) if len(tail) else 0.0, 1 / math.log(10))
+    else:  # a collection of much the same pictures has hardly a tail
+        slope = max(float(tail.mean()) if len(tail) else 0.0, 0.01 * abs(float(knee)), 1e-3)
+    beyond = TAIL * np.exp(-np.maximum(values - knee, 0) / slope)
+    rare: Floats = -np.log10(np.where(values > knee, np.maximum(beyond, 1e-300), share))
+    return rare

@@ -1,0 +1,131 @@
+"""Four tests of how odd a picture is in a collection, each on a scale of its own.
+
+:mod:`codec.manifold.anomaly.calibration` says what they are, and makes them comparable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.manifold.anomaly.features import Facts
+
+Floats = NDArray[np.float64]
+TESTS = ("cost", "appearance", "neighbours", "error")
+COMPONENTS = 32
+"""Of the statistics, kept for appearance."""
+NEIGHBOURS = 3
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A normal distribution of the leading components of some numbers.
+
+    Attributes:
+        mean: (N,).
+        axes: (N, K), each component scaled to unit variance.
+    """
+
+    mean: Floats
+    axes: Floats
+
+    def distance(self, values: NDArray[Any]) -> Floats:
+        """Mahalanobis distance of each row, over the square root of the number of components."""
+        components = (np.asarray(values, np.float64) - self.mean) @ self.axes
+        distances: Floats = np.sqrt(np.square(components).mean(axis=-1))
+        return distances
+
+    @classmethod
+    def fit(cls, values: NDArray[Any], components: int) -> Gaussian:
+        """Fit to rows."""
+        from sklearn.decomposition import PCA
+
+        mean, scale = values.mean(axis=0).astype(np.float64), values.std(axis=0) + 1e-6
+        if not np.ptp(values, axis=0).any():  # one picture many times
+            return cls(mean, np.zeros((values.shape[1], 1)))
+        count = max(1, min(components, values.shape[1], len(values) // 4))
+        pca = PCA(count, random_state=0).fit((values - mean) / scale)
+        axes = pca.components_.T / np.sqrt(pca.explained_variance_ + 1e-9)
+        return cls(mean, axes / scale[:, None])
+
+
+@dataclass(frozen=True)
+class Line:
+    """A linear prediction from numbers.
+
+    Attributes:
+        weights: (N,).
+        offset: ().
+    """
+
+    weights: Floats
+    offset: float
+
+    def __call__(self, values: NDArray[Any]) -> Floats:
+        """Prediction for each row."""
+        predicted: Floats = np.asarray(values, np.float64) @ self.weights + self.offset
+        return predicted
+
+    @classmethod
+    def fit(cls, values: NDArray[Any], targets: NDArray[Any]) -> Line:
+        """Ridge regression of targets on rows."""
+        from sklearn.linear_model import RidgeCV
+
+        ridge = RidgeCV(np.logspace(-2, 4, 13)).fit(values, targets)
+        return cls(np.asarray(ridge.coef_, np.float64), float(ridge.intercept_))
+
+
+@dataclass(frozen=True)
+class Oddities:
+    """The tests of a collection, not calibrated.
+
+    Attributes:
+        cost: of costs, see :class:`~codec.manifold.anomaly.features.Facts`.
+        appearance: of statistics.
+        embeddings: (pictures, D), all of the collection.
+        error: predicts the reconstruction's error from statistics and costs; None if there were no pixels.
+    """
+
+    cost: Gaussian
+    appearance: Gaussian
+    embeddings: Floats
+    error: Line | None
+
+    @classmethod
+    def fit(cls, facts: Sequence[Facts]) -> Oddities:
+        """Fit to what is known of pictures."""
+        costs, statistics = np.stack([f.costs for f in facts]), np.stack([f.statistics for f in facts])
+        appearance = Gaussian.fit(statistics, COMPONENTS)
+        errors = [f.error for f in facts if f.error is not None]
+        line = None
+        if len(errors) == len(facts):
+            line = Line.fit(_predictors(appearance, facts), np.array(errors))
+        return cls(
+            Gaussian.fit(costs, costs.shape[1]), appearance, np.stack([f.embedding for f in facts]).astype(float), line
+        )
+
+    def run(self, facts: Sequence[Facts]) -> dict[str, Floats]:
+        """Scores of each test for each picture, higher is odder; NaN where a test cannot be made."""
+        likeness = np.stack([f.embedding for f in facts]) @ self.embeddings.T
+        nearest = -np.partition(-likeness, min(NEIGHBOURS, likeness.shape[1]) - 1, axis=1)[:, :NEIGHBOURS]
+        scores = {
+            "cost": self.cost.distance(np.stack([f.costs for f in facts])),
+            "appearance": self.appearance.distance(np.stack([f.statistics for f in facts])),
+            "neighbours": 1 - nearest.mean(axis=1),
+            "error": np.full(len(facts), np.nan),
+        }
+        if self.error is not None:
+            found = np.array([np.nan if f.error is None else f.error for f in facts])
+            scores["error"] = np.abs(found - self.error(_predictors(self.appearance, facts)))
+        # So that what is equal but for the order of summation is equal.
+        return {name: values.round(5) for name, values in scores.items()}
+
+
+def _predictors(appearance: Gaussian, facts: Sequence[Facts]) -> Floats:
+    """What the reconstruction's error is predicted from: the look of a picture, and what it costs."""
+    components = (np.stack([f.statistics for f in facts]) - appearance.mean) @ appearance.axes
+    return np.concatenate([components, np.stack([f.costs for f in facts])], axis=1)

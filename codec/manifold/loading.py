@@ -1,0 +1,138 @@
+"""Any picture as a point of the manifold: a file that is coded already, or a picture that is coded in passing."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from bitstream.container import MAGIC, MAX_PIXELS, MAX_SIDE, header_bytes, parse_header
+from bitstream.errors import CodecError
+from codec.api import QUALITY, compress
+from codec.decoding.lmc_file import LmcFile
+from codec.decoding.streams import SUFFIX, held
+from codec.engine.registry import TUNES, known_tune, tune_of
+from codec.util.progress import Progress
+
+Pictured = str | os.PathLike[str] | bytes | Image.Image
+SURVEYED = 1000
+"""About how many files are looked at to find the most common tune."""
+
+
+@contextmanager
+def named(picture: Pictured) -> Iterator[None]:
+    """Have errors on a picture say which it is, if it has a name."""
+    try:
+        yield
+    except CodecError as error:
+        name = os.fspath(picture) if isinstance(picture, str | os.PathLike) else ""
+        if str(error).startswith(name):
+            raise
+        raise type(error)(f"{name}: {error}") from error
+
+
+def at_rest(picture: Pictured) -> Pictured:
+    """The bytes of what can be read but once, such as a pipe; anything else as it is."""
+    if isinstance(picture, str | os.PathLike) and Path(picture).exists() and not Path(picture).is_file():
+        with Path(picture).open("rb") as pipe:
+            return bytes_of(pipe)
+    return picture
+
+
+def bytes_of(pipe: BinaryIO) -> bytes:
+    """All that a pipe brings, or if it is an ``.lmc`` file no more than that."""
+    start = pipe.read(len(MAGIC))
+    return held(pipe, start=start).getvalue() if start == MAGIC else start + pipe.read()
+
+
+def is_coded(picture: Pictured) -> bool:
+    """Whether a picture is an ``.lmc`` file, by its first bytes."""
+    if isinstance(picture, Image.Image):
+        return False
+    if isinstance(picture, bytes):
+        return picture.startswith(MAGIC)
+    with Path(picture).open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def own_tune(picture: Pictured) -> str | None:
+    """The tune that a picture was coded with; None if it is no ``.lmc`` file, or of a model that does not ship.
+
+    Args:
+        picture: not a pipe, from which what is read would be gone.
+    """
+    if not is_coded(picture):
+        return None
+    assert not isinstance(picture, Image.Image)
+    with io.BytesIO(picture) if isinstance(picture, bytes) else Path(picture).open("rb") as file, suppress(CodecError):
+        start = file.read(16)
+        start += file.read(header_bytes(start) - len(start))
+        return tune_of(parse_header(start, MAX_SIDE**2).header.model_id)
+    return None
+
+
+def most_common_tune(pictures: Sequence[Path]) -> str:
+    """The tune that most ``.lmc`` files of a collection were coded with, so that the fewest need to be coded again.
+
+    Args:
+        pictures: files; only the headers of ``.lmc`` files are read, of :data:`SURVEYED` spread over a large
+            collection.
+
+    Returns:
+        str: of :data:`~codec.engine.registry.TUNES`, the first if there are no such files.
+    """
+    files = [path for path in pictures if path.suffix.lower() == SUFFIX and path.is_file()]
+    counts = dict.fromkeys(TUNES, 0)
+    for path in files[:: 1 + len(files) // SURVEYED]:
+        with suppress(OSError):
+            tune = own_tune(path)
+            if tune is not None:
+                counts[tune] += 1
+    return max(counts, key=counts.__getitem__)  # the first of equals
+
+
+def open_coded(
+    picture: Pictured,
+    *,
+    tune: str | None = TUNES[0],
+    threads: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    progress: Progress | None = None,
+) -> LmcFile:
+    """Open a picture as an ``.lmc`` file of one model, so that its coordinates compare with those of others.
+
+    Any other picture, and a file of another model, is coded in memory first, at the default quality.
+
+    Args:
+        picture: a path, the bytes of a file, or a Pillow image.
+        tune: of the model; None takes the picture's own if it was coded with a model that ships, else the default.
+        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+        max_pixels: larger pictures are refused.
+        progress: of coding it.
+
+    Raises:
+        CodecError: it is damaged, too large, or no picture.
+    """
+    picture = at_rest(picture)
+    tune = (own_tune(picture) or TUNES[0]) if tune is None else known_tune(tune)
+    if not is_coded(picture):
+        source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+        picture = compress(
+            source, QUALITY, tune=tune, strip=True, threads=threads, max_pixels=max_pixels, progress=progress
+        )
+    assert not isinstance(picture, Image.Image)
+    file = LmcFile(picture, threads=threads, max_pixels=max_pixels)
+    if tune_of(file.header.model_id) in (tune, None):
+        return file  # in need of a model that is not here, it says so when it is read
+    with file:
+        file.verify()
+        pixels = file.array(progress)
+        again = compress(
+            pixels, QUALITY, tune=tune, strip=True, threads=threads, max_pixels=max_pixels, progress=progress
+        )
+        return LmcFile(again, threads=threads, max_pixels=max_pixels)

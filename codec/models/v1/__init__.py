@@ -1,0 +1,1 @@
+"""Model v1: its networks and entropy model, in torch."""

@@ -1,0 +1,12 @@
+"""What a forked child must make anew: whoever held a lock in the parent did not come along."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+
+def after_fork_in_child(renew: Callable[[], None]) -> None:
+    """Have a function called in every forked child, on systems that fork."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=renew)
