@@ -15,7 +15,7 @@ from benchmarks.codecs.lmc import code_digest
 from benchmarks.images import digest_of, images_or_usage_error, read_pixels, shown
 from benchmarks.metrics import Pixels, measure
 from benchmarks.rows import Row, RowStore, key_of
-from bitstream.container import CELL
+from bitstream.geometry import CELL
 from codec.engine.registry import TUNES, shipped
 
 Points = dict[tuple[int, str, float], Row]

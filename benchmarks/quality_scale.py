@@ -16,9 +16,10 @@ from tqdm import tqdm
 import codec
 from benchmarks.images import images_or_usage_error, read_pixels
 from benchmarks.perceptual import ssimulacra2
+from codec.engine.manifest import MANIFEST
 from codec.engine.quality_scale import POINTS, QualityScale
 from codec.engine.registry import SHIPPED
-from codec.engine.runtime import MANIFEST, Runtime
+from codec.engine.runtime import Runtime
 from codec.util.files import replacing
 
 TARGETS = {10: 5.0, 20: 24.0, 30: 38.0, 40: 50.0, 50: 60.0, 60: 68.0, 70: 75.0, 80: 80.0, 90: 84.0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from bitstream.container import Box
@@ -39,6 +39,10 @@ class Metadata:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+
+    def without_icc(self) -> Metadata:
+        """The same without an ICC profile."""
+        return replace(self, icc=None)
 
 
 @dataclass(frozen=True)

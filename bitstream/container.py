@@ -13,11 +13,10 @@ from bitstream.errors import (
     TruncatedError,
     UnsupportedVersionError,
 )
+from bitstream.geometry import CELL
 
 MAGIC = b"\x89LMC\r\n\x1a\n"
 VERSION = 1
-CELL = 64
-"""Pixels a side of one hyper-latent cell."""
 CHUNK_LOG2 = 4
 """Usual side of a chunk, 16 cells: small enough for a region, large enough to cost nothing."""
 MAX_CHUNK_LOG2 = 5

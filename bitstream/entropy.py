@@ -1,4 +1,4 @@
-"""Entropy coding of one chunk's symbols, z first, then y. ``FORMAT.md`` section 6.
+"""Entropy coding of one chunk's symbols, stage by stage. ``FORMAT.md`` section 6.
 
 Symbols that share a table are coded together, one call of the coder for each table. An asymmetric
 numeral system is a stack, so the encoder pushes in the reverse of the order in which the decoder pops.
@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 
 from bitstream import ans
 from bitstream.errors import CorruptError
-from bitstream.family import Family
-from bitstream.tables import HYPER, Tables
-from bitstream.z_context import Z_BOUND, second_half
+from bitstream.frequency_tables import FrequencyTables
+from bitstream.geometry import HYPER_STRIDE
+from bitstream.stages import coding_stages, empty_latents
+from bitstream.tables import Tables
 
 ESCAPE_CLASSES = 32
-Y_BOUND = 1 << 28
-"""No |symbol of y| may exceed this."""
 _HALF = 16
 
 _Ints = NDArray[np.int32]
@@ -76,29 +75,29 @@ def _pop_escapes(coder: Any, limits: NDArray[np.int64]) -> NDArray[np.int64]:
     return _unfold(folded, limits)
 
 
-def _push(coder: Any, values: NDArray[np.int64], index: NDArray[np.integer[Any]], family: Family) -> None:
+def _push(coder: Any, values: NDArray[np.int64], index: NDArray[np.integer[Any]], tables: FrequencyTables) -> None:
     """Code values, each with the table of its number; escapes are read after all of them."""
-    limits = family.limits.astype(np.int64)[index]
+    limits = tables.max_magnitudes.astype(np.int64)[index]
     escaped = np.abs(values) > limits
     _push_escapes(coder, values[escaped], limits[escaped])
     slots = np.where(escaped, 2 * limits + 1, values + limits).astype(np.int32)
-    for table, positions in reversed(_groups_by_table(index, len(family.rows))):
-        coder.encode_reverse(slots[positions], family.models[table])
+    for table, positions in reversed(_groups_by_table(index, len(tables))):
+        coder.encode_reverse(slots[positions], tables.models[table])
 
 
-def _pop(coder: Any, index: NDArray[np.integer[Any]], family: Family, name: str, bound: int) -> _Ints:
+def _pop(coder: Any, index: NDArray[np.integer[Any]], tables: FrequencyTables, name: str, bound: int) -> _Ints:
     """Read what :func:`_push` coded."""
     values = np.empty(index.size, np.int32)
     escapes = []
-    for table, positions in _groups_by_table(index, len(family.rows)):
-        limit = family.limits[table]
-        slots = coder.decode(family.models[table], len(positions))
+    for table, positions in _groups_by_table(index, len(tables)):
+        limit = tables.max_magnitudes[table]
+        slots = coder.decode(tables.models[table], len(positions))
         values[positions] = slots - limit
         if int(slots.max()) > 2 * limit:
             escapes.append(positions[slots > 2 * limit])
     if escapes:
         escaped = np.sort(np.concatenate(escapes))
-        found = _pop_escapes(coder, family.limits[index[escaped]].astype(np.int64))
+        found = _pop_escapes(coder, tables.max_magnitudes[index[escaped]].astype(np.int64))
         _check_bound(name, found, bound)
         values[escaped] = found
     return values
@@ -107,16 +106,6 @@ def _pop(coder: Any, index: NDArray[np.integer[Any]], family: Family, name: str,
 def _check_bound(name: str, values: NDArray[Any], bound: int) -> None:
     if values.size and (int(values.max()) > bound or int(values.min()) < -bound):
         raise CorruptError(f"{name}: magnitude above {bound}")
-
-
-def _later(tables: Tables, rows: int, columns: int) -> NDArray[np.bool_]:
-    """Cells whose z is read after that of their neighbours; none without a context."""
-    return second_half(rows, columns) if tables.z_context else np.zeros((rows, columns), bool)
-
-
-def _by_channel(channels: int, cells: int) -> NDArray[np.int32]:
-    """Numbers of the tables of z without context."""
-    return np.repeat(np.arange(channels, dtype=np.int32), cells)
 
 
 def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> bytes:
@@ -134,25 +123,24 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
     Raises:
         CorruptError: a symbol is out of bounds.
     """
-    _check_bound("z", z, Z_BOUND)
-    _check_bound("y", y, Y_BOUND)
-    index = tables.scale_index(z, quality_index)
-    later = _later(tables, *z.shape[1:])
-
+    latents = {"z": z, "y": y}
+    stages = coding_stages(tables, quality_index, *z.shape[1:])
+    for stage in stages:
+        _check_bound(stage.latent, latents[stage.latent], stage.bound)
     coder = ans.stack()
-    _push(coder, y.ravel().astype(np.int64), index.ravel(), tables.y_family)
-    if tables.z_context and later.any():
-        mean, table = tables.z_context.predict(z, tables.bank(quality_index))
-        _push(coder, (z[:, later] - mean).ravel(), table.ravel(), tables.z_context.family)
-    first = z[:, ~later].astype(np.int64)
-    _push(coder, first.ravel(), _by_channel(*first.shape), tables.z_family(quality_index))
+    for stage in reversed(stages):
+        prediction = stage.predict(z)
+        values = stage.select(latents[stage.latent]).astype(np.int64)
+        if prediction.offset is not None:
+            values -= prediction.offset
+        _push(coder, values.ravel(), prediction.table.ravel(), stage.tables)
     words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype("<u4").tobytes().rstrip(b"\0")
 
 
 def most_chunk_bytes(tables: Tables, rows: int, columns: int) -> int:
     """No payload of a chunk is longer: a symbol takes at most 24 bits, and 36 more if it is escaped."""
-    return 8 * (tables.hyper_latents + HYPER**2 * tables.latents) * rows * columns + 8
+    return 8 * (tables.hyper_latents + HYPER_STRIDE**2 * tables.latents) * rows * columns + 8
 
 
 def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, payload: bytes) -> tuple[_Ints, _Ints]:
@@ -175,19 +163,16 @@ def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, pa
     if payload.endswith(b"\0"):
         raise CorruptError("chunk: ends with a zero byte")
     coder = ans.stack(words)
-
-    later = _later(tables, rows, columns)
-    z = np.zeros((tables.hyper_latents, rows, columns), np.int32)
-    first = _by_channel(len(z), int((~later).sum()))
-    z[:, ~later] = _pop(coder, first, tables.z_family(quality_index), "z", Z_BOUND).reshape(len(z), -1)
-    _check_bound("z", z, Z_BOUND)  # a model's tables may reach further
-    if tables.z_context and later.any():
-        mean, table = tables.z_context.predict(z, tables.bank(quality_index))
-        rest = _pop(coder, table.ravel(), tables.z_context.family, "z", 2 * Z_BOUND).reshape(mean.shape) + mean
-        _check_bound("z", rest, Z_BOUND)
-        z[:, later] = rest
-    index = tables.scale_index(z, quality_index)
-    y = _pop(coder, index.ravel(), tables.y_family, "y", Y_BOUND)
+    latents = empty_latents(tables, rows, columns)
+    for stage in coding_stages(tables, quality_index, rows, columns):
+        prediction = stage.predict(latents["z"])
+        # An offset takes a value back into bounds; what it may have been before is bounded as well.
+        values = _pop(coder, prediction.table.ravel(), stage.tables, stage.latent, 2 * stage.bound)
+        values = values.reshape(prediction.table.shape)
+        if prediction.offset is not None:
+            values = values + prediction.offset
+        _check_bound(stage.latent, values, stage.bound)
+        stage.place(latents[stage.latent], values)
     if not coder.is_empty():
         raise CorruptError("chunk: bits left over after the last symbol")
-    return z, y.reshape(-1, HYPER * rows, HYPER * columns)
+    return latents["z"], latents["y"]

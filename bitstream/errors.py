@@ -11,7 +11,9 @@
     │   ├── CorruptError            a field or stream contradicts itself
     │   └── LimitError              larger than this program allows
     ├── ModelError                the file needs a model that is not here, or model files are bad
-    └── ImageError                the picture cannot be read or coded
+    └── ImageError                the image cannot be read or coded
+
+    ConversionWarning (UserWarning) something of an image was lost or converted
 """
 
 
@@ -52,4 +54,8 @@ class ModelError(CodecError):
 
 
 class ImageError(CodecError):
-    """A picture cannot be read, or is of a kind that cannot be coded."""
+    """An image cannot be read, or is of a kind that cannot be coded."""
+
+
+class ConversionWarning(UserWarning):
+    """Something of an image was lost or converted, because the format or the program cannot hold it."""

@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.errors import ModelError
-from bitstream.family import TOTAL, Family
+from bitstream.frequency_tables import TOTAL, FrequencyTables
+from bitstream.geometry import HYPER_STRIDE
 from bitstream.z_context import ZContext
-
-HYPER = 4
-"""Latent positions a side of one hyper-latent cell."""
 
 
 def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -71,7 +69,7 @@ class Tables:
             raise ModelError(f"z_counts: found shape {self.z_counts.shape}")
         if self.bias.ndim != 2 or not self.bias.size:
             raise ModelError(f"bias: found shape {self.bias.shape}")
-        if self.weight.shape != (self.latents * HYPER**2, self.hyper_latents):
+        if self.weight.shape != (self.latents * HYPER_STRIDE**2, self.hyper_latents):
             raise ModelError(f"weight: found shape {self.weight.shape}")
         if self.y_limits.ndim != 1 or not 1 <= len(self.y_limits) <= 256 or self.y_limits.min() < 0:
             raise ModelError("y_limits: expected 1 to 256 limits, none negative")
@@ -112,19 +110,19 @@ class Tables:
         return np.split(self.y_counts.astype(np.int64), ends[:-1])
 
     @cached_property
-    def y_family(self) -> Family:
+    def y_family(self) -> FrequencyTables:
         """The tables of y."""
-        return Family(self._split())
+        return FrequencyTables(self._split())
 
-    def z_family(self, quality_index: int) -> Family:
+    def z_family(self, quality_index: int) -> FrequencyTables:
         """The tables of z without context, one for each channel."""
         bank = self.bank(quality_index)
         if bank not in self._z_families:
-            self._z_families[bank] = Family(list(self.z_counts[bank].astype(np.int64)))
+            self._z_families[bank] = FrequencyTables(list(self.z_counts[bank].astype(np.int64)))
         return self._z_families[bank]
 
     @cached_property
-    def _z_families(self) -> dict[int, Family]:
+    def _z_families(self) -> dict[int, FrequencyTables]:
         return {}
 
     def scale_index(self, z: NDArray[np.int32], quality_index: int) -> NDArray[np.uint8]:
@@ -144,12 +142,12 @@ class Tables:
         channels, h, w = z.shape
         largest = 128 * channels * max(int(np.abs(z).max(initial=0)), 1) + int(np.abs(self.bias[quality_index]).max())
         exact = np.float32 if largest < 1 << 24 else np.float64
-        bias = np.repeat(self.bias[quality_index].astype(exact), HYPER**2)
+        bias = np.repeat(self.bias[quality_index].astype(exact), HYPER_STRIDE**2)
         index = z.reshape(channels, h * w).T.astype(exact) @ self.weight.T.astype(exact)
         index += bias
         index *= 0.5**self.shift  # exact: a power of two
         np.clip(index, 0, len(self.y_limits) - 1, out=index)
         # Towards zero, which is down now. Four neighbours in a row then move as one word.
-        rows = index.astype(np.uint8).view(np.uint32).reshape(h, w, self.latents, HYPER)
+        rows = index.astype(np.uint8).view(np.uint32).reshape(h, w, self.latents, HYPER_STRIDE)
         by_row = np.ascontiguousarray(rows.transpose(2, 0, 3, 1))
-        return by_row.view(np.uint8).reshape(self.latents, HYPER * h, HYPER * w)
+        return by_row.view(np.uint8).reshape(self.latents, HYPER_STRIDE * h, HYPER_STRIDE * w)

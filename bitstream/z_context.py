@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.errors import ModelError
-from bitstream.family import TOTAL, Family
+from bitstream.frequency_tables import TOTAL, FrequencyTables
 
 PHASES = 8
 """Fractions of a mean that are told apart."""
@@ -64,19 +64,19 @@ class ZContext:
             raise ModelError(f"z_context: counts must be at least 1 and sum to {TOTAL}")
 
     @cached_property
-    def family(self) -> Family:
+    def family(self) -> FrequencyTables:
         """Tables in order: the eight fractions of scale 0, of scale 1, and so on."""
-        return Family(list(self.counts.reshape(-1, self.counts.shape[2]).astype(np.int64)))
+        return FrequencyTables(list(self.counts.reshape(-1, self.counts.shape[2]).astype(np.int64)))
 
     def predict(self, z: NDArray[Any], bank: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Means and tables of the second half.
+        """Tables and means of the second half.
 
         Args:
             z: integers (channels of z, h, w) of magnitude up to 2 ** 20, of which only the first half is looked at.
             bank: of the scales.
 
         Returns:
-            tuple: what to subtract from z, and numbers of tables; int64 (channels of z, cells of the second half).
+            tuple: numbers of tables, and what to subtract from z; int64 (channels of z, cells of the second half).
         """
         rows, columns = np.nonzero(second_half(*z.shape[1:]))
         padded = np.pad(z, [(0, 0), (1, 1), (1, 1)])
@@ -85,7 +85,7 @@ class ZContext:
         moved = (self.weight.astype(np.float64) @ known.astype(np.float64)).astype(np.int64)
         eighths = (moved + (1 << self.shift >> 1)) >> self.shift
         eighths = np.clip(eighths, -PHASES * Z_BOUND, PHASES * Z_BOUND)
-        return eighths // PHASES, self.scales[bank].astype(np.int64)[:, None] * PHASES + eighths % PHASES
+        return self.scales[bank].astype(np.int64)[:, None] * PHASES + eighths % PHASES, eighths // PHASES
 
 
 def second_half(rows: int, columns: int) -> NDArray[np.bool_]:

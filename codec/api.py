@@ -1,30 +1,45 @@
-"""The library's face: pictures to bytes, bytes to pictures, and what a file holds."""
+"""The library's face: images to bytes, bytes to images, and what a file holds."""
 
 from __future__ import annotations
 
-import os
+import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from bitstream.container import MAX_PIXELS
-from codec.decoding.lmc_file import LmcFile
-from codec.decoding.streams import File
-from codec.encoding.effort import ONE_PASS, Effort, effort_of
-from codec.encoding.encoder import boxes_of, encode
-from codec.encoding.rate import Target
-from codec.encoding.rate_control import encode_to_target
-from codec.engine.registry import TUNES, loaded, shipped, tune_of
-from codec.engine.runtime import Runtime
-from codec.images.sources import ArraySource, Picture, Source, open_source
-from codec.util.progress import Progress
+from bitstream.errors import ConversionWarning
+from codec.decoding.streams import SUFFIX, read_bounded
+from codec.encoding.options import DEFAULT_QUALITY, EncodeOptions, Model, Target
+from codec.engine.registry import DEFAULT_TUNE, FORMER_TUNES, TUNES, loaded, shipped, tune_by_id
 
-QUALITY = 50.0
-Model = str | os.PathLike[str]
-"""A folder that ``codec export`` made."""
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from codec.decoding.lmc_file import LmcFile
+    from codec.decoding.streams import File
+    from codec.engine.runtime import Runtime
+    from codec.images.sources import ImageInput
+    from codec.util.progress import Progress
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What became of an image.
+
+    Attributes:
+        data: an ``.lmc`` file.
+        width: pixels.
+        height: pixels.
+        notes: what of the image was lost or converted, for people to read.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,7 @@ class Info:
         file_bytes: size of the whole file.
         rate_bpp: bits of the whole file per pixel.
         chunk_bytes: payload of each chunk.
-        box_bytes: payload of each box beside the picture, by name, or by number where the name is not known.
+        box_bytes: payload of each box beside the image, by name, or by number where the name is not known.
         overhead_bytes: everything that is not payload.
     """
 
@@ -62,8 +77,48 @@ class Info:
     overhead_bytes: int
 
 
+def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progress: Progress | None = None) -> Encoded:
+    """Code an image, and say what of it was lost or converted.
+
+    Args:
+        image: see :func:`compress`.
+        options: how.
+        progress: called with pixels done and pixels in all.
+
+    Raises:
+        ImageError: the image cannot be read or coded, or no quality meets the target.
+        OSError: the file is not there, is a folder, or may not be read.
+        LimitError: ICC profile, EXIF or XMP is longer than 64 MiB.
+        CodecError: effort needs packages that are not installed, or ``CODEC_THREADS`` is no number.
+        ModelError: the model is damaged, or there is none.
+        ValueError: there is no such tune.
+    """
+    from codec.encoding.encoder import encode as encode_source
+    from codec.encoding.encoder import source_boxes
+    from codec.images.sources import open_source
+
+    runtime = _model_for(options)
+    source = open_source(image, options.max_pixels)
+    boxes = source_boxes(source, options.strip)
+    if options.target is None:
+        level = runtime.scale.level(options.chosen_quality)
+        data = encode_source(runtime, source, level, boxes, progress, options.refinement)
+    else:
+        from codec.encoding.rate_control import encode_to_target
+
+        data = encode_to_target(runtime, source, boxes, options.target, progress, options.refinement)
+    return Encoded(data, source.width, source.height, source.notes)
+
+
+def _model_for(options: EncodeOptions) -> Runtime:
+    if options.model is not None:
+        return loaded(options.model, options.threads)
+    for_target = "psnr" if options.target is not None and options.target.kind == "psnr" else DEFAULT_TUNE
+    return shipped(options.threads, options.tune or for_target)
+
+
 def compress(
-    image: Picture,
+    image: ImageInput,
     quality: float | None = None,
     *,
     tune: str | None = None,
@@ -76,33 +131,31 @@ def compress(
     max_pixels: int = MAX_PIXELS,
     progress: Progress | None = None,
 ) -> bytes:
-    """Code a picture.
+    """Code an image.
+
+    What of it is lost or converted is told of as a :class:`~bitstream.errors.ConversionWarning`.
 
     Args:
         image: a path, a binary file, read from its beginning, a Pillow image, or an array of uint8 or uint16: (H, W),
-            or (H, W, C) with gray, gray and alpha, RGB, or RGB and alpha. The orientation that EXIF tells of is applied
-            to what is still the file that Pillow opened; what was made from it, as by ``convert`` or ``rotate``, is
-            taken as it is, since it may have been turned: ``ImageOps.exif_transpose`` goes before.
-        quality: 0 (smallest) to 100 (best), in some 400 steps. The same number looks about the same with any of the
-            models that ship. None is 50, or what the target asks for.
-        tune: ``"visual"`` for what people see, ``"psnr"`` for the smallest squared error of pixels. ``"ms-ssim"`` is
-            an older name of ``"visual"``. None is ``"psnr"`` for a target in PSNR, else ``"visual"``.
-        model: folder of an exported model to use instead of those that ship; whoever decodes the file needs it, too.
+            or (H, W, C) with gray, gray and alpha, RGB, or RGB and alpha. EXIF orientation is applied to an image as
+            ``Image.open`` gave it. What was made from it, as by ``convert`` or ``rotate``, is taken as it is: call
+            ``ImageOps.exif_transpose`` before.
+        quality: see :class:`~codec.encoding.options.EncodeOptions`, as all that follows.
+        tune: ``"visual"`` or ``"psnr"``.
+        model: folder of an exported model.
         target: a size or distortion to meet instead of a quality.
-        effort: 0 (one pass of the networks) to 9 (hundreds of passes, for a smaller file); from 1 on it needs the
-            extra ``[train]``. None is 0, or 9 if there is a budget. With ``"visual"``, what is less than 161 pixels
-            high or wide is coded in one pass.
-        budget: seconds to spend on effort; what they suffice for depends on the machine, and so does the file.
+        effort: 0 to 9.
+        budget: seconds to spend on effort.
         strip: drop ICC profile, EXIF and XMP.
-        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
-        max_pixels: larger pictures are refused.
+        threads: for the networks.
+        max_pixels: larger images are refused.
         progress: called with pixels done and pixels in all.
 
     Returns:
         bytes: an ``.lmc`` file.
 
     Raises:
-        ImageError: the picture cannot be read or coded, or no quality meets the target.
+        ImageError: the image cannot be read or coded, or no quality meets the target.
         OSError: the file is not there, is a folder, or may not be read.
         LimitError: ICC profile, EXIF or XMP is longer than 64 MiB.
         CodecError: effort needs packages that are not installed, or ``CODEC_THREADS`` is no number.
@@ -111,44 +164,11 @@ def compress(
             quality and a target.
         TypeError: quality is no number, or target no :class:`Target`.
     """
-    if target is not None and not isinstance(target, Target):
-        raise TypeError(f"target: expected codec.Target(kind, value), found {target!r}")
-    if quality is not None and target is not None:
-        raise ValueError("target: stands in place of a quality; leave one of them out")
-    if model is not None and tune is not None:
-        raise ValueError("tune: says which of the models that ship is to be used; leave it out, or the model")
-    runtime = shipped(threads, tune or tune_for(target)) if model is None else loaded(model, threads)
-    level = runtime.scale.level(QUALITY if quality is None else quality)
-    chosen = effort_of(effort, budget)
-    source = open_source(image, max_pixels)
-    return compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=progress)
-
-
-def tune_for(target: Target | None) -> str:
-    """The tune that gives the smallest files for a target; the default without one."""
-    return "psnr" if target is not None and target.kind == "psnr" else TUNES[0]
-
-
-def compress_source(
-    runtime: Runtime,
-    source: Source,
-    quality_index: int,
-    *,
-    target: Target | None = None,
-    effort: Effort = ONE_PASS,
-    strip: bool = False,
-    progress: Progress | None = None,
-) -> bytes:
-    """Code a picture that is open, see :func:`compress`."""
-    boxes = boxes_of(source, strip)
-    if target is None:
-        return encode(runtime, source, quality_index, boxes, progress, effort)
-    return encode_to_target(runtime, source, boxes, target, progress, effort)
-
-
-def compress_pixels(runtime: Runtime, pixels: NDArray[Any], quality_index: int) -> bytes:
-    """Code an array with a given model at one of its levels."""
-    return compress_source(runtime, ArraySource(pixels), quality_index)
+    options = EncodeOptions(quality, tune, model, target, effort, budget, strip, threads, max_pixels)
+    encoded = encode(image, options, progress=progress)
+    for note in encoded.notes:
+        warnings.warn(note, ConversionWarning, stacklevel=2)
+    return encoded.data
 
 
 def decompress(
@@ -165,12 +185,13 @@ def decompress(
         data: an ``.lmc`` file: a path, bytes, or a binary file, read from its beginning.
         model: folder of the exported model that the file needs; None takes the one of those that ship that it names.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger images are refused.
         on_damage: ``"raise"`` an error, or ``"fill"`` what can be filled; see :attr:`LmcFile.damage`.
 
     Returns:
         Image.Image: in mode L, LA, RGB, RGBA or I;16, with the file's metadata in its ``info``, and what was filled,
-        if anything was, as ``info["damage"]``.
+        if anything was, as ``info["damage"]``. Pillow has no other mode of 16 bits: those are cut to 8, with a
+        :class:`~bitstream.errors.ConversionWarning`; :meth:`LmcFile.array` keeps them.
 
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
@@ -183,6 +204,8 @@ def decompress(
     with open(data, model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage) as file:
         file.verify()
         image = file.load()
+        if file.form.depth == 16 and image.mode != "I;16":
+            warnings.warn(f"16 bits of {image.mode} were cut to 8", ConversionWarning, stacklevel=2)
         if file.damage:
             image.info["damage"] = file.damage
         return image
@@ -202,7 +225,7 @@ def open(
         file: a path, bytes, or a binary file, read from its beginning.
         model: folder of the exported model that the file needs; None takes the one of those that ship that it names.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger images are refused.
         on_damage: ``"raise"`` an error, or ``"fill"`` what can be filled; see :attr:`LmcFile.damage`.
 
     Raises:
@@ -212,8 +235,40 @@ def open(
         TypeError: it is no path, bytes or binary file.
         ValueError: there is no such ``on_damage``.
     """
+    from codec.decoding.lmc_file import LmcFile
+
     runtime = None if model is None else loaded(model, threads)
     return LmcFile(file, threads=threads, max_pixels=max_pixels, runtime=runtime, on_damage=on_damage)
+
+
+def writable_suffixes() -> dict[str, str]:
+    """Formats that :meth:`LmcFile.write` writes, by lower-case suffix."""
+    from codec.images import sinks
+
+    return sinks.writable_suffixes()
+
+
+def readable_suffixes() -> set[str]:
+    """Lower-case suffixes of the images that :func:`compress` reads."""
+    from codec.images import pillow_compat
+
+    return pillow_compat.readable_suffixes()
+
+
+def encode_at_level(runtime: Runtime, pixels: NDArray[Any], quality_index: int) -> bytes:
+    """Code an array with a given model at one of its levels, without metadata.
+
+    Args:
+        runtime: the model.
+        pixels: uint8 or uint16, see :func:`compress`.
+        quality_index: level of quality.
+    """
+    from codec.encoding.encoder import encode as encode_source
+    from codec.encoding.encoder import source_boxes
+    from codec.images.sources import ArraySource
+
+    source = ArraySource(pixels)
+    return encode_source(runtime, source, quality_index, source_boxes(source))
 
 
 def read_symbols(
@@ -224,16 +279,11 @@ def read_symbols(
     Returns:
         tuple: the file, z, int32 (channels, rows, columns), and y, int32 (channels, 4 rows, 4 columns).
     """
+    from codec.decoding.lmc_file import LmcFile
+
     file = LmcFile(data, runtime=runtime, max_pixels=max_pixels)
     file.verify()
     return file, *file.symbols()
-
-
-def decompress_pixels(runtime: Runtime, data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
-    """Decode a file to an array, see :meth:`LmcFile.array`, with a given model."""
-    file = LmcFile(data, runtime=runtime, max_pixels=max_pixels)
-    file.verify()
-    return file.array()
 
 
 def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
@@ -241,16 +291,16 @@ def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
 
     Args:
         data: an ``.lmc`` file: a path, bytes, or a binary file, read from its beginning.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger images are refused.
 
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
         OSError: the file cannot be opened or read.
         TypeError: it is no path, bytes or binary file.
     """
-    with LmcFile(data, max_pixels=max_pixels) as file:
+    with open(data, max_pixels=max_pixels) as file:
         file.verify()
-        header, tune = file.header, tune_of(file.header.model_id)
+        header, tune = file.header, tune_by_id(file.header.model_id)
         quality = None
         if tune is not None:
             quality = file.runtime.scale.quality(header.quality_index)
@@ -270,3 +320,26 @@ def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
             box_bytes=file.box_bytes,
             overhead_bytes=file.file_bytes - payloads,
         )
+
+
+__all__ = [
+    "DEFAULT_QUALITY",
+    "FORMER_TUNES",
+    "MAX_PIXELS",
+    "SUFFIX",
+    "TUNES",
+    "EncodeOptions",
+    "Encoded",
+    "Info",
+    "Target",
+    "compress",
+    "decompress",
+    "encode",
+    "encode_at_level",
+    "inspect",
+    "open",
+    "read_bounded",
+    "read_symbols",
+    "readable_suffixes",
+    "writable_suffixes",
+]

@@ -11,7 +11,7 @@ from PIL import Image, ImageFile
 
 from bitstream.container import MAGIC
 from bitstream.errors import CodecError
-from codec.api import QUALITY, compress
+from codec.api import DEFAULT_QUALITY, compress
 from codec.decoding.lmc_file import LmcFile
 from codec.images import exif, metadata
 from codec.images.exif import ORIENTATIONS, orientation_of
@@ -80,7 +80,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         for name in [k for k, v in given.items() if not v]:
             image.info.pop(name, None)
     quality = options.get("quality")
-    file.write(compress(image, QUALITY if quality is None else quality, tune=options.get("tune")))
+    file.write(compress(image, DEFAULT_QUALITY if quality is None else quality, tune=options.get("tune")))
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:

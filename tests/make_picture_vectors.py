@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from bitstream.boxes import Metadata, metadata_boxes
-from codec.encoding.encoder import boxes_of, encode
+from codec.encoding.encoder import encode, source_boxes
 from codec.engine.runtime import Runtime
 from codec.images.sources import open_source
 from codec.models.v1.network import ManifoldCodec
@@ -79,7 +79,7 @@ def main() -> None:
     PICTURES.mkdir()
     for name, (pixels, level, chunk_log2) in pictures().items():
         source = open_source(pixels)
-        boxes = boxes_of(source)
+        boxes = source_boxes(source)
         if name == "gray":
             boxes += metadata_boxes(Metadata(xmp=b"<x:xmpmeta/>"))
         path = PICTURES / f"{name}.lmc"

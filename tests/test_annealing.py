@@ -15,8 +15,8 @@ from click.testing import CliRunner
 import codec
 from codec.api import read_symbols
 from codec.cli import main
-from codec.encoding.effort import ITERATIONS, ONE_PASS, Effort, effort_of
 from codec.encoding.encoder import encode
+from codec.encoding.options import ITERATIONS, ONE_PASS, Effort
 from codec.encoding.sga import HOT, SHARPNESS, Annealer, View, anneal_round, shares, temperature
 from codec.engine.registry import MODELS, shipped
 from codec.images.sources import ArraySource
@@ -83,12 +83,12 @@ def test_shares_rise_from_nothing_and_end_in_time():
 
 
 def test_effort_of_what_is_asked_for():
-    assert effort_of(None, None) == ONE_PASS and effort_of(0, None) == ONE_PASS
-    assert effort_of(3, None) == Effort(ITERATIONS[3]) and effort_of(None, 2.5) == Effort(ITERATIONS[9], 2.5)
+    assert Effort.chosen(None, None) == ONE_PASS and Effort.chosen(0, None) == ONE_PASS
+    assert Effort.chosen(3, None) == Effort(ITERATIONS[3]) and Effort.chosen(None, 2.5) == Effort(ITERATIONS[9], 2.5)
     assert list(ITERATIONS) == sorted(set(ITERATIONS)) and len(ITERATIONS) == 10
     for level, budget in ((-1, None), (10, None), (1, 0.0), (1, float("nan"))):
         with pytest.raises(ValueError, match=r"effort|budget"):
-            effort_of(level, budget)
+            Effort.chosen(level, budget)
 
 
 def test_effort_lowers_the_cost_and_the_size(photo, one_pass):
@@ -115,8 +115,7 @@ def test_tiles_are_fitted_with_their_neighbours_in_view(photo, one_pass):
 
 def test_the_view_is_as_wide_as_it_must_be(photo, monkeypatch):
     """With a cell less around each tile the test above would fail."""
-    monkeypatch.setattr("codec.encoding.refinement.FIT_HALO", 1)
-    monkeypatch.setattr("codec.encoding.refinement.MARGIN", -1)
+    monkeypatch.setattr("codec.encoding.refinement.view_reach", lambda geometry: 4)
     whole = cost(photo, coded(photo, SHORT, chunk_log2=0))
     assert cost(photo, coded(photo, SHORT, max_tile=1, chunk_log2=0)) > 1.03 * whole
 

@@ -26,7 +26,7 @@ from codec.manifold.anomaly.detectors import Gaussian, Line, Oddities
 from codec.manifold.anomaly.features import SAMPLED_CELLS, facts_of
 from codec.manifold.anomaly.heat import heat_map
 from codec.manifold.embedding import EmbeddingHead, shipped
-from codec.manifold.sampling import draw_y, draw_z
+from codec.manifold.sampling import draw
 from tests.common import small_tables
 
 
@@ -64,16 +64,17 @@ def test_costs_add_up_to_what_the_coder_writes(face):
             z, y = file.symbols()
             level, written = file.header.quality_index, 8 * sum(file.chunk_bytes)
         length = CodeLength(runtime.tables, level)
-        assert length.y(z, y)[0].sum() + length.z(z)[0].sum() == pytest.approx(written, rel=0.005, abs=64)
+        assert sum(actual.sum() for actual, _ in length.bits(z, y).values()) == pytest.approx(
+            written, rel=0.005, abs=64
+        )
 
 
 def test_costs_add_up_where_z_has_a_context():
     tables, rng = small_tables(3, 40, 30, context=True), np.random.RandomState(0)
-    z = draw_z(tables, 2, 12, 12, rng)
-    y = draw_y(tables, 2, z, rng)
+    z, y = draw(tables, 2, 12, 12, rng)
     length = CodeLength(tables, 2)
     written = 8 * len(encode_chunk(tables, 2, z, y))
-    assert length.y(z, y)[0].sum() + length.z(z)[0].sum() == pytest.approx(written, rel=0.001, abs=64)
+    assert sum(actual.sum() for actual, _ in length.bits(z, y).values()) == pytest.approx(written, rel=0.001, abs=64)
 
 
 def test_escapes_cost_what_they_take():
@@ -87,7 +88,7 @@ def test_escapes_cost_what_they_take():
         y = (rng.choice([-1, 1], shape) * (limits + rng.integers(1, most, shape))).astype(np.int32)
         length = CodeLength(tables, level)
         written = 8 * len(encode_chunk(tables, level, z, y))
-        assert length.y(z, y)[0].sum() + length.z(z)[0].sum() == pytest.approx(written, rel=0.0005)
+        assert sum(actual.sum() for actual, _ in length.bits(z, y).values()) == pytest.approx(written, rel=0.0005)
 
 
 def test_a_gaussian_measures_distance_by_spread():

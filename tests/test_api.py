@@ -25,9 +25,10 @@ from bitstream import (
     parse,
     serialize,
 )
-from codec.api import compress_pixels, read_symbols
+from codec.api import encode_at_level, read_symbols
+from codec.engine.manifest import FILES, TABLES, WEIGHTS, model_id
 from codec.engine.registry import SHIPPED, shipped
-from codec.engine.runtime import FILES, TABLES, WEIGHTS, Runtime, model_id
+from codec.engine.runtime import Runtime
 
 
 def psnr_db(a, b):
@@ -101,9 +102,9 @@ def test_networks_get_the_threads_they_are_told(photo, monkeypatch):
         return session(*arguments, **options)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", recorded)
-    compress_pixels(Runtime(SHIPPED, threads=3), photo[:64, :64], 40)
+    encode_at_level(Runtime(SHIPPED, threads=3), photo[:64, :64], 40)
     monkeypatch.setenv("CODEC_THREADS", "2")
-    compress_pixels(Runtime(SHIPPED), photo[:64, :64], 40)
+    encode_at_level(Runtime(SHIPPED), photo[:64, :64], 40)
     assert set(asked[: len(asked) // 2]) == {3} and set(asked[len(asked) // 2 :]) == {2}
 
 
@@ -237,7 +238,7 @@ def test_a_damaged_model_is_refused(tmp_path):
 
     folder = tmp_path / "model"
     shutil.copytree(SHIPPED, folder)
-    assert compress_pixels(Runtime(folder), np.zeros((9, 9, 3), np.uint8), 40)
+    assert encode_at_level(Runtime(folder), np.zeros((9, 9, 3), np.uint8), 40)
     weights = folder / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-7] ^= 1

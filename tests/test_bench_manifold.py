@@ -18,7 +18,7 @@ from benchmarks.manifold.pages import DOCS, RESULTS, TABLES, with_table
 from benchmarks.manifold.pictures import split, spread
 from benchmarks.manifold.retrieval import DISTORTIONS, precision, recall, tiles
 from benchmarks.manifold.shifts import SHIFTS
-from codec.engine.registry import tune_of
+from codec.engine.registry import tune_by_id
 from codec.training.split import HEAD_EVERY, HEAD_TURN, split_validation
 
 
@@ -140,4 +140,4 @@ def test_the_pages_show_the_committed_results_of_a_shipped_model(page):
     results = json.loads((RESULTS / source).read_text(encoding="utf-8"))
     text = (DOCS / page).read_text(encoding="utf-8")
     assert with_table(text, source.split(".")[0], table(results)) == text, "run: python -m benchmarks docs"
-    assert tune_of(bytes.fromhex(results["model"])) is not None
+    assert tune_by_id(bytes.fromhex(results["model"])) is not None

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitstream import CorruptError, decode_chunk, encode_chunk
-from bitstream.entropy import Y_BOUND
+from bitstream.stages import Y_BOUND
 from bitstream.tables import quantize_pmf
 from bitstream.z_context import Z_BOUND, ZContext, second_half
 from tests.common import reference_decode, small_tables

@@ -27,9 +27,10 @@ from bitstream import (
 from bitstream.boxes import BoxType, alpha_box
 from bitstream.container import MAGIC, VERSION
 from bitstream.tables_file import read_tables
-from codec.decoding.streams import held
+from codec.decoding.streams import read_bounded
+from codec.engine.manifest import TABLES, model_id
 from codec.engine.registry import shipped
-from codec.engine.runtime import TABLES, Runtime, model_id
+from codec.engine.runtime import Runtime
 from codec.images import alpha
 from codec.manifold.loading import bytes_of
 from tests.common import raw_png
@@ -103,7 +104,7 @@ def test_of_a_pipe_no_more_is_read_than_a_file():
     assert pipe.given == len(data) + 1
     with pytest.raises(BadMagicError):
         codec.decompress(Endless(b""))
-    assert held(io.BufferedReader(io.BytesIO(data))).getvalue() == data
+    assert read_bounded(io.BufferedReader(io.BytesIO(data))).getvalue() == data
 
 
 @pytest.mark.parametrize("no_file", [None, 5, io.StringIO("text"), np.zeros(5, np.uint8)])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bitstream import ModelError
-from bitstream.family import TOTAL
+from bitstream.frequency_tables import TOTAL
 from bitstream.z_context import second_half
 from codec.models.v1.hyper_context import HyperContext
 from codec.models.v1.hyperprior import FactorizedPrior
@@ -36,10 +36,10 @@ def test_its_tables_charge_what_training_expects(context):
     later = second_half(9, 7)
     expected = -context.likelihood(z, context.neighbours(z), t).log2()[0].numpy()[:, later]
     tables = build_context(context)
-    mean, table = tables.predict(z[0].numpy().astype(np.int32), bank)
+    table, mean = tables.predict(z[0].numpy().astype(np.int32), bank)
     off = z[0].numpy()[:, later].astype(int) - mean
     assert np.abs(mean).max() > 1 and len(np.unique(table % 8)) == 8
-    rows = [tables.family.rows[k][v + 15] for k, v in zip(table.ravel(), off.ravel(), strict=True)]
+    rows = [tables.family.frequencies[k][v + 15] for k, v in zip(table.ravel(), off.ravel(), strict=True)]
     paid = np.log2(TOTAL / np.array(rows)).reshape(expected.shape)
     usual = expected < 12  # rarer, and both are at their least probability
     assert 0.5 < usual.mean() < 1 and np.all(np.abs(paid - expected)[usual] < 0.1 + 0.12 * expected[usual])

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 import codec
 from codec.cli import main
 from codec.images.exif import orientation, upright
-from codec.images.metadata import of_image
+from codec.images.metadata import image_metadata
 from codec.images.sources import PillowSource
 
 
@@ -49,7 +49,7 @@ def test_orientation_of_any_integer_type_and_in_xmp_is_forgotten():
     image = Image.new("RGB", (3, 4))
     for xmp in (b"<x tiff:Orientation='6'/>", b"<tiff:Orientation>8</tiff:Orientation>"):
         image.info["xmp"] = xmp
-        assert of_image(image).xmp == xmp.replace(b"6", b"1").replace(b"8", b"1")
+        assert image_metadata(image).xmp == xmp.replace(b"6", b"1").replace(b"8", b"1")
 
 
 @pytest.mark.parametrize("head", [b"II*\0", b"II\0*", b"MM\0*", b"MM*\0"])

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 import codec
 from bitstream import Metadata
 from codec.images import sinks
-from codec.images.metadata import of_image
+from codec.images.metadata import image_metadata
 from tests.common import as_mode
 
 LOSSLESS = (".png", ".tif", ".bmp", ".ppm", ".pgm")
@@ -81,7 +81,7 @@ def test_metadata_is_written(face, name):
     buffer, notes = written(codec.open(codec.compress(face)), name, metadata)
     with Image.open(buffer) as image:
         image.load()
-        found = of_image(image)
+        found = image_metadata(image)
         assert found.icc == icc
         if name == "TIFF":
             assert sorted(note.split()[0] for note in notes) == ["exif", "xmp"]
@@ -105,7 +105,7 @@ def test_avif_keeps_exif_that_its_writer_leaves_alone(face):
     exif = b"II*\0" + struct.pack("<IHHHII", 8, 1, 0x010F, 5, 1, 26) + bytes(4) + struct.pack("<II", 1, 2)
     buffer, notes = written(codec.open(codec.compress(face)), "AVIF", Metadata(exif=exif))
     with Image.open(buffer) as image:
-        assert notes == [] and of_image(image).exif == exif
+        assert notes == [] and image_metadata(image).exif == exif
 
 
 def test_a_profile_that_jpeg_cannot_number_is_left_out(face):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codec.encoding.rate import search
+from codec.encoding.rate_control import search
 from codec.metrics import SMALLEST_SIDE, ms_ssim_db, psnr_db
 
 

@@ -10,14 +10,14 @@ from PIL import Image
 import codec
 from bitstream import parse
 from bitstream.errors import LimitError
-from bitstream.family import TOTAL
+from bitstream.frequency_tables import TOTAL
 from bitstream.z_context import second_half
 from codec.cli import main
 from codec.encoding.encoder import encode
 from codec.engine.registry import shipped
 from codec.images.sources import ArraySource
 from codec.manifold.anomaly.codelength import CodeLength
-from codec.manifold.sampling import _draw, draw_y, draw_z, sample, sample_near
+from codec.manifold.sampling import _draw, draw, sample, sample_near
 from tests.common import small_tables
 
 
@@ -31,12 +31,12 @@ def test_values_are_drawn_by_their_counts_and_escapes_never():
 
 def test_half_of_z_is_drawn_around_its_neighbours():
     tables = small_tables(2, 4, 60, context=True)
-    z = draw_z(tables, 3, 20, 20, np.random.RandomState(0))
-    mean, table = tables.z_context.predict(z, tables.bank(3))
+    z, _ = draw(tables, 3, 20, 20, np.random.RandomState(0))
+    table, mean = tables.z_context.predict(z, tables.bank(3))
     off = z[:, second_half(20, 20)] - mean
     assert np.abs(mean).max() > 20 and len(np.unique(table)) == 16
     for number in range(16):
-        counts, here = tables.z_context.family.rows[number], off[table == number]
+        counts, here = tables.z_context.family.frequencies[number], off[table == number]
         found = [(here == value).mean() for value in range(-3, 4)]
         np.testing.assert_allclose(found, counts[:-1] / counts[:-1].sum(), atol=0.06)
 
@@ -44,11 +44,9 @@ def test_half_of_z_is_drawn_around_its_neighbours():
 def test_what_is_drawn_costs_what_the_model_expects():
     """A picture from the model's own prior has about the entropy of its tables, z and y alike."""
     tables, level, rng = shipped().tables, 200, np.random.RandomState(0)
-    z = draw_z(tables, level, 8, 8, rng)
-    y = draw_y(tables, level, z, rng)
+    z, y = draw(tables, level, 8, 8, rng)
     assert z.shape == (tables.hyper_latents, 8, 8) and y.shape == (tables.latents, 32, 32)
-    length = CodeLength(tables, level)
-    for actual, expected in (length.z(z), length.y(z, y)):
+    for actual, expected in CodeLength(tables, level).bits(z, y).values():
         assert actual.sum() == pytest.approx(expected.sum(), rel=0.03)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bitstream.family import TOTAL
+from bitstream.frequency_tables import TOTAL
 from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
 from codec.models.v1.network import ManifoldCodec
 from codec.models.v1.shapes import REACH, SymbolShapes, sigma_of

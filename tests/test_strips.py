@@ -18,7 +18,7 @@ from codec.decoding.lmc_file import LmcFile
 from codec.encoding.encoder import encode
 from codec.encoding.rate_control import encode_to_target
 from codec.engine.registry import shipped
-from codec.engine.row_buffer import Rows
+from codec.engine.row_buffer import RowBuffer
 from codec.images import sinks
 from codec.images.sources import ArraySource, PillowSource
 from codec.manifold import embedding
@@ -104,7 +104,7 @@ def test_transparency_is_read_part_by_part():
 def test_rows_are_let_go_of(photo, monkeypatch):
     """Memory is bounded however tall a picture is: neither way are its latents ever held whole."""
     held = {}
-    get = Rows.get
+    get = RowBuffer.get
 
     def watched(self, low, high):
         result = get(self, low, high)
@@ -112,7 +112,7 @@ def test_rows_are_let_go_of(photo, monkeypatch):
         held[self._map.shape[1]] = max(held.get(self._map.shape[1], 0), rows)
         return result
 
-    monkeypatch.setattr(Rows, "get", watched)
+    monkeypatch.setattr(RowBuffer, "get", watched)
     tall = np.tile(photo[:, :64], (6, 1, 1))[:2048]  # 32 cells
     data = encode(shipped(), ArraySource(tall), 200, [], max_tile=4, chunk_log2=0)
     tables = shipped().tables

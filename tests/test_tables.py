@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitstream import ModelError, ans
-from bitstream.family import TOTAL
+from bitstream.frequency_tables import TOTAL
 from bitstream.tables import quantize_pmf
 from bitstream.z_context import Z_BOUND
 from tests.common import small_tables

@@ -14,7 +14,7 @@ import codec
 from codec import metrics
 from codec.cli import common, main
 from codec.encoding import rate_control
-from codec.encoding.effort import Effort
+from codec.encoding.options import Effort
 from codec.encoding.rate_control import SAMPLE_PIXELS, encode_to_target
 from codec.engine.registry import shipped
 from codec.images.sources import ArraySource

@@ -14,7 +14,7 @@ from codec.decoding.chunk_cache import narrow
 from codec.decoding.lmc_file import LmcFile
 from codec.encoding.encoder import encode
 from codec.engine.registry import shipped
-from codec.engine.row_buffer import Rows
+from codec.engine.row_buffer import RowBuffer
 from codec.engine.tiling import BAND, Area, grid, tiles
 from codec.images.sources import ArraySource
 
@@ -141,7 +141,7 @@ def test_rows_are_computed_once_and_forgotten():
         computed.append((begin, end))
         out[:] = np.repeat(np.arange(begin, end), 2)[:, None]
 
-    rows = Rows(channels=1, columns=3, unit=2, first=4, compute=fill)
+    rows = RowBuffer(channels=1, columns=3, unit=2, first=4, compute=fill)
     assert rows.get(4, 6)[0, 0, :, 5].tolist() == [4, 4, 5, 5]
     assert rows.get(5, 8).shape == (1, 1, 6, 6) and rows.get(4, 6)[0, 0, 0, 0] == 4
     rows.forget(7)

@@ -15,7 +15,7 @@ import codec
 import codec.pillow_plugin
 from bitstream import ModelError
 from codec.cli import main
-from codec.engine.registry import SHIPPED, TUNES, loaded, shipped, shipped_of, tune_of
+from codec.engine.registry import DEFAULT_TUNE, SHIPPED, TUNES, loaded, shipped, shipped_by_id, tune_by_id
 from codec.manifold.anomaly.features import facts_of
 from codec.manifold.embedding import embed
 from codec.manifold.embedding import shipped as shipped_head
@@ -59,9 +59,9 @@ def test_a_file_says_which_model_it_needs(photo):
         info = codec.inspect(data)
         assert info.tune == tune and info.model_available and info.model_id == shipped(tune=tune).model_id.hex()
         with codec.open(data) as file:
-            assert file.runtime is shipped_of(file.header.model_id) is shipped(tune=tune)
+            assert file.runtime is shipped_by_id(file.header.model_id) is shipped(tune=tune)
     assert shipped() is shipped(tune="visual") is not shipped(tune="psnr")
-    assert tune_of(b"none") is None
+    assert tune_by_id(b"none") is None
 
 
 def test_an_unknown_tune_is_refused(photo):
@@ -136,7 +136,7 @@ def test_files_of_a_shipped_model_are_looked_at_without_being_decoded(photo, tun
     assert own_tune(sample_near(data, 0.1)) == tune
     (tmp_path / "empty").touch()  # an index that was about to be made
     run("search", "index", *files, "--index", tmp_path / "empty")
-    with Index(tmp_path / "empty", create=True, tune=TUNES[0]) as index:
+    with Index(tmp_path / "empty", create=True, tune=DEFAULT_TUNE) as index:
         assert index.head.tune == tune and len(index) == 3
 
 

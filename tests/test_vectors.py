@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codec.api import decompress_pixels, read_symbols
+from codec.api import read_symbols
 from codec.engine.runtime import Runtime
 
 MODEL = Path(__file__).parent / "vectors" / "model"
@@ -35,8 +35,8 @@ def digest(z: NDArray[np.int32], y: NDArray[np.int32]) -> str:
 def read(runtime: Runtime, path: Path) -> tuple[Symbols, NDArray[Any]]:
     """Symbols and pixels of a file."""
     payload = path.read_bytes()
-    _, z, y = read_symbols(runtime, payload)
-    return (z, y), decompress_pixels(runtime, payload)
+    file, z, y = read_symbols(runtime, payload)
+    return (z, y), file.array()
 
 
 def test_no_vector_is_missing():

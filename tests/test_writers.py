@@ -14,7 +14,7 @@ from PIL import Image
 import codec
 from bitstream import Form, Metadata
 from codec.images import png, pnm
-from codec.images.metadata import of_image
+from codec.images.metadata import image_metadata
 from codec.images.sources import open_source
 
 
@@ -72,4 +72,4 @@ def test_png_is_as_small_as_pillows_and_carries_metadata(face):
     assert len(ours.getvalue()) < 1.05 * len(theirs.getvalue()) + 400
     with Image.open(ours) as image:
         image.load()
-        assert of_image(image) == metadata
+        assert image_metadata(image) == metadata

@@ -12,7 +12,7 @@ import numpy as np
 import bitstream
 import codec
 from benchmarks.codecs.base import Codec, Pixels
-from codec.engine.registry import TUNES, loaded, shipped
+from codec.engine.registry import DEFAULT_TUNE, loaded, shipped
 
 WITHOUT_EFFECT = {"cli", "manifold", "training"}
 """Folders of the codec's source that neither encoder nor decoder run."""
@@ -47,7 +47,7 @@ class Lmc(Codec):
     qualities = (0, 12, 24, 36, 48, 60, 72, 84, 96)
     quality_range = (0, 100)
 
-    def __init__(self, name: str, tune: str = TUNES[0], model: Path | None = None) -> None:
+    def __init__(self, name: str, tune: str = DEFAULT_TUNE, model: Path | None = None) -> None:
         self.name, self.tune, self.model = name, tune, model
 
     @property

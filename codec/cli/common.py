@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec
 
 import click
 
-from bitstream.container import MAX_PIXELS
 from bitstream.errors import CodecError
+from codec.api import MAX_PIXELS
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any]

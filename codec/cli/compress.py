@@ -11,13 +11,10 @@ import click
 
 from bitstream.errors import ImageError
 from codec import api
+from codec.api import FORMER_TUNES, SUFFIX, TUNES, EncodeOptions, Target
 from codec.cli.batch import Result, check_output, open_output, run
 from codec.cli.common import FILE, FiniteRange, ParamType, batch_options, model_option, reporting, require, stdin
 from codec.cli.plan import Job, plan
-from codec.decoding.streams import SUFFIX
-from codec.encoding.effort import effort_of
-from codec.encoding.rate import Target
-from codec.engine.registry import FORMER_TUNES, TUNES, loaded, shipped
 from codec.util.progress import Watch
 
 _UNITS = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024, "M": 10**6, "MB": 10**6, "MIB": 1 << 20}
@@ -37,10 +34,8 @@ class _Size(ParamType):
 _positive = FiniteRange(0, 1e9, min_open=True)
 
 
-def _is_picture(path: Path) -> bool:
-    from codec.images.pillow_compat import readable_suffixes
-
-    return path.suffix.lower() in readable_suffixes()
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in api.readable_suffixes()
 
 
 def _is_output(path: Path) -> bool:
@@ -49,7 +44,7 @@ def _is_output(path: Path) -> bool:
 
 @click.command()
 @click.argument("paths", metavar="IN... [OUT]", type=FILE, nargs=-1, required=True)
-@click.option("-q", "--quality", type=FiniteRange(0, 100), help=f"0 to 100.  [default: {api.QUALITY:g}]")
+@click.option("-q", "--quality", type=FiniteRange(0, 100), help=f"0 to 100.  [default: {api.DEFAULT_QUALITY:g}]")
 @click.option(
     "--tune",
     type=click.Choice((*TUNES, *FORMER_TUNES)),
@@ -99,54 +94,46 @@ def compress(
     max_pixels: int,
     threads: int | None,
 ) -> None:
-    """Compress pictures IN to .lmc files.
+    """Compress images IN to .lmc files.
 
-    One picture may be followed by its output, OUT.lmc or - for stdout, and any number by a folder that exists;
-    otherwise each file goes beside its picture or to --out-dir, with the same name but for the suffix. IN may be -
+    One image may be followed by its output, OUT.lmc or - for stdout, and any number by a folder that exists;
+    otherwise each file goes beside its image or to --out-dir, with the same name but for the suffix. IN may be -
     for stdin.
     """
-    given = [quality, target_size, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2]
-    if sum(value is not None for value in given) > 1:
+    targets = {
+        "bytes": target_size,
+        "bpp": target_bpp,
+        "psnr": target_psnr,
+        "ms-ssim": target_ms_ssim,
+        "ssimulacra2": target_ssimulacra2,
+    }
+    asked = [Target(kind, value) for kind, value in targets.items() if value is not None]
+    if len(asked) + (quality is not None) > 1:
         raise click.UsageError("only one of --quality and the --target options can be given")
     if target_ssimulacra2 is not None:
         require("metrics")
     if model is not None and tune is not None:
         raise click.UsageError("--tune says which of the models that ship is to be used; leave it out, or --model")
     try:
-        chosen = effort_of(effort, budget)
+        options = EncodeOptions(
+            quality, tune, model, asked[0] if asked else None, effort, budget, strip, threads, max_pixels
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
     def work(job: Job, watch: Watch) -> Result:
-        from codec.images.sources import open_source
-
         if job.source is not None and job.source.suffix.lower() == SUFFIX and job.source.is_file():
             raise ImageError(f"{job.source}: an {SUFFIX} file already")
         check_output(job, force)
-        picture = BytesIO(stdin().read()) if job.source is None else job.source
-        size = picture.stat().st_size if isinstance(picture, Path) else len(picture.getbuffer())
-        source = open_source(picture, max_pixels)
-        pixels = source.width * source.height
-        target = None
-        if target_size is not None:
-            target = Target("bytes", target_size)
-        elif target_bpp is not None:
-            target = Target("bytes", target_bpp * pixels / 8)
-        elif target_psnr is not None:
-            target = Target("psnr", target_psnr)
-        elif target_ms_ssim is not None:
-            target = Target("ms-ssim", target_ms_ssim)
-        elif target_ssimulacra2 is not None:
-            target = Target("ssimulacra2", target_ssimulacra2)
-        runtime = shipped(threads, tune or api.tune_for(target)) if model is None else loaded(model, threads)
-        level = runtime.scale.level(api.QUALITY if quality is None else quality)
-        data = api.compress_source(runtime, source, level, target=target, effort=chosen, strip=strip, progress=watch)
+        image = BytesIO(stdin().read()) if job.source is None else job.source
+        size = image.stat().st_size if isinstance(image, Path) else len(image.getbuffer())
+        encoded = api.encode(image, options, progress=watch)
         with open_output(job, force, watch) as output:
-            output.write(data)
-        notes = source.notes
-        if 0 < size < len(data):  # a pipe does not tell its size
-            notes += (f"larger than the picture's own {size} bytes; less quality, or PNG for drawings, takes less",)
-        return Result(size, len(data), len(data), pixels, notes)
+            output.write(encoded.data)
+        notes, written = encoded.notes, len(encoded.data)
+        if 0 < size < written:  # a pipe does not tell its size
+            notes += (f"larger than the image's own {size} bytes; less quality, or PNG for drawings, takes less",)
+        return Result(size, written, written, encoded.width * encoded.height, notes)
 
-    planned = plan(paths, out_dir, recursive, SUFFIX, _is_output, _is_picture)
+    planned = plan(paths, out_dir, recursive, SUFFIX, _is_output, _is_image)
     run(planned, work, parallel=jobs, force=force, skip_existing=skip_existing, verbose=verbose, quiet=quiet)

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from bitstream.errors import BadMagicError, ChecksumError, CodecError, CorruptError, ImageError, TruncatedError
+from bitstream.errors import BadMagicError, ChecksumError, CodecError, CorruptError, TruncatedError
 from codec import api
+from codec.api import SUFFIX, read_bounded
 from codec.cli.batch import Result, check_output, open_output, run
 from codec.cli.common import FILE, ParamType, batch_options, model_option, reporting, stdin
 from codec.cli.plan import Job, plan
-from codec.decoding.streams import SUFFIX, held
 from codec.util.progress import Watch
 
 
@@ -63,13 +63,11 @@ def decompress(
     that exists; otherwise each picture goes beside its file or to --out-dir, in the format of --format. IN may be
     - for stdin.
     """
-    from codec.images import sinks
-
     if region and scale:
         raise click.UsageError("--region and --scale cannot be given together")
     asked = None if suffix is None else "." + suffix.lower().lstrip(".")
     default = asked or ".png"
-    formats = sinks.writable_suffixes()
+    formats = api.writable_suffixes()
 
     def is_output(path: Path) -> bool:
         return path.suffix.lower() != SUFFIX and (not path.is_dir())
@@ -93,7 +91,7 @@ def decompress(
         if job.source is not None and job.source == job.target:
             raise BadMagicError(f"{job.source}: not an {SUFFIX} file by its name")
         check_output(job, force)
-        source = held(stdin(), max_pixels) if job.source is None else job.source
+        source = read_bounded(stdin(), max_pixels) if job.source is None else job.source
         try:
             return decode(job, source, watch)
         except (ChecksumError, CorruptError, TruncatedError) as error:
@@ -106,24 +104,13 @@ def decompress(
         opened = api.open(source, model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage)
         with opened as file:
             factor = int(scale.split("/")[1]) if scale else 1
-            width, height = file.scaled_size(factor)
-            box = None
             if region is None:
                 file.verify()
-                alpha = file.scaled_alpha(factor)
-            else:
-                try:
-                    box = file.box(*region)
-                except ValueError as error:
-                    raise ImageError(str(error)) from error
-                width, height = region[2:]
-                alpha = file.alpha(box)
-            strips = file.strips(box, factor, watch)
-            format_name = sinks.format_of(_suffix(job, default), file.form)
+            width, height = file.scaled_size(factor) if region is None else region[2:]
             with open_output(job, force, watch) as output:
-                notes = sinks.write(output, format_name, strips, width, height, file.form, alpha, file.metadata)
+                notes = file.write(output, _suffix(job, default), region=region, scale=factor, progress=watch)
                 size = file.file_bytes
-                return Result(size, output.seek(0, 2), size, width * height, tuple(notes), tuple(map(str, file.damage)))
+                return Result(size, output.seek(0, 2), size, width * height, notes, tuple(map(str, file.damage)))
 
     run(planned, work, parallel=jobs, force=force, skip_existing=skip_existing, verbose=verbose, quiet=quiet)
 

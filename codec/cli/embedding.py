@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from codec.cli.common import FILE, SEED, needing, prepare, reporting, threads_option
-from codec.engine.registry import TUNES
+from codec.engine.registry import DEFAULT_TUNE, TUNES
 from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_validation
 
 
@@ -17,7 +17,7 @@ from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_valid
 @click.option("--data", type=FILE, required=True, help="Folder of photographs.")
 @click.option("--out", type=FILE, help="File for the head.  [default: in the place of the one that ships]")
 @click.option(
-    "--tune", type=click.Choice(TUNES), help=f"Which of the models that ship to train for.  [default: {TUNES[0]}]"
+    "--tune", type=click.Choice(TUNES), help=f"Which of the models that ship to train for.  [default: {DEFAULT_TUNE}]"
 )
 @click.option("--model", type=FILE, help="Folder of an exported model to train for instead; needs --out.")
 @click.option(
@@ -54,7 +54,7 @@ def train_embedding(
 
     if model is not None and (out is None or tune is not None):
         raise click.UsageError("--model needs --out, and excludes --tune, which names a model that ships")
-    folder, target = model or MODELS / (tune or TUNES[0]), out or embedding.HEADS / f"{tune or TUNES[0]}.npz"
+    folder, target = model or MODELS / (tune or DEFAULT_TUNE), out or embedding.HEADS / f"{tune or DEFAULT_TUNE}.npz"
     prepare(target, force=True)
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target.parent))

@@ -11,7 +11,6 @@ import click
 from bitstream.errors import CodecError
 from codec import api
 from codec.cli.common import FILE, max_pixels_option, reporting, stdin
-from codec.decoding.streams import held
 
 
 @click.command()
@@ -22,7 +21,7 @@ from codec.decoding.streams import held
 def inspect(source: Path, as_json: bool, max_pixels: int) -> None:
     """Tell what an .lmc FILE holds and where its bytes go; - for stdin."""
     try:
-        file = held(stdin(), max_pixels) if str(source) == "-" else source
+        file = stdin() if str(source) == "-" else source
         info = api.inspect(file, max_pixels=max_pixels)
     except CodecError as error:
         raise click.ClickException(f"{source}: {error}") from error

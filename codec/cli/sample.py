@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from codec.api import SUFFIX
 from codec.cli.common import FILE, SEED, FiniteRange, Size, force_option, max_pixels_option, prepare, reporting
-from codec.decoding.streams import SUFFIX
 
 
 @click.command()
@@ -34,9 +34,7 @@ def sample(
 
     With --near, the file's hyper-latent stays, and a share of its other coordinates is drawn anew.
     """
-    from codec.api import QUALITY
-    from codec.decoding.lmc_file import LmcFile
-    from codec.images import sinks
+    from codec import api
     from codec.manifold import sampling
     from codec.util.files import replacing
 
@@ -44,7 +42,7 @@ def sample(
         raise click.UsageError("--near brings its own size and quality")
     if near is None and strength is not None:
         raise click.UsageError("--strength says how far from --near FILE")
-    suffix, formats = out.suffix.lower(), sinks.writable_suffixes()
+    suffix, formats = out.suffix.lower(), api.writable_suffixes()
     if suffix != SUFFIX and suffix not in formats:
         raise click.UsageError(
             f"cannot write pictures of type {suffix!r}; known are {SUFFIX} {' '.join(sorted(formats))}"
@@ -55,15 +53,14 @@ def sample(
         data = sampling.sample_near(near, strength, seed=seed, max_pixels=max_pixels)
     else:
         width, height = size or (768, 512)
-        data = sampling.sample(width, height, QUALITY if quality is None else quality, seed=seed, max_pixels=max_pixels)
+        data = sampling.sample(
+            width, height, api.DEFAULT_QUALITY if quality is None else quality, seed=seed, max_pixels=max_pixels
+        )
     with replacing(out, force) as temporary, temporary.open("w+b") as file:
         if suffix == SUFFIX:
             file.write(data)
         else:
-            with LmcFile(data, max_pixels=max_pixels) as drawn:
-                form = drawn.form
-                notes = sinks.write(
-                    file, sinks.format_of(suffix, form), drawn.strips(), *drawn.size, form, None, drawn.metadata
-                )
+            with api.open(data, max_pixels=max_pixels) as drawn:
+                notes = drawn.write(file, suffix)
                 for note in notes:
                     click.echo(f"Note: {out}: {note}", err=True)

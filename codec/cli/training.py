@@ -10,7 +10,7 @@ import click
 
 from bitstream.errors import CodecError
 from codec.cli.common import FILE, SEED, FiniteRange, needing, reporting, threads_option
-from codec.engine.registry import MODELS, TUNES
+from codec.engine.registry import DEFAULT_TUNE, MODELS, TUNES
 
 
 @click.command()
@@ -67,7 +67,7 @@ def train(model_config: Path | None, **options: object) -> None:
     keep_freed_memory()
     if str(options["start_from"]) == "shipped":
         metric = str(options["metric"] or "psnr")
-        options["start_from"] = MODELS / (metric if metric in TUNES else TUNES[0])
+        options["start_from"] = MODELS / (metric if metric in TUNES else DEFAULT_TUNE)
     if model_config is not None:
         options["model"] = _read_sizes(model_config)
     run(TrainingConfig(**options))  # type: ignore[arg-type]

@@ -1,34 +1,165 @@
-"""From a file to pixels: all of them, any part, or a fraction of the size."""
+"""An open ``.lmc`` file: what it holds, its symbols and its pixels."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from typing import Any
+from types import TracebackType
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bitstream.container import CELL
-from bitstream.tables import HYPER
-from codec.decoding.reader import LmcReader
-from codec.engine.row_buffer import Rows
-from codec.engine.tiling import BLOCK, CONTEXT_HALO, SYNTHESIS_HALO, TILE_CELLS, Area, Tile, grid, stride
+from bitstream import BoxType, CorruptError, Form, Header, Metadata, ModelError
+from bitstream.container import MAX_PIXELS
+from bitstream.errors import ImageError
+from codec.decoding.file_parts import Damage, FileParts
+from codec.decoding.pixel_decoder import Box, PixelDecoder
+from codec.decoding.streams import File
+from codec.decoding.symbol_reader import SymbolReader
+from codec.decoding.transparency import Transparency
+from codec.engine.registry import shipped_by_id
+from codec.engine.runtime import Runtime
+from codec.engine.tiling import TILE_CELLS, Area
 from codec.images import sinks
 from codec.util.progress import Progress
 
-PREVIEW = 8
-"""The preview network gives one pixel for this many a side."""
 SCALES = (1, 2, 4, 8, 16)
+_Self = TypeVar("_Self", bound="LmcFile")
 
 
-class LmcFile(LmcReader):
-    """An ``.lmc`` file and its pixels; see :class:`~codec.decoding.reader.LmcReader` for how it is opened."""
+class LmcFile:
+    """An ``.lmc`` file, opened: header and boxes are read, chunks are when they are needed. Threads may share it.
+
+    Args:
+        file: a path, the bytes of a file, or a binary file, which is read from its beginning; one that cannot seek is
+            read whole, from where it is.
+        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+        max_pixels: larger images are refused.
+        runtime: the model; None takes the one that ships and is the file's.
+        on_damage: ``"raise"`` an error, or ``"fill"``: chunks that are damaged are taken as empty, boxes are left out.
+
+    Attributes:
+        header: of the file.
+        size: width and height.
+        form: of the pixels.
+
+    Raises:
+        BitstreamError: the file is damaged, or no ``.lmc`` file.
+        ModelError: it needs a model that is not here; only raised once pixels are wanted.
+        OSError: it cannot be opened or read.
+        TypeError: it is no path, bytes or binary file.
+        ValueError: there is no such ``on_damage``.
+    """
+
+    def __init__(
+        self,
+        file: File,
+        *,
+        threads: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        runtime: Runtime | None = None,
+        on_damage: str = "raise",
+    ) -> None:
+        if on_damage not in ("raise", "fill"):
+            raise ValueError(f"on_damage: found {on_damage!r}, expected 'raise' or 'fill'")
+        self._threads, self._runtime = threads, runtime
+        self._parts = FileParts(file, max_pixels, on_damage == "fill")
+        self._reader, self._transparency = SymbolReader(self._parts), Transparency(self._parts)
+        self.header: Header = self._parts.header
+        self.size = (self.header.width, self.header.height)
+        self.form: Form = self._parts.form
+
+    def close(self) -> None:
+        """Close the file if it was opened here."""
+        self._parts.close()
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def runtime(self) -> Runtime:
+        """The model the file needs.
+
+        Raises:
+            ModelError: it is not here.
+            CorruptError: it has no such level of quality.
+        """
+        runtime = self._runtime or shipped_by_id(self.header.model_id, self._threads)
+        if self.header.model_id != runtime.model_id:
+            raise ModelError(f"model: file needs {self.header.model_id.hex()}, here is {runtime.model_id.hex()}")
+        if self.header.quality_index >= runtime.tables.levels:
+            raise CorruptError(f"quality_index: found {self.header.quality_index}, model has {runtime.tables.levels}")
+        self._runtime = runtime
+        return runtime
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """What was found to be damaged so far; all there is after :meth:`verify`."""
+        return self._parts.damage
+
+    @property
+    def file_bytes(self) -> int:
+        """Length of the file as its header has it."""
+        return self._parts.file_bytes
+
+    @property
+    def chunk_bytes(self) -> list[int]:
+        """Payload of each chunk."""
+        return self._parts.chunk_bytes
+
+    @property
+    def box_bytes(self) -> dict[str, int]:
+        """Payload of each box, by its type's name, or its number if that is not known."""
+        return self._parts.box_bytes
+
+    @property
+    def metadata(self) -> Metadata:
+        """ICC profile, EXIF and XMP."""
+        return self._parts.metadata
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the image has transparency."""
+        return BoxType.ALPHA in self._parts.boxes
+
+    def verify(self) -> None:
+        """Check every checksum and that the file ends where it should.
+
+        Raises:
+            BitstreamError: it is damaged, and damage is not to be filled.
+        """
+        self._parts.verify()
+
+    def symbols(self, area: Area | None = None, keep: int = 8) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The integers of an area, without running a network.
+
+        Args:
+            area: in cells; None for the whole image.
+            keep: chunks that are kept for the next call.
+
+        Returns:
+            tuple: z, int32 (channels, rows, columns), and y, int32 (channels, 4 rows, 4 columns).
+
+        Raises:
+            BitstreamError: a chunk is damaged, and damage is not to be filled.
+            ModelError: the file needs a model that is not here.
+        """
+        rows, columns = self.header.cells
+        return self._reader.read(self.runtime.tables, area or Area(0, rows, 0, columns), keep)
+
+    def _decoder(self, max_tile: int) -> PixelDecoder:
+        return PixelDecoder(self.runtime, self.header, self.form, self.symbols, max_tile)
 
     def strips(
         self,
-        box: tuple[int, int, int, int] | None = None,
+        box: Box | None = None,
         scale: int = 1,
         progress: Progress | None = None,
         max_tile: int = TILE_CELLS,
@@ -36,7 +167,7 @@ class LmcFile(LmcReader):
         """Pixels from top to bottom, in bounded memory.
 
         Args:
-            box: left, top, right and bottom in pixels; None for the whole picture.
+            box: left, top, right and bottom in pixels; None for the whole image.
             scale: 1, or 2, 4, 8 or 16 for the mean of so many pixels a side, 8 and 16 by the faster preview.
             progress: called after each tile.
             max_tile: cells of a tile with its halo.
@@ -51,38 +182,13 @@ class LmcFile(LmcReader):
             ModelError: the file needs a model that is not here.
         """
         self.scaled_size(scale)
-        left, top, right, bottom = box = box or (0, 0, *self.size)
-        if left % scale or top % scale:
-            raise ValueError(f"box: {left}, {top} is no multiple of the scale {scale}")
-        preview = scale >= PREVIEW
-        positions = HYPER * self.header.cells[0], HYPER * self.header.cells[1]
-        area = Area(top // BLOCK, -(-bottom // BLOCK), left // BLOCK, -(-right // BLOCK))
-        done, total = 0, (area.bottom - area.top) * (area.right - area.left)
-        halo = 0 if preview else SYNTHESIS_HALO
-        first_column, latents = self._latents(area, halo, max_tile)
-        most, ratio = HYPER**2 * max_tile, PREVIEW if preview else 1
-        for v, row in grid(area, positions, halo, stride(area, most), most):
-            # A pixel that lies only in part within the picture or box belongs to it.
-            y0, y1 = (_edge(v.begin, top, bottom) - top) // scale, -(-(_edge(v.end, top, bottom) - top) // scale)
-            strip = np.empty((y1 - y0, -(-(right - left) // scale), self.form.components), f"u{self.form.depth // 8}")
-            low = v.low // HYPER
-            rows = latents.get(low, -(-v.high // HYPER))[:, :, v.low - HYPER * low :][:, :, : v.high - v.low]
-            for h in row:
-                y_hat = np.ascontiguousarray(rows[..., h.low - first_column : h.high - first_column])
-                if preview:
-                    x = self.runtime.preview(y_hat)
-                else:
-                    x = self.runtime.synthesise(y_hat, self.header.quality_index)
-                part = x[0, :, v.inside(BLOCK // ratio), h.inside(BLOCK // ratio)]
-                self._place(strip, part, v, h, box, scale, ratio)
-                done += (v.end - v.begin) * (h.end - h.begin)
-                if progress:
-                    progress(done * BLOCK**2, total * BLOCK**2)
-            latents.forget((v.end - halo) // HYPER)
-            yield y0, strip
+        box = box or (0, 0, *self.size)
+        if box[0] % scale or box[1] % scale:
+            raise ValueError(f"box: {box[0]}, {box[1]} is no multiple of the scale {scale}")
+        yield from self._decoder(max_tile).strips(box, scale, progress)
 
     def latents(self, max_tile: int = TILE_CELLS, progress: Progress | None = None) -> Iterator[NDArray[np.float32]]:
-        """The picture's coordinates from top to bottom, in bounded memory; no synthesis runs.
+        """The image's coordinates from top to bottom, in bounded memory; no synthesis runs.
 
         Args:
             max_tile: cells of a tile with its halo.
@@ -90,75 +196,82 @@ class LmcFile(LmcReader):
 
         Yields:
             NDArray: y_hat, float32 (channels, rows, columns) in positions of 16 pixels, both multiples of 4 and as many
-            columns as the whole picture has; in units of an orthonormal basis of pixels in [0, 1].
+            columns as the whole image has; in units of an orthonormal basis of pixels in [0, 1].
         """
-        rows, columns = self.header.cells
-        _, latents = self._latents(Area(0, HYPER * rows, 0, HYPER * columns), 0, max_tile)
-        step = max(1, max_tile // columns)
-        for top in range(0, rows, step):
-            if progress:
-                progress(top * columns * CELL**2, rows * columns * CELL**2)
-            yield latents.get(top, min(rows, top + step))[0]
-            latents.forget(top + step)
+        yield from self._decoder(max_tile).latents(progress)
 
-    def _latents(self, area: Area, halo: int, max_tile: int) -> tuple[int, Rows]:
-        """The latent of an area of positions and its halo, and the first column of the rows it comes in."""
-        rows, columns = self.header.cells
-        top = max(0, area.top - halo) // HYPER
-        left, right = max(0, area.left - halo) // HYPER, min(columns, -(-(area.right + halo) // HYPER))
-        side = 1 << self.header.chunk_log2
-        level = self.header.quality_index
+    def alpha(self, box: Box | None = None) -> NDArray[Any] | None:
+        """Transparency, which if it differs from pixel to pixel is decoded whole, once.
 
-        def fill(begin: int, end: int, out: NDArray[np.float32]) -> None:
-            for v, row in grid(Area(begin, end, left, right), (rows, columns), CONTEXT_HALO, 1, max_tile):
-                keep = ((v.high - v.low) // side + 2) * ((right - left) // side + 2)
-                for h in row:
-                    z, y = self.symbols(Area(v.low, v.high, h.low, h.high), keep)
-                    y_hat = self.runtime.reconstruct(z[None].astype(np.float32), y[None].astype(np.float32), level)
-                    out[
-                        :, :, HYPER * (v.begin - begin) : HYPER * (v.end - begin),
-                        HYPER * (h.begin - left) : HYPER * (h.end - left),
-                    ] = y_hat[:, :, v.inside(HYPER), h.inside(HYPER)]  # fmt: skip
+        Args:
+            box: left, top, right and bottom in pixels; None for the whole image.
 
-        return HYPER * left, Rows(self.runtime.tables.latents, right - left, HYPER, top, fill)
+        Returns:
+            NDArray | None: uint8 or uint16 (height, width), read-only; None if there is none.
+        """
+        return self._transparency.crop(box or (0, 0, *self.size))
 
-    def _place(
-        self, strip: NDArray[Any], part: NDArray[np.float32], v: Tile, h: Tile, box: tuple[int, int, int, int],
-        scale: int, ratio: int,
-    ) -> None:  # fmt: skip
-        """Round a tile's pixels, each ``ratio`` of the picture's a side, and put them where they belong in a strip."""
-        left, top, right, bottom = box
-        if scale > ratio:
-            part = _mean(part, scale // ratio)
-        y0, y1 = _edge(v.begin, top, bottom), _edge(v.end, top, bottom)
-        x0, x1 = _edge(h.begin, left, right), _edge(h.end, left, right)
-        part = part[
-            :,
-            (y0 - v.begin * BLOCK) // scale : -(-(y1 - v.begin * BLOCK) // scale),
-            (x0 - h.begin * BLOCK) // scale : -(-(x1 - h.begin * BLOCK) // scale),
-        ]
-        if self.form.components == 1:
-            part = part.mean(axis=0, keepdims=True)
-        # A hostile file can drive the networks out of the range of floats. Any pixel is as good then, and
-        # these two, other than clip, turn what is not a number into one.
-        part = np.fmin(np.fmax(part, 0, out=part), 1, out=part)
-        part *= (1 << self.form.depth) - 1
-        np.rint(part, out=part)
-        column = (x0 - left) // scale
-        target = strip[: part.shape[1], column : column + part.shape[2]]
-        for component in range(len(part)):  # one transposed copy of all three is several times slower
-            target[:, :, component] = part[component]
+    def scaled_alpha(self, scale: int) -> NDArray[Any] | None:
+        """Transparency at a scale, each the mean of its pixels; None if there is none.
+
+        Raises:
+            ValueError: there is no such scale.
+        """
+        self.scaled_size(scale)
+        return self._transparency.scaled(scale)
 
     def array(self, progress: Progress | None = None) -> NDArray[Any]:
         """All pixels with full depth: uint8 or uint16, (H, W) or (H, W, 2 to 4), transparency last."""
         return sinks.to_array(self.strips(progress=progress), *self.size, self.form, self.alpha())
 
     def load(self, progress: Progress | None = None) -> Image.Image:
-        """The whole picture: L, LA, RGB, RGBA, or I;16."""
+        """The whole image: L, LA, RGB, RGBA, or I;16."""
         return sinks.to_image(self.strips(progress=progress), *self.size, self.form, self.alpha(), self.metadata)
 
+    def write(
+        self,
+        output: BinaryIO,
+        suffix: str,
+        *,
+        region: tuple[int, int, int, int] | None = None,
+        scale: int = 1,
+        progress: Progress | None = None,
+    ) -> tuple[str, ...]:
+        """Write the image, or a part or a fraction of it, in another format, row by row where that can be.
+
+        Args:
+            output: to write to.
+            suffix: one of :func:`~codec.images.sinks.writable_suffixes`, which says the format.
+            region: left side, upper side, width and height in pixels; None for the whole image.
+            scale: one of :data:`SCALES`, for the whole image only.
+            progress: called after each tile.
+
+        Returns:
+            tuple[str, ...]: what the format could not hold, for people to read.
+
+        Raises:
+            ImageError: the format cannot hold the image, or the region does not lie within it.
+            ValueError: there is no such scale.
+            BitstreamError: a chunk is damaged, and damage is not to be filled.
+            ModelError: the file needs a model that is not here.
+        """
+        width, height = self.scaled_size(scale)
+        box, alpha = None, None
+        if region is None:
+            alpha = self.scaled_alpha(scale)
+        else:
+            try:
+                box = self.box(*region)
+            except ValueError as error:
+                raise ImageError(str(error)) from error
+            width, height = region[2:]
+            alpha = self.alpha(box)
+        strips = self.strips(box, scale, progress)
+        format_name = sinks.format_of(suffix, self.form)
+        return tuple(sinks.write(output, format_name, strips, width, height, self.form, alpha, self.metadata))
+
     def region(self, x: int, y: int, width: int, height: int) -> Image.Image:
-        """A part of the picture, for which only the chunks it needs are read.
+        """A part of the image, for which only the chunks it needs are read.
 
         Args:
             x: left side.
@@ -167,17 +280,17 @@ class LmcFile(LmcReader):
             height: pixels.
 
         Raises:
-            ValueError: it does not lie within the picture.
+            ValueError: it does not lie within the image.
             TypeError: one is no whole number.
         """
         box = self.box(x, y, width, height)
         return sinks.to_image(self.strips(box), width, height, self.form, self.alpha(box), self.metadata)
 
-    def box(self, x: int, y: int, width: int, height: int) -> tuple[int, int, int, int]:
+    def box(self, x: int, y: int, width: int, height: int) -> Box:
         """Left, top, right and bottom of a region.
 
         Raises:
-            ValueError: it does not lie within the picture.
+            ValueError: it does not lie within the image.
             TypeError: one is no whole number.
         """
         x, y, width, height = map(operator.index, (x, y, width, height))
@@ -195,26 +308,8 @@ class LmcFile(LmcReader):
             raise ValueError(f"scale: found {scale}, expected one of {SCALES}")
         return -(-self.size[0] // scale), -(-self.size[1] // scale)
 
-    def scaled_alpha(self, scale: int) -> NDArray[Any] | None:
-        """Transparency at a scale, each the mean of its pixels; None if there is none.
-
-        Raises:
-            ValueError: there is no such scale.
-        """
-        width, height = self.scaled_size(scale)
-        plane = self._alpha_plane()
-        if isinstance(plane, int):
-            return self.alpha((0, 0, width, height))
-        if plane is None or scale == 1:
-            return plane
-        scaled = np.empty((height, width), plane.dtype)
-        for top in range(0, height, BLOCK):  # parts, so that no whole plane of floats is held
-            part = plane[scale * top : scale * (top + BLOCK)].astype(np.float32)
-            scaled[top : top + BLOCK] = np.rint(_mean(part[None], scale)[0])
-        return scaled
-
-    def preview(self, scale: int = PREVIEW, progress: Progress | None = None) -> Image.Image:
-        """The picture at a fraction of its size.
+    def preview(self, scale: int = 8, progress: Progress | None = None) -> Image.Image:
+        """The image at a fraction of its size.
 
         Args:
             scale: one of :data:`SCALES`; at 8 and 16 a smaller network gives it in a fraction of the time.
@@ -227,19 +322,3 @@ class LmcFile(LmcReader):
         return sinks.to_image(
             self.strips(scale=scale, progress=progress), *size, self.form, self.scaled_alpha(scale), self.metadata
         )
-
-
-def _edge(position: int, low: int, high: int) -> int:
-    """Pixel at which a position begins, within a box."""
-    return min(max(position * BLOCK, low), high)
-
-
-def _mean(planes: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Means of ``factor`` x ``factor`` values of (C, H, W); the last rows and columns are repeated up to whole ones."""
-    height, width = planes.shape[1:]
-    pad = [(0, 0), (0, -height % factor), (0, -width % factor)]
-    if pad[1][1] or pad[2][1]:
-        planes = np.pad(planes, pad, mode="edge")
-    blocks = planes.reshape(len(planes), planes.shape[1] // factor, factor, planes.shape[2] // factor, factor)
-    means: NDArray[np.float32] = blocks.mean(axis=(2, 4))
-    return means

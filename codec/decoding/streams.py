@@ -17,12 +17,12 @@ PIECE = 1 << 20
 """Bytes that are read at a time where they are not needed at once."""
 
 
-def opened(file: File, max_pixels: int) -> BinaryIO:
+def open_seekable(file: File, max_pixels: int) -> BinaryIO:
     """A binary file that can seek, which the caller closes if it was opened here.
 
     Args:
         file: a path, the bytes of a file, or a binary file; one that cannot seek is read whole, from where it is.
-        max_pixels: larger pictures are refused, if it is read.
+        max_pixels: larger images are refused, if it is read.
 
     Raises:
         OSError: it cannot be opened.
@@ -34,20 +34,20 @@ def opened(file: File, max_pixels: int) -> BinaryIO:
         if found.seekable():
             return found
         with found:
-            return held(found, max_pixels)
+            return read_bounded(found, max_pixels)
     if isinstance(file, bytes | bytearray | memoryview):
         return io.BytesIO(file)
     if not hasattr(file, "read") or not isinstance(file.read(0), bytes):
         raise TypeError(f"file: found {type(file).__name__}, expected a path, bytes or a binary file")
-    return file if getattr(file, "seekable", bool)() else held(file, max_pixels)
+    return file if getattr(file, "seekable", bool)() else read_bounded(file, max_pixels)
 
 
-def held(pipe: BinaryIO, max_pixels: int = MAX_PIXELS, start: bytes = b"") -> io.BytesIO:
+def read_bounded(pipe: BinaryIO, max_pixels: int = MAX_PIXELS, start: bytes = b"") -> io.BytesIO:
     """What a pipe brings, and no more of it than one file and a byte: it may have no end.
 
     Args:
         pipe: read from where it is.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger images are refused.
         start: what has been read of it already.
 
     Raises:

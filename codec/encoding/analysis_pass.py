@@ -1,4 +1,4 @@
-"""The latents of a picture on their way to the entropy coder, tile after tile.
+"""The latents of a image on their way to the entropy coder, tile after tile.
 
 Whole rows of them wait between the networks, so that each network has only its own, narrow halo.
 """
@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.tables import HYPER
-from codec.encoding.prefilter import faded
-from codec.engine.row_buffer import Rows
+from bitstream.geometry import BLOCK, HYPER_STRIDE
+from codec.encoding.prefilter import attenuated
+from codec.engine.row_buffer import RowBuffer
 from codec.engine.runtime import Runtime
-from codec.engine.tiling import ANALYSIS_HALO, BLOCK, CONTEXT_HALO, HYPER_HALO, Area, Tile, grid, stride
-from codec.images.sources import Source
+from codec.engine.tiling import Area, Tile, grid, stride
+from codec.images.source import Source
 from codec.util.progress import Progress
 
 TileSymbols = tuple[Tile, Tile, NDArray[np.int32], NDArray[np.int32]]
-"""Rows and columns of a tile, and the integers of its z and y."""
+"""RowBuffer and columns of a tile, and the integers of its z and y."""
 
 
-class Latents:
-    """The latents of a picture, each row computed when it is first asked for.
+class AnalysisPass:
+    """The latents of a image, each row computed when it is first asked for.
 
     Attributes:
         y: of the analysis.
@@ -32,9 +32,9 @@ class Latents:
 
     Args:
         runtime: the model.
-        source: the picture.
+        source: the image.
         quality_index: level of quality.
-        cells: rows and columns of the picture in cells.
+        cells: rows and columns of the image in cells.
         max_tile: cells of a tile with its halo.
         progress: told of pixels done and in all.
         coding_work: what coding a position takes, where analysing it takes 1.
@@ -52,46 +52,49 @@ class Latents:
     ) -> None:
         self.runtime, self.source, self.quality_index = runtime, source, quality_index
         self.cells, self.max_tile, self._progress = cells, max_tile, progress
-        self._done, self._all = 0.0, (1 + coding_work) * HYPER**2 * cells[0] * cells[1]
-        tables = runtime.tables
-        self.y = Rows(tables.latents, cells[1], HYPER, 0, self._fill_y)
-        self.z = Rows(tables.hyper_latents, cells[1], 1, 0, self._fill_z)
+        self._done, self._all = 0.0, (1 + coding_work) * HYPER_STRIDE**2 * cells[0] * cells[1]
+        tables, halos = runtime.tables, runtime.geometry.halos
+        self._analysis_halo = halos.analysis
+        self.hyper_halo = runtime.geometry.cells(halos.hyper_analysis)
+        self.context_halo = runtime.geometry.cells(halos.context)
+        self.y = RowBuffer(tables.latents, cells[1], HYPER_STRIDE, 0, self._fill_y)
+        self.z = RowBuffer(tables.hyper_latents, cells[1], 1, 0, self._fill_z)
 
     def symbols(self, side: int) -> Iterator[TileSymbols]:
-        """Rows and columns of tiles whose sides are multiples of ``side`` cells, and their symbols of z and y."""
+        """RowBuffer and columns of tiles whose sides are multiples of ``side`` cells, and their symbols of z and y."""
         area = Area(0, self.cells[0], 0, self.cells[1])
-        for v, row in grid(area, self.cells, CONTEXT_HALO, side, self.max_tile):
+        for v, row in grid(area, self.cells, self.context_halo, side, self.max_tile):
             z_rows = self.z.get(v.low, v.high)
             y_rows = self.y.get(v.low, v.high)
             for h in row:
-                z, y = columns(z_rows, h.seen(1)), columns(y_rows, h.seen(HYPER))
+                z, y = columns(z_rows, h.seen(1)), columns(y_rows, h.seen(HYPER_STRIDE))
                 symbols = self.runtime.quantise(y, z, self.quality_index)
                 yield (
                     v,
                     h,
                     z[0, :, v.inside(1), h.inside(1)].astype(np.int32),
-                    symbols[0, :, v.inside(HYPER), h.inside(HYPER)].astype(np.int32),
+                    symbols[0, :, v.inside(HYPER_STRIDE), h.inside(HYPER_STRIDE)].astype(np.int32),
                 )
-                self.count(HYPER**2 * (v.end - v.begin) * (h.end - h.begin))
-            self.z.forget(v.end - CONTEXT_HALO)
-            self.y.forget(min(v.end - CONTEXT_HALO, v.high - HYPER_HALO))
+                self.count(HYPER_STRIDE**2 * (v.end - v.begin) * (h.end - h.begin))
+            self.z.forget(v.end - self.context_halo)
+            self.y.forget(min(v.end - self.context_halo, v.high - self.hyper_halo))
 
     def _fill_z(self, begin: int, end: int, out: NDArray[np.float32]) -> None:
         area = Area(begin, end, 0, self.cells[1])
-        for v, row in grid(area, self.cells, HYPER_HALO, stride(area, self.max_tile), self.max_tile):
+        for v, row in grid(area, self.cells, self.hyper_halo, stride(area, self.max_tile), self.max_tile):
             y_rows = self.y.get(v.low, v.high)
             for h in row:
-                z = self.runtime.hyper_analyse(columns(y_rows, h.seen(HYPER)), self.quality_index)
+                z = self.runtime.hyper_analyse(columns(y_rows, h.seen(HYPER_STRIDE)), self.quality_index)
                 out[:, :, v.begin - begin : v.end - begin, h.kept(1)] = z[:, :, v.inside(1), h.inside(1)]
 
     def _fill_y(self, begin: int, end: int, out: NDArray[np.float32]) -> None:
         """In positions, as the analysis reaches less than a cell."""
-        positions = HYPER * self.cells[0], HYPER * self.cells[1]
-        area = Area(HYPER * begin, HYPER * end, 0, positions[1])
-        most = HYPER**2 * self.max_tile
-        for v, row in grid(area, positions, ANALYSIS_HALO, stride(area, most), most):
+        positions = HYPER_STRIDE * self.cells[0], HYPER_STRIDE * self.cells[1]
+        area = Area(HYPER_STRIDE * begin, HYPER_STRIDE * end, 0, positions[1])
+        most = HYPER_STRIDE**2 * self.max_tile
+        for v, row in grid(area, positions, self._analysis_halo, stride(area, most), most):
             for h in row:
-                y = self.runtime.analyse(faded(pixels(self.source, v, h)), self.quality_index)
+                y = self.runtime.analyse(attenuated(pixels(self.source, v, h)), self.quality_index)
                 out[:, :, v.begin - area.top : v.end - area.top, h.kept(1)] = y[:, :, v.inside(1), h.inside(1)]
                 self.count((v.end - v.begin) * (h.end - h.begin))
 

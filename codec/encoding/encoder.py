@@ -1,23 +1,23 @@
-"""From a picture to a file: tile after tile through the sender, chunk after chunk through the entropy coder."""
+"""From an image to a file: tile after tile through the networks, chunk after chunk through the entropy coder."""
 
 from __future__ import annotations
 
 from bitstream import Box, Container, Header, Metadata, encode_chunk, serialize
 from bitstream.boxes import alpha_box, form_boxes, metadata_boxes
 from bitstream.container import CHUNK_LOG2
-from bitstream.tables import HYPER
-from codec.encoding.analysis_pass import Latents
-from codec.encoding.effort import ONE_PASS, Effort
-from codec.encoding.refinement import fitted_symbols
+from bitstream.geometry import HYPER_STRIDE
+from codec.encoding.analysis_pass import AnalysisPass
+from codec.encoding.options import ONE_PASS, Effort
+from codec.encoding.refinement import refined_symbols
 from codec.engine.runtime import Runtime
 from codec.engine.tiling import TILE_CELLS
 from codec.images import alpha as alpha_planes
-from codec.images.sources import Source
+from codec.images.source import Source
 from codec.util.progress import Progress
 
 
-def boxes_of(source: Source, strip: bool = False) -> list[Box]:
-    """What stands beside the picture in its file: form, transparency, and metadata unless ``strip``.
+def source_boxes(source: Source, strip: bool = False) -> list[Box]:
+    """What stands beside the image in its file: form, transparency, and metadata unless ``strip``.
 
     Raises:
         LimitError: ICC profile, EXIF or XMP is longer than 64 MiB.
@@ -40,11 +40,11 @@ def encode(
     max_tile: int = TILE_CELLS,
     chunk_log2: int = CHUNK_LOG2,
 ) -> bytes:
-    """Code a picture; memory beside the source's own is bounded by the tile.
+    """Code an image; memory beside the source's own is bounded by the tile.
 
     Args:
         runtime: the model.
-        source: the picture.
+        source: the image.
         quality_index: level of quality.
         boxes: to stand beside it.
         progress: called after each tile, or oftener.
@@ -58,15 +58,15 @@ def encode(
     header = Header(source.width, source.height, runtime.model_id, quality_index, chunk_log2)
     side = 1 << header.chunk_log2
     chunks: dict[tuple[int, int], bytes] = {}
-    latents = Latents(
+    latents = AnalysisPass(
         runtime, source, quality_index, header.cells, max_tile, progress, coding_work=1 + effort.iterations
     )
-    tiles = fitted_symbols(latents, side, effort) if effort.iterations else latents.symbols(side)
+    tiles = refined_symbols(latents, side, effort) if effort.iterations else latents.symbols(side)
     for v, h, z, y in tiles:
         for top in range(0, v.end - v.begin, side):
             for left in range(0, h.end - h.begin, side):
                 z_part = z[:, top : top + side, left : left + side]
-                y_part = y[:, HYPER * top :, HYPER * left :][:, : HYPER * side, : HYPER * side]
-                payload = encode_chunk(runtime.tables, quality_index, z_part, y_part)
+                rows, columns = (slice(HYPER_STRIDE * at, HYPER_STRIDE * (at + side)) for at in (top, left))
+                payload = encode_chunk(runtime.tables, quality_index, z_part, y[:, rows, columns])
                 chunks[v.begin + top, h.begin + left] = payload
     return serialize(Container(header, [chunks[at] for at in sorted(chunks)], boxes))

@@ -1,8 +1,8 @@
-"""Detail finer than any photograph's, faded before the analysis.
+"""Detail finer than any photograph's, attenuated before the analysis.
 
-Networks that have only seen photographs answer black and white noise, or a dithered picture, with latents a
+Networks that have only seen photographs answer black and white noise, or a dithered image, with latents a
 thousand times beyond natural ones: the file is larger than the pixels, and what is decoded of it worse than plain gray.
-Faded to what the networks can follow, such a block is decoded as itself with less contrast, from fewer bytes.
+Attenuated to what the networks can follow, such a block is decoded as itself with less contrast, from fewer bytes.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.engine.tiling import BLOCK
+from bitstream.geometry import BLOCK
 
-MOST_DETAIL = 80 / 255
+MAX_DETAIL = 80 / 255
 """Of white noise with this standard deviation. Nothing in 1,376 photographs has more, nor has print that is smooth."""
 
 
-def detail_of(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def block_detail(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """The finest detail of each block: how much differences between neighbours differ from row to row.
 
     Args:
@@ -36,8 +36,8 @@ def detail_of(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return detail
 
 
-def faded(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pixels with no block's detail above :data:`MOST_DETAIL`; blocks that exceed it are drawn towards their mean.
+def attenuated(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pixels with no block's detail above :data:`MAX_DETAIL`; blocks that exceed it are drawn towards their mean.
 
     Block by block, so it does not depend on the tile that a block is in.
 
@@ -45,12 +45,12 @@ def faded(x: NDArray[np.float32]) -> NDArray[np.float32]:
         x: float32 (1, 3, 16 h, 16 w), in [0, 1].
 
     Returns:
-        NDArray: the same, ``x`` itself where there is nothing to fade.
+        NDArray: the same, ``x`` itself where there is nothing to attenuate.
     """
-    detail = detail_of(x)
-    if detail.max() <= MOST_DETAIL:
+    detail = block_detail(x)
+    if detail.max() <= MAX_DETAIL:
         return x
-    scale = np.float32(MOST_DETAIL) / np.maximum(detail, np.float32(MOST_DETAIL))
+    scale = np.float32(MAX_DETAIL) / np.maximum(detail, np.float32(MAX_DETAIL))
     height, width = x.shape[2:]
     blocks: NDArray[Any] = x.reshape(3, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
     mean = blocks.mean(axis=(2, 4), keepdims=True)

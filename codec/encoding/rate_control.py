@@ -1,4 +1,4 @@
-"""Files that meet a target: the level that does, and its file."""
+"""Rate control: the level of quality that meets a target, found by coding as few times as possible, and its file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ import numpy as np
 from bitstream.container import Box
 from bitstream.errors import ImageError
 from codec.decoding.lmc_file import LmcFile
-from codec.encoding.effort import ONE_PASS, Effort
 from codec.encoding.encoder import encode
-from codec.encoding.rate import TOLERANCE, Target, search
+from codec.encoding.options import ONE_PASS, Effort, Target
 from codec.engine.runtime import Runtime
-from codec.images.sources import ArraySource, Source
+from codec.images.source import Source
+from codec.images.sources import ArraySource
 from codec.metrics import SMALLEST_SIDE, SSIMULACRA2_SMALLEST_SIDE, ms_ssim_db, psnr_db, ssimulacra2
 from codec.util.progress import Progress
 
+TOLERANCE = 0.01
+"""A search ends once the file is within this share of a target size, or within a quarter of it of one in dB."""
 SAMPLE_PIXELS = 1 << 22
 """Pictures with twice as many are searched on a sample of about this many first."""
-FITTED_SHARE = 0.93
-"""Bytes of a fitted file, against one pass at the same level; only a place to begin."""
+REFINED_SHARE = 0.93
+"""Bytes of a refined file, against one pass at the same level; only a place to begin."""
 
 
 def encode_to_target(
@@ -51,6 +53,8 @@ def encode_to_target(
         ImageError: no level meets the target.
     """
     levels = runtime.tables.levels
+    if target.kind == "bpp":
+        target = Target("bytes", target.value * source.width * source.height / 8)
     beside = sum(len(box.data) for box in boxes)
     files: dict[int, bytes] = {}
     # Middling photographs; the search corrects what the picture at hand has of its own.
@@ -60,7 +64,7 @@ def encode_to_target(
         guess = (wanted - math.log(0.09 * source.width * source.height / 8 + 60)) / slope
         if source.width * source.height > 2 * SAMPLE_PIXELS:
             guess = _sampled_guess(runtime, source, wanted, guess, slope)
-        shift = -math.log(FITTED_SHARE) / slope
+        shift = -math.log(REFINED_SHARE) / slope
     else:
         lowest, span = {"psnr": (27.0, 14.0), "ms-ssim": (9.5, 14.0), "ssimulacra2": (-20.0, 110.0)}[target.kind]
         slope, at_most = span / (levels - 1), False
@@ -146,3 +150,63 @@ def _distortion(source: Source, kind: str, runtime: Runtime) -> Callable[[bytes]
         return judge(original, decoded, depth)
 
     return similarity
+
+
+def search(
+    measure: Callable[[int], float],
+    target: float,
+    levels: int,
+    *,
+    at_most: bool,
+    guess: float,
+    slope: float,
+    tolerance: float,
+) -> int | None:
+    """Find the level whose value is nearest to a target without being on its wrong side.
+
+    Values rise with the level. Each measurement narrows a bracket; the next level is where a line through the ends
+    of the bracket meets the target, or one of the given slope while only one end is known.
+
+    Args:
+        measure: value of a level.
+        target: to be met.
+        levels: how many there are.
+        at_most: whether values above the target are the wrong side, rather than values below.
+        guess: level to begin with.
+        slope: expected change of the value from one level to the next.
+        tolerance: a value this near the target, on the right side, ends the search.
+
+    Returns:
+        int | None: the level; None if no level is on the right side.
+    """
+    low, high = -1, levels  # exclusive ends of what is still open
+    known: dict[int, float] = {}
+    best: int | None = None
+    at, width, slow = guess, levels, 0
+    while high - low > 1:
+        # Towards the right side of a guess, and never to an end of the bracket that is known already.
+        within = min(max(at, low + 1), high - 1)  # a target beyond all levels may be anywhere
+        level = math.floor(within) if at_most else math.ceil(within)
+        value = known[level] = min(measure(level), 1e6)  # a lossless copy has no end of decibels
+        right_side = value <= target if at_most else value >= target
+        if right_side:
+            best = level
+            if abs(value - target) <= tolerance:
+                break
+        if value <= target if at_most else value < target:
+            low = level
+        else:
+            high = level
+        aim = target - tolerance / 2 if at_most else target + tolerance / 2
+        if low in known and high in known:
+            # A line through a curve can creep along it: after two steps that did not halve the bracket, the next does.
+            slow, width = slow + 1 if high - low > width / 2 else 0, high - low
+            share = 0.5 if slow > 1 else (aim - known[low]) / max(known[high] - known[low], 1e-12)
+            at = low + width * min(max(share, 0.1), 0.9)
+        else:
+            at = level + (aim - value) / slope
+            # So can a slope that is far too steep: from the third step towards the unknown end on, each is four times
+            # the last at least.
+            reach = 4 ** max(0, len(known) - 2)
+            at = min(at, level - reach) if low not in known else max(at, level + reach)
+    return best

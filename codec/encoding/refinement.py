@@ -1,7 +1,7 @@
-"""Symbols fitted to their picture, tile after tile; the work itself is :mod:`codec.encoding.sga`'s.
+"""Symbols refined for their image, tile after tile; the work itself is :mod:`codec.encoding.sga`'s.
 
-A tile's symbols move pixels and means beyond its edge. So each tile is fitted with its surroundings in view, as one
-pass gives them; that its neighbours are fitted too makes no difference that could be measured.
+A tile's symbols move pixels and means beyond its edge. So each tile is refined with its surroundings in view, as one
+pass gives them; that its neighbours are refined too makes no difference that could be measured.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.container import CELL
 from bitstream.errors import CodecError
-from bitstream.tables import HYPER
-from codec.encoding.analysis_pass import Latents, TileSymbols, columns, pixels
-from codec.encoding.effort import Effort
-from codec.engine.tiling import BLOCK, HYPER_HALO, Area, Tile, grid
-
-FIT_HALO = 2
-"""Cells in view around a tile that is fitted: means reach 3 positions from the view's edge inwards, pixels 3 more."""
-MARGIN = HYPER * FIT_HALO - 6
-"""Positions around a tile whose pixels count, as nothing from beyond the view reaches them."""
+from bitstream.geometry import Geometry
+from codec.encoding.analysis_pass import AnalysisPass, TileSymbols, columns, pixels
+from codec.encoding.options import Effort
+from codec.engine.tiling import Area, Tile, grid
 
 
-def fitted_symbols(latents: Latents, side: int, effort: Effort) -> Iterator[TileSymbols]:
-    """As :meth:`Latents.symbols`, but fitted.
+def view_reach(geometry: Geometry) -> int:
+    """Positions from a view's edge inwards where pixels are not what they would be: means reach so far, and pixels
+    from there."""
+    return geometry.halos.context + geometry.halos.synthesis
+
+
+def refined_symbols(latents: AnalysisPass, side: int, effort: Effort) -> Iterator[TileSymbols]:
+    """As :meth:`AnalysisPass.symbols`, but refined.
 
     Args:
         latents: of one pass.
@@ -43,38 +43,38 @@ def fitted_symbols(latents: Latents, side: int, effort: Effort) -> Iterator[Tile
     except ImportError as error:
         raise CodecError(f"effort needs the extra [train], see the README on how to install it ({error})") from error
 
-    runtime, cells = latents.runtime, latents.cells
-    if runtime.threads:
-        torch.set_num_threads(runtime.threads)
-    annealer = Annealer(runtime.folder, latents.quality_index / (runtime.tables.levels - 1))
+    runtime, cells, geometry = latents.runtime, latents.cells, latents.runtime.geometry
+    unit, reach = geometry.hyper_stride, view_reach(geometry)
+    halo = geometry.cells(reach)
+    annealer = Annealer(runtime.folder, latents.quality_index / (runtime.tables.levels - 1), threads=runtime.threads)
     ends = None if effort.seconds is None else time.monotonic() + effort.seconds
     left = cells[0] * cells[1]
-    for v, row in grid(Area(0, cells[0], 0, cells[1]), cells, FIT_HALO, side, latents.max_tile):
+    for v, row in grid(Area(0, cells[0], 0, cells[1]), cells, halo, side, latents.max_tile):
         z_rows, y_rows = latents.z.get(v.low, v.high), latents.y.get(v.low, v.high)
         for h in row:
             size = (v.end - v.begin) * (h.end - h.begin)
             z_hat = columns(z_rows, h.seen(1))
             view = View(
-                x=torch.from_numpy(pixels(latents.source, _in_positions(v), _in_positions(h))),
-                counted=_counted(latents, v, h),
-                y=torch.from_numpy(columns(y_rows, h.seen(HYPER))),
+                x=torch.from_numpy(pixels(latents.source, v.scaled(unit), h.scaled(unit))),
+                counted=_counted(latents, v, h, margin=unit * halo - reach),
+                y=torch.from_numpy(columns(y_rows, h.seen(unit))),
                 z_hat=torch.from_numpy(z_hat),
                 free=torch.from_numpy(_free(v, h)),
                 gray=latents.source.form.components == 1,
             )
             seconds = None if ends is None else (ends - time.monotonic()) * size / left
-            tell = _counter(latents, HYPER**2 * size * effort.iterations)
-            fitted = annealer.fit(view, shares(effort.iterations, seconds, tell)).numpy()
+            tell = _counter(latents, unit**2 * size * effort.iterations)
+            refined = annealer.fit(view, shares(effort.iterations, seconds, tell)).numpy()
             tell(1.0)
-            fitted = fitted[0, :, v.inside(HYPER), h.inside(HYPER)]
+            refined = refined[0, :, v.inside(unit), h.inside(unit)]
             left -= size
-            yield v, h, z_hat[0, :, v.inside(1), h.inside(1)].astype(np.int32), fitted.astype(np.int32)
-            latents.count(HYPER**2 * size)
-        latents.z.forget(v.end - FIT_HALO)
-        latents.y.forget(min(v.end - FIT_HALO, v.high - HYPER_HALO))
+            yield v, h, z_hat[0, :, v.inside(1), h.inside(1)].astype(np.int32), refined.astype(np.int32)
+            latents.count(unit**2 * size)
+        latents.z.forget(v.end - halo)
+        latents.y.forget(min(v.end - halo, v.high - latents.hyper_halo))
 
 
-def _counter(latents: Latents, work: float) -> Callable[[float], None]:
+def _counter(latents: AnalysisPass, work: float) -> Callable[[float], None]:
     """Counts a piece of work by the share of it that is done."""
     done = 0.0
 
@@ -86,21 +86,19 @@ def _counter(latents: Latents, work: float) -> Callable[[float], None]:
     return tell
 
 
-def _in_positions(tile: Tile) -> Tile:
-    return Tile(HYPER * tile.begin, HYPER * tile.end, HYPER * tile.low, HYPER * tile.high)
-
-
 def _free(v: Tile, h: Tile) -> NDArray[np.bool_]:
     free = np.zeros((1, 1, v.high - v.low, h.high - h.low), bool)
     free[:, :, v.inside(1), h.inside(1)] = True
     return free
 
 
-def _counted(latents: Latents, v: Tile, h: Tile) -> tuple[slice, slice]:
-    """Rows and columns, within a view, of the picture's own pixels in a tile and its margin."""
+def _counted(latents: AnalysisPass, v: Tile, h: Tile, margin: int) -> tuple[slice, slice]:
+    """Rows and columns, within a view, of the image's own pixels in a tile and so many positions around it, as nothing
+    from beyond the view reaches those."""
+    cell, block = latents.runtime.geometry.cell, latents.runtime.geometry.block
     sides = []
     for tile, length in ((v, latents.source.height), (h, latents.source.width)):
-        begin, end = CELL * tile.begin - BLOCK * MARGIN, CELL * tile.end + BLOCK * MARGIN
-        low, high = max(begin, CELL * tile.low, 0), min(end, CELL * tile.high, length)
-        sides.append(slice(low - CELL * tile.low, high - CELL * tile.low))
+        begin, end = cell * tile.begin - block * margin, cell * tile.end + block * margin
+        low, high = max(begin, cell * tile.low, 0), min(end, cell * tile.high, length)
+        sides.append(slice(low - cell * tile.low, high - cell * tile.low))
     return sides[0], sides[1]

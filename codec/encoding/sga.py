@@ -22,8 +22,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bitstream.tables import HYPER
-from codec.models.device import autocast
+from bitstream.geometry import HYPER_STRIDE
+from codec.models.device import autocast, torch_threads
 from codec.models.distortion import SMALLEST_SIDES, distortion
 from codec.models.stored import load_exported
 from codec.models.v1.network import round_straight_through
@@ -115,9 +115,11 @@ class Annealer:
         folder: the exported model.
         t: quality in [0, 1].
         seed: of the random rounding.
+        threads: of torch while it works; None or 0 leaves them as they are.
     """
 
-    def __init__(self, folder: Path, t: float, seed: int = 0) -> None:
+    def __init__(self, folder: Path, t: float, seed: int = 0, threads: int | None = None) -> None:
+        self.threads = threads
         self.model = load_exported(folder).requires_grad_(False)
         self.t = torch.tensor([t])
         self.gains = self.model.gains(self.t)
@@ -136,6 +138,10 @@ class Annealer:
         Returns:
             Tensor: float (1, latents, 4 h, 4 w), integers.
         """
+        with torch_threads(self.threads):
+            return self._fit(view, shares)
+
+    def _fit(self, view: View, shares: Iterator[float]) -> Tensor:
         with torch.no_grad():
             features = self.model.hyper_synthesis(view.z_hat)
             sigma = self.model.scale_index(view.z_hat, self.t, self.parts["gain"].log())
@@ -158,7 +164,7 @@ class Annealer:
     def _objective(self, view: View, u: Tensor, features: Tensor, sigma: Tensor, temperature: float) -> Tensor:
         """Bits of a relaxed coding of ``u``, the latent in units of a symbol, plus lmbda times its error."""
         noise = torch.logit(torch.rand(u.shape, generator=self.generator).clamp_(1e-6, 1 - 1e-6))
-        free = view.free.repeat_interleave(HYPER, 2).repeat_interleave(HYPER, 3)
+        free = view.free.repeat_interleave(HYPER_STRIDE, 2).repeat_interleave(HYPER_STRIDE, 3)
         with autocast(torch.device("cpu")):
             symbols, y_hat = self._receive(
                 torch.where(free, u, u.detach()),

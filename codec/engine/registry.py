@@ -8,15 +8,17 @@ from functools import cache
 from pathlib import Path
 
 from bitstream.errors import ModelError
-from codec.engine.runtime import Runtime, read_manifest
+from codec.engine.manifest import read_manifest
+from codec.engine.runtime import Runtime
 from codec.util.fork import after_fork_in_child
 
 TUNES = ("visual", "psnr")
 """What the models that ship are good at, each in a folder of that name; the first is the default."""
 FORMER_TUNES = {"ms-ssim": "visual"}
 """Names of tunes that are gone, each with the one that took its place."""
+DEFAULT_TUNE = TUNES[0]
 MODELS = Path(__file__).parents[1] / "weights"
-SHIPPED = MODELS / TUNES[0]
+SHIPPED = MODELS / DEFAULT_TUNE
 
 _loaded: dict[tuple[Path, int | None], Runtime] = {}
 _loading = threading.Lock()
@@ -52,7 +54,7 @@ def loaded(folder: str | os.PathLike[str], threads: int | None = None) -> Runtim
         return found
 
 
-def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
+def shipped(threads: int | None = None, tune: str = DEFAULT_TUNE) -> Runtime:
     """A model that ships inside the package, loaded once for each number of threads.
 
     Args:
@@ -70,7 +72,7 @@ def shipped(threads: int | None = None, tune: str = TUNES[0]) -> Runtime:
         return _loaded[folder, threads]
 
 
-def model_id_of(tune: str) -> bytes:
+def id_by_tune(tune: str) -> bytes:
     """Name of the model that ships for a tune, without loading it."""
     return next(model_id for model_id, name in _shipped_ids().items() if name == known_tune(tune))
 
@@ -80,18 +82,18 @@ def _shipped_ids() -> dict[bytes, str]:
     return {read_manifest(MODELS / tune).model_id: tune for tune in TUNES}
 
 
-def tune_of(model_id: bytes) -> str | None:
+def tune_by_id(model_id: bytes) -> str | None:
     """What the shipped model of this id is good at; None if no such model ships."""
     return _shipped_ids().get(model_id)
 
 
-def shipped_of(model_id: bytes, threads: int | None = None) -> Runtime:
+def shipped_by_id(model_id: bytes, threads: int | None = None) -> Runtime:
     """The shipped model of this id.
 
     Raises:
         ModelError: it is none of them.
     """
-    tune = tune_of(model_id)
+    tune = tune_by_id(model_id)
     if tune is None:
         here = ", ".join(f"{known.hex()} ({name})" for known, name in _shipped_ids().items())
         raise ModelError(f"model: file needs {model_id.hex()}, here are {here}; others are taken by model= or --model")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Rows:
+class RowBuffer:
     """A map that is computed from top to bottom, and forgotten again from the top.
 
     Args:

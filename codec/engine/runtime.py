@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
+from bitstream.geometry import Geometry
 from bitstream.tables_file import read_tables
+from codec.engine.manifest import FILES, MANIFEST, TABLES, WEIGHTS, model_id, read_manifest
 from codec.engine.quality_scale import QualityScale
 from codec.util.fork import after_fork_in_child
-
-WEIGHTS = "model.safetensors"
-GRAPHS = tuple(
-    f"{name}.onnx" for name in ("analysis", "hyper_analysis", "quantisation", "reconstruction", "synthesis", "preview")
-)
-TABLES = "tables.npz"
-FILES = (WEIGHTS, TABLES, *GRAPHS)
-MANIFEST = "manifest.json"
-MAX_MANIFEST_BYTES = 1 << 16
 
 _Floats = NDArray[np.float32]
 
@@ -39,44 +31,10 @@ def _default_threads() -> int:
     return int(text)
 
 
-def model_id(digests: dict[str, str]) -> bytes:
-    """Four bytes that name a model: what its numbers are, not how the graphs that compute with them are written.
-
-    Args:
-        digests: SHA-256 of each file, hexadecimal.
-    """
-    return hashlib.sha256((digests[WEIGHTS] + digests[TABLES]).encode()).digest()[:4]
-
-
-class Manifest(NamedTuple):
-    """What an exported model says of itself.
-
-    Attributes:
-        model_id: its name.
-        digests: what its files should be, by SHA-256.
-        quality_scale: see :meth:`~codec.engine.quality_scale.QualityScale.stored`.
-    """
-
-    model_id: bytes
-    digests: dict[str, str]
-    quality_scale: Any
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """What an exported model says of itself.
-
-    Raises:
-        ModelError: there is no manifest, or none that can be read.
-    """
-    try:
-        with (folder / MANIFEST).open("rb") as file:
-            manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
-        digests = {name: str(manifest["sha256"][name]) for name in FILES}
-        return Manifest(bytes.fromhex(manifest["model_id"]), digests, manifest.get("quality_scale"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{folder}: no exported model, as there is no {MANIFEST}") from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(f"{folder}: no readable model manifest: {error}") from error
+def _sha256(file: BinaryIO) -> str:
+    if hasattr(hashlib, "file_digest"):
+        return str(hashlib.file_digest(file, "sha256").hexdigest())
+    return hashlib.sha256(file.read()).hexdigest()  # Python 3.10
 
 
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
@@ -105,24 +63,25 @@ class Runtime:
         identity = model_id(self._digests)
         if identity != self.model_id:
             raise ModelError(f"{folder}: model id {self.model_id.hex()}, expected {identity.hex()}")
-        for name in FILES:
-            self._check(name)
+        self._check(TABLES)
         stored = read_tables(folder / TABLES)
         self.tables, self._knots, self._exponentials = stored.tables, stored.knots, stored.exponentials
         try:
+            self.geometry = Geometry.stored(self.manifest.geometry, self.tables.levels)
             self.scale = QualityScale.stored(self.tables.levels, self.manifest.quality_scale)
         except (ValueError, TypeError, OverflowError) as error:
             raise ModelError(f"{folder / MANIFEST}: {error}") from error
 
     def _check(self, name: str) -> None:
+        """Find out whether a file is what the manifest says.
+
+        Raises:
+            ModelError: it is not, or cannot be read.
+        """
         try:
             self._stamps[name] = self._stamp(name)
             with (self.folder / name).open("rb") as file:
-                found = (
-                    hashlib.file_digest(file, "sha256").hexdigest()
-                    if hasattr(hashlib, "file_digest")
-                    else (hashlib.sha256(file.read()).hexdigest())
-                )
+                found = _sha256(file)
         except OSError as error:
             raise ModelError(f"{self.folder / name}: {error}") from error
         if found != self._digests[name]:
@@ -132,16 +91,31 @@ class Runtime:
         status = (self.folder / name).stat()
         return status.st_size, status.st_mtime_ns
 
+    def _require_unchanged(self, name: str) -> None:
+        try:
+            changed = self._stamp(name) != self._stamps[name]
+        except OSError as error:
+            raise ModelError(f"{self.folder / name}: {error}") from error
+        if changed:
+            raise ModelError(f"{self.folder / name}: has changed since the model was loaded")
+
+    def check_all(self) -> None:
+        """Find out whether all files are what the manifest says, those as well that have not been used yet.
+
+        Raises:
+            ModelError: one is not, or cannot be read.
+        """
+        for name in FILES:
+            self._check(name)
+
     def _session(self, graph: str) -> Any:
+        """The graph, ready to run; checked and built when it is first needed."""
         with self._lock:
             if graph not in self._sessions:
-                for name in (graph, WEIGHTS):  # read only now, long after it was checked
-                    try:
-                        changed = self._stamp(name) != self._stamps[name]
-                    except OSError as error:
-                        raise ModelError(f"{self.folder / name}: {error}") from error
-                    if changed:
-                        raise ModelError(f"{self.folder / name}: has changed since the model was loaded")
+                if WEIGHTS not in self._stamps:
+                    self._check(WEIGHTS)
+                self._check(graph)
+                self._require_unchanged(WEIGHTS)  # only now the graph reads it
                 import onnxruntime  # slow to import, and not needed to inspect a file
 
                 options = onnxruntime.SessionOptions()
@@ -207,7 +181,7 @@ class Runtime:
         return self._run("quantisation.onnx", y=y, z_hat=z_hat, gains=self.gains(quality_index))
 
     def reconstruct(self, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
-        """The latent that a receiver sees.
+        """The latent that the decoder sees.
 
         Args:
             z_hat: float32 (1, channels of z, h, w), integers.

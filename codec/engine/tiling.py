@@ -1,8 +1,8 @@
-"""Networks over pictures of any size: tiles with a halo as wide as what an output depends on.
+"""Networks over images of any size: tiles with a halo as wide as what an output depends on.
 
 In cells of 64 pixels, one position of z, or in positions of 16 pixels, one of y. A tile's halo is
-cut at the picture's own edge, where the networks pad with zeros as they would for the whole
-picture; so tiling leaves no seam. Between the networks whole rows are kept, so that each has only
+cut at the image's own edge, where the networks pad with zeros as they would for the whole
+image; so tiling leaves no seam. Between the networks whole rows are kept, so that each has only
 its own, narrow halo.
 """
 
@@ -11,26 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bitstream.container import CELL
-from bitstream.tables import HYPER
-
-BLOCK = CELL // HYPER
-"""Pixels a side of a position of y."""
-ANALYSIS_HALO = 3
-"""Positions that y depends on to each side of its pixels: 3 blocks."""
-HYPER_HALO = 2
-"""Cells of y that z depends on to each side: a position at 1/16 and a cell at 1/64."""
-CONTEXT_HALO = 1
-"""Cells of z and y that a mean depends on to each side: 3 positions, of features and of the context."""
-SYNTHESIS_HALO = 3
-"""Positions that a pixel depends on to each side: 2 blocks at 1/16 and 2 at 1/8."""
 TILE_CELLS = 400
 """Most cells of a tile with its halo. Larger ones would compute less twice along their seams, but need more memory and
 leave the processor's caches."""
 BAND = 16
 """Most tiles, of the largest size, side by side."""
 STRIDE = 4
-"""Sides of tiles that need not fit chunks are multiples of this, in large pictures."""
+"""Sides of tiles that need not fit chunks are multiples of this, in large images."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +29,20 @@ class Tile:
     low: int
     high: int
 
+    def scaled(self, unit: int) -> Tile:
+        """The same tile in units of which ``unit`` make one of its own."""
+        return Tile(unit * self.begin, unit * self.end, unit * self.low, unit * self.high)
+
     def inside(self, unit: int) -> slice:
         """The kept part within the halo's extent, in units of ``unit`` a cell."""
         return slice((self.begin - self.low) * unit, (self.end - self.low) * unit)
 
     def kept(self, unit: int) -> slice:
-        """The kept part within the picture."""
+        """The kept part within the image."""
         return slice(self.begin * unit, self.end * unit)
 
     def seen(self, unit: int) -> slice:
-        """The tile with its halo within the picture."""
+        """The tile with its halo within the image."""
         return slice(self.low * unit, self.high * unit)
 
 
@@ -70,7 +61,7 @@ def tiles(begin: int, end: int, cells: int, halo: int, side: int) -> list[Tile]:
 
 @dataclass(frozen=True)
 class Area:
-    """Part of a picture in cells, rows ``[top, bottom)`` and columns ``[left, right)``."""
+    """Part of a image in cells, rows ``[top, bottom)`` and columns ``[left, right)``."""
 
     top: int
     bottom: int
@@ -83,11 +74,11 @@ def grid(area: Area, cells: tuple[int, int], halo: int, unit: int, most: int) ->
 
     Args:
         area: to be covered.
-        cells: rows and columns of the whole picture.
+        cells: rows and columns of the whole image.
         halo: cells to each side of a tile.
         unit: sides of tiles are multiples of this many cells.
         most: cells of a tile with its halo; a single unit may exceed it. Nor is a row of tiles more than BAND times as
-            large, so that wide pictures are cut into flat tiles: their rows are held whole between the networks.
+            large, so that wide images are cut into flat tiles: their rows are held whole between the networks.
 
     Yields:
         tuple[Tile, list[Tile]]: rows of a row of tiles, and the columns of each of its tiles.

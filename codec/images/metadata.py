@@ -16,7 +16,7 @@ _PARTS = (0x8769, 0x8825)
 _SPACES = {1: b"GRAY", 3: b"RGB "}
 
 
-def of_image(image: Image.Image) -> Metadata:
+def image_metadata(image: Image.Image) -> Metadata:
     """Metadata of a Pillow image, any orientation in it made upright."""
     # Tags of TIFF may be of any type.
     icc, exif = (

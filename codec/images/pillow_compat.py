@@ -137,7 +137,7 @@ def is_wide(image: Image.Image) -> bool:
     return False
 
 
-def frames_of(image: Image.Image) -> tuple[int, bool]:
+def frame_count(image: Image.Image) -> tuple[int, bool]:
     """How many frames a picture file has, at least, and whether all of them can be read."""
     try:
         return getattr(image, "n_frames", 1), True
@@ -146,7 +146,7 @@ def frames_of(image: Image.Image) -> tuple[int, bool]:
         return 2, False
 
 
-def clear_of(image: Image.Image) -> tuple[Any, bool]:
+def transparent_level(image: Image.Image) -> tuple[Any, bool]:
     """The level or colour that stands for transparency, on the scale of the pixels, and whether it is exact.
 
     Of an image that was loaded by others, nothing says what scale it is on; what we load is told of it.

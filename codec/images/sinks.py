@@ -144,7 +144,7 @@ def write(
     if format_name == "PNG":
         channels = form.components + (alpha is not None)
         if "icc_profile" not in options:
-            metadata = Metadata(None, metadata.exif, metadata.xmp)
+            metadata = metadata.without_icc()
         rows = png.Writer(file, width, height, channels, form.depth, metadata)
         for top, strip in strips:
             rows.write(strip if alpha is None else np.dstack([strip, alpha[top : top + len(strip)]]))

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.errors import CorruptError, ModelError
-from bitstream.tables import HYPER
+from bitstream.geometry import HYPER_STRIDE
 from codec.decoding.lmc_file import LmcFile
-from codec.engine.registry import TUNES, known_tune, model_id_of, tune_of
+from codec.engine.registry import DEFAULT_TUNE, TUNES, id_by_tune, known_tune, tune_by_id
 from codec.manifold.loading import Pictured, open_coded
 from codec.util.progress import Progress
 
@@ -58,7 +58,7 @@ class EmbeddingHead:
     @property
     def tune(self) -> str:
         """Tune of the model that it belongs to; the default if that model does not ship."""
-        return tune_of(self.model_id) or TUNES[0]
+        return tune_by_id(self.model_id) or DEFAULT_TUNE
 
     @property
     def dimensions(self) -> int:
@@ -103,8 +103,9 @@ class EmbeddingHead:
             tuple: float32 (rows, columns, 16, F) and (rows, columns, F).
         """
         channels, rows, columns = part.shape
-        blocks = part.reshape(channels, rows // HYPER, HYPER, columns // HYPER, HYPER).transpose(1, 3, 2, 4, 0)
-        y = np.arcsinh(blocks.reshape(rows // HYPER, columns // HYPER, HYPER**2, channels) / self.scale)
+        h, w = rows // HYPER_STRIDE, columns // HYPER_STRIDE
+        blocks = part.reshape(channels, h, HYPER_STRIDE, w, HYPER_STRIDE).transpose(1, 3, 2, 4, 0)
+        y = np.arcsinh(blocks.reshape(h, w, HYPER_STRIDE**2, channels) / self.scale)
         at_position = _silu(y @ self.position + self.position_bias)
         return at_position, _silu(at_position.mean(axis=2) @ self.cell + self.cell_bias)
 
@@ -135,7 +136,7 @@ def pooled(features: Iterable[tuple[Floats, Floats]]) -> Floats:
     if not cells:
         raise ValueError("latents: found none")
     together = []
-    for k, count in ((0, cells * HYPER**2), (2, cells)):
+    for k, count in ((0, cells * HYPER_STRIDE**2), (2, cells)):
         mean = sums[k] / count
         together += [mean, np.sqrt(np.maximum(sums[k + 1] / count - mean**2, 0) + SPREAD_FLOOR)]
     result: Floats = np.concatenate(together).astype(np.float32)
@@ -183,7 +184,7 @@ def load(path: Path, model_id: bytes | None = None) -> EmbeddingHead:
     return head
 
 
-def shipped(tune: str = TUNES[0]) -> EmbeddingHead:
+def shipped(tune: str = DEFAULT_TUNE) -> EmbeddingHead:
     """The head that ships for a tune, see :data:`~codec.engine.registry.TUNES`.
 
     Raises:
@@ -195,7 +196,7 @@ def shipped(tune: str = TUNES[0]) -> EmbeddingHead:
 
 @lru_cache(maxsize=len(TUNES))
 def _shipped(tune: str) -> EmbeddingHead:
-    return load(HEADS / f"{tune}.npz", model_id_of(tune))
+    return load(HEADS / f"{tune}.npz", id_by_tune(tune))
 
 
 def shipped_for(model_id: bytes) -> EmbeddingHead:
@@ -204,7 +205,7 @@ def shipped_for(model_id: bytes) -> EmbeddingHead:
     Raises:
         ModelError: it is damaged, or belongs to another model.
     """
-    return shipped(tune_of(model_id) or TUNES[0])
+    return shipped(tune_by_id(model_id) or DEFAULT_TUNE)
 
 
 def shipped_of(digest: bytes) -> EmbeddingHead | None:
@@ -233,7 +234,7 @@ def embed_file(file: LmcFile, head: EmbeddingHead | None = None, progress: Progr
     return head.project(head.statistics(file.latents(progress=progress)))
 
 
-def embed(picture: Pictured, *, tune: str = TUNES[0], threads: int | None = None) -> Floats:
+def embed(picture: Pictured, *, tune: str = DEFAULT_TUNE, threads: int | None = None) -> Floats:
     """Embedding of a picture: the cosine between two of one tune says how alike they are.
 
     Args:

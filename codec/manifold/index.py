@@ -17,7 +17,7 @@ from types import TracebackType
 import numpy as np
 
 from bitstream.errors import CodecError, ModelError
-from codec.engine.registry import TUNES
+from codec.engine.registry import DEFAULT_TUNE
 from codec.manifold.collection import absolute, each
 from codec.manifold.embedding import EmbeddingHead, Floats, shipped, shipped_of
 from codec.manifold.record import Record, record_of
@@ -90,7 +90,7 @@ class Index:
         *,
         create: bool = False,
         head: EmbeddingHead | None = None,
-        tune: str = TUNES[0],
+        tune: str = DEFAULT_TUNE,
     ) -> None:
         self.path = path = Path(path)
         if not create and not (path.is_file() and path.stat().st_size):

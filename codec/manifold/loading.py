@@ -13,10 +13,10 @@ from PIL import Image
 
 from bitstream.container import MAGIC, MAX_PIXELS, MAX_SIDE, header_bytes, parse_header
 from bitstream.errors import CodecError
-from codec.api import QUALITY, compress
+from codec.api import EncodeOptions, encode
 from codec.decoding.lmc_file import LmcFile
-from codec.decoding.streams import SUFFIX, held
-from codec.engine.registry import TUNES, known_tune, tune_of
+from codec.decoding.streams import SUFFIX, read_bounded
+from codec.engine.registry import DEFAULT_TUNE, TUNES, known_tune, tune_by_id
 from codec.util.progress import Progress
 
 Pictured = str | os.PathLike[str] | bytes | Image.Image
@@ -47,7 +47,7 @@ def at_rest(picture: Pictured) -> Pictured:
 def bytes_of(pipe: BinaryIO) -> bytes:
     """All that a pipe brings, or if it is an ``.lmc`` file no more than that."""
     start = pipe.read(len(MAGIC))
-    return held(pipe, start=start).getvalue() if start == MAGIC else start + pipe.read()
+    return read_bounded(pipe, start=start).getvalue() if start == MAGIC else start + pipe.read()
 
 
 def is_coded(picture: Pictured) -> bool:
@@ -72,7 +72,7 @@ def own_tune(picture: Pictured) -> str | None:
     with io.BytesIO(picture) if isinstance(picture, bytes) else Path(picture).open("rb") as file, suppress(CodecError):
         start = file.read(16)
         start += file.read(header_bytes(start) - len(start))
-        return tune_of(parse_header(start, MAX_SIDE**2).header.model_id)
+        return tune_by_id(parse_header(start, MAX_SIDE**2).header.model_id)
     return None
 
 
@@ -99,7 +99,7 @@ def most_common_tune(pictures: Sequence[Path]) -> str:
 def open_coded(
     picture: Pictured,
     *,
-    tune: str | None = TUNES[0],
+    tune: str | None = DEFAULT_TUNE,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS,
     progress: Progress | None = None,
@@ -119,20 +119,17 @@ def open_coded(
         CodecError: it is damaged, too large, or no picture.
     """
     picture = at_rest(picture)
-    tune = (own_tune(picture) or TUNES[0]) if tune is None else known_tune(tune)
+    tune = (own_tune(picture) or DEFAULT_TUNE) if tune is None else known_tune(tune)
+    options = EncodeOptions(tune=tune, strip=True, threads=threads, max_pixels=max_pixels)
     if not is_coded(picture):
         source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-        picture = compress(
-            source, QUALITY, tune=tune, strip=True, threads=threads, max_pixels=max_pixels, progress=progress
-        )
+        picture = encode(source, options, progress=progress).data
     assert not isinstance(picture, Image.Image)
     file = LmcFile(picture, threads=threads, max_pixels=max_pixels)
-    if tune_of(file.header.model_id) in (tune, None):
+    if tune_by_id(file.header.model_id) in (tune, None):
         return file  # in need of a model that is not here, it says so when it is read
     with file:
         file.verify()
         pixels = file.array(progress)
-        again = compress(
-            pixels, QUALITY, tune=tune, strip=True, threads=threads, max_pixels=max_pixels, progress=progress
-        )
+        again = encode(pixels, options, progress=progress).data
         return LmcFile(again, threads=threads, max_pixels=max_pixels)

@@ -1,6 +1,6 @@
 """Points drawn from the model's own distributions: what it takes for likely, as a file like any other.
 
-z is drawn from its prior, half of it given the other, then y given z, from the very integer tables that code them.
+Symbols are drawn in the order in which they are coded, from the very integer tables that code them.
 Around a picture, its z stays and some symbols of y are drawn anew. No network runs until somebody looks at the file.
 Draws are NumPy's legacy ones, whose stream is frozen: the same seed gives the same file with every version of NumPy.
 """
@@ -17,10 +17,10 @@ from bitstream import Box, Container, Header, encode_chunk, serialize
 from bitstream.boxes import form_boxes
 from bitstream.container import MAX_PIXELS
 from bitstream.errors import LimitError
-from bitstream.family import Family
+from bitstream.frequency_tables import FrequencyTables
+from bitstream.stages import coding_stages, empty_latents
 from bitstream.tables import Tables
-from bitstream.z_context import second_half
-from codec.api import QUALITY
+from codec.api import DEFAULT_QUALITY
 from codec.engine.registry import shipped
 from codec.engine.tiling import Area
 from codec.manifold.loading import Pictured, named, open_coded
@@ -35,32 +35,46 @@ def _draw(counts: NDArray[np.int64], size: int, rng: np.random.RandomState) -> I
     return slots.astype(np.int32) - np.int32(len(counts) // 2 - 1)
 
 
-def _draw_each(family: Family, index: NDArray[np.integer[Any]], rng: np.random.RandomState) -> Ints:
+def _draw_each(tables: FrequencyTables, index: NDArray[np.integer[Any]], rng: np.random.RandomState) -> Ints:
     """Values, each of the table of its number; like ``index`` in shape."""
     values = np.empty(index.shape, np.int32)
     for table in np.unique(index):
         here = index == table
-        values[here] = _draw(family.rows[table], int(here.sum()), rng)
+        values[here] = _draw(tables.frequencies[table], int(here.sum()), rng)
     return values
 
 
-def draw_z(tables: Tables, quality_index: int, rows: int, columns: int, rng: np.random.RandomState) -> Ints:
-    """z of cells, int32 (channels of z, rows, columns), from its prior at a level of quality."""
-    channel = np.arange(tables.hyper_latents)[:, None, None] + np.zeros((1, rows, columns), np.int64)
-    z = _draw_each(tables.z_family(quality_index), channel, rng)
-    if tables.z_context:
-        later = second_half(rows, columns)
-        mean, table = tables.z_context.predict(z, tables.bank(quality_index))
-        z[:, later] = mean + _draw_each(tables.z_context.family, table, rng)
-    return z
+def draw(
+    tables: Tables, quality_index: int, rows: int, columns: int, rng: np.random.RandomState, z: Ints | None = None
+) -> tuple[Ints, Ints]:
+    """Symbols of so many cells, stage by stage, each from the distributions that what was drawn before it gives.
+
+    Args:
+        tables: of the model.
+        quality_index: level of quality.
+        rows: of the cells.
+        columns: of the cells.
+        rng: what draws.
+        z: int32 (channels of z, rows, columns), kept as it is; None draws it, too.
+
+    Returns:
+        tuple: z, int32 (channels of z, rows, columns), and y, int32 (channels of y, 4 rows, 4 columns).
+    """
+    latents = empty_latents(tables, rows, columns)
+    if z is not None:
+        latents["z"] = z
+    for stage in coding_stages(tables, quality_index, rows, columns):
+        if stage.latent == "z" and z is not None:
+            continue
+        prediction = stage.predict(latents["z"])
+        values = _draw_each(stage.tables, prediction.table, rng)
+        stage.place(latents[stage.latent], values if prediction.offset is None else values + prediction.offset)
+    return latents["z"], latents["y"]
 
 
-def draw_y(tables: Tables, quality_index: int, z: Ints, rng: np.random.RandomState) -> Ints:
-    """Symbols of y given z, int32 (channels of y, 4 rows, 4 columns)."""
-    return _draw_each(tables.y_family, tables.scale_index(z, quality_index), rng)
-
-
-def sample(width: int, height: int, quality: float = QUALITY, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> bytes:
+def sample(
+    width: int, height: int, quality: float = DEFAULT_QUALITY, *, seed: int = 0, max_pixels: int = MAX_PIXELS
+) -> bytes:
     """Draw a picture from the prior.
 
     Args:
@@ -86,8 +100,7 @@ def sample(width: int, height: int, quality: float = QUALITY, *, seed: int = 0, 
 
     def symbols() -> Iterator[tuple[Ints, Ints]]:
         for _, _, rows, columns in header.chunk_cells():
-            z = draw_z(runtime.tables, level, rows, columns, rng)
-            yield z, draw_y(runtime.tables, level, z, rng)
+            yield draw(runtime.tables, level, rows, columns, rng)
 
     return _file(runtime.tables, header, symbols(), [])
 
@@ -121,7 +134,7 @@ def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0, max_
             for top, left, rows, columns in header.chunk_cells():
                 z, y = source.symbols(Area(top, top + rows, left, left + columns), keep=1)
                 anew = rng.random_sample(y.shape) < strength
-                yield z, np.where(anew, draw_y(tables, header.quality_index, z, rng), y)
+                yield z, np.where(anew, draw(tables, header.quality_index, rows, columns, rng, z)[1], y)
 
         return _file(tables, header, symbols(), form_boxes(source.form))
 

@@ -23,9 +23,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from bitstream.container import CELL
 from bitstream.errors import CodecError
-from bitstream.tables import HYPER
+from bitstream.geometry import CELL, HYPER_STRIDE
 from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
 from codec.models.device import autocast, has_fast_bfloat16
 from codec.models.v1.network import ManifoldCodec
@@ -194,9 +193,8 @@ def y_hat_of(model: ManifoldCodec, x: Tensor, t: Tensor) -> Tensor:
 
 def cells_of(y_hat: Tensor, scale: Tensor) -> Tensor:
     """Cells of latents, float (N * h * w, 16, C), of y_hat, float (N, C, 4 h, 4 w)."""
-    n, channels, rows, columns = y_hat.shape
-    blocks = y_hat.reshape(n, channels, rows // HYPER, HYPER, columns // HYPER, HYPER).permute(0, 2, 4, 3, 5, 1)
-    return torch.asinh(blocks.reshape(-1, HYPER**2, channels) / scale)
+    blocks = y_hat.unflatten(3, (-1, HYPER_STRIDE)).unflatten(2, (-1, HYPER_STRIDE)).permute(0, 2, 4, 3, 5, 1)
+    return torch.asinh(blocks.reshape(-1, HYPER_STRIDE**2, y_hat.shape[1]) / scale)
 
 
 def build_bank(model: ManifoldCodec, paths: list[Path], config: EmbeddingConfig) -> Bank:

@@ -87,6 +87,17 @@ def autocast(device: torch.device, precision: str = "auto", enabled: bool = True
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled and use)
 
 
+@contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Have torch work with so many threads, and put back what the process had; None or 0 leaves them as they are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def keep_freed_memory() -> None:
     """Have the C library keep what is freed, as far as it is glibc's.
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from bitstream.errors import ModelError
-from codec.engine.runtime import WEIGHTS
+from codec.engine.manifest import WEIGHTS
 from codec.models.v1.network import ManifoldCodec, ModelConfig
 
 FORMER = re.compile(r"conditional_y\..*|.*\.bound|prior_z\.(quantiles|target|_offset|_quantized_cdf|_cdf_length)")

@@ -22,7 +22,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from bitstream.tables_file import ModelTables, write_tables
-from codec.engine.runtime import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, Runtime, model_id
+from codec.engine.manifest import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, model_id
+from codec.engine.runtime import Runtime
 from codec.models.layers import Pointwise
 from codec.models.v1.hyperprior import INDEX_SHIFT, LOG_SCALE_STEP, SCALE_MIN
 from codec.models.v1.network import ManifoldCodec

@@ -21,8 +21,8 @@ import torch
 import torch.distributed as dist
 from tqdm import tqdm
 
-from bitstream.container import CELL
 from bitstream.errors import CodecError
+from bitstream.geometry import CELL
 from codec.models.device import distributed_backend, find_device, require_compiler, work_seconds
 from codec.models.distortion import SMALLEST_SIDES
 from codec.models.stored import load_exported

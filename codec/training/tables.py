@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bitstream.family import TOTAL
+from bitstream.frequency_tables import TOTAL
 from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import PHASES, ZContext
 from codec.models.v1.hyper_context import SHIFT, HyperContext

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.family import TOTAL, Family
-from bitstream.tables import HYPER, Tables
-from bitstream.z_context import second_half
+from bitstream.frequency_tables import TOTAL, FrequencyTables
+from bitstream.stages import coding_stages
+from bitstream.tables import Tables
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -25,16 +25,16 @@ Ints = NDArray[np.int32]
 class _Costs:
     """Costs of the slots of some tables."""
 
-    def __init__(self, family: Family) -> None:
-        rows = family.rows
+    def __init__(self, tables: FrequencyTables) -> None:
+        rows = tables.frequencies
         bits = [np.log2(TOTAL / row) for row in rows]
         sizes = np.array([len(row) for row in rows], np.int64)
-        self.limits = family.limits.astype(np.int64)
+        self.limits = tables.max_magnitudes.astype(np.int64)
         self.zeros = np.cumsum(sizes) - sizes + self.limits
         self.bits = np.concatenate(bits).astype(np.float32)
         self.entropies = np.array([(row / TOTAL * b).sum() for row, b in zip(rows, bits, strict=True)], np.float32)
 
-    def __call__(self, table: NDArray[np.int64], values: NDArray[np.integer[Any]]) -> Floats:
+    def __call__(self, table: NDArray[np.integer[Any]], values: NDArray[np.integer[Any]]) -> Floats:
         """Bits of values, each under the table of its number; of an escape also what follows it."""
         limits = self.limits[table]
         beyond = np.abs(values) - limits
@@ -56,37 +56,33 @@ class CodeLength:
 
     def __init__(self, tables: Tables, quality_index: int) -> None:
         self.tables, self.quality_index = tables, quality_index
-        self._y = _Costs(tables.y_family)
-        self._z = _Costs(tables.z_family(quality_index))
-        if tables.z_context:
-            self._z_later = _Costs(tables.z_context.family)
+        self._costs: dict[int, _Costs] = {}
 
-    def y(self, z: Ints, y: Ints) -> tuple[Floats, Floats]:
-        """Of y given z.
+    def bits(self, z: Ints, y: Ints) -> dict[str, tuple[Floats, Floats]]:
+        """Bits of the symbols of some cells.
 
         Args:
             z: int32 (channels of z, h, w).
             y: int32 (channels of y, 4 h, 4 w).
 
         Returns:
-            tuple: actual and expected bits, float32 (channels of y, h, w) each, sums over the 16 positions of a cell.
+            dict: of ``"z"`` and of ``"y"`` the actual and the expected bits, float32 in the shape of the symbols.
         """
-        index = self.tables.scale_index(z, self.quality_index).astype(np.int64)
+        latents = {"z": z, "y": y}
+        empty = {name: np.empty((2, *values.shape), np.float32) for name, values in latents.items()}
+        found = {name: (actual, expected) for name, (actual, expected) in empty.items()}
+        for stage in coding_stages(self.tables, self.quality_index, *z.shape[1:]):
+            prediction = stage.predict(z)
+            values = stage.select(latents[stage.latent])
+            if prediction.offset is not None:
+                values = values - prediction.offset
+            costs = self._costs_of(stage.tables)
+            actual, expected = found[stage.latent]
+            stage.place(actual, costs(prediction.table, values))
+            stage.place(expected, costs.entropies[prediction.table])
+        return found
 
-        def cells(bits: Floats) -> Floats:
-            channels, rows, columns = bits.shape
-            sums: Floats = bits.reshape(channels, rows // HYPER, HYPER, columns // HYPER, HYPER).sum(axis=(2, 4))
-            return sums
-
-        return cells(self._y(index, y)), cells(self._y.entropies[index])
-
-    def z(self, z: Ints) -> tuple[Floats, Floats]:
-        """Of z: actual and expected bits, float32 (channels of z, h, w) each."""
-        table = np.broadcast_to(np.arange(len(z))[:, None, None], z.shape)
-        actual, expected = self._z(table, z), self._z.entropies[table]
-        if self.tables.z_context:
-            later = second_half(*z.shape[1:])
-            mean, table = self.tables.z_context.predict(z, self.tables.bank(self.quality_index))
-            actual[:, later] = self._z_later(table, z[:, later] - mean)
-            expected[:, later] = self._z_later.entropies[table]
-        return actual, expected
+    def _costs_of(self, tables: FrequencyTables) -> _Costs:
+        if id(tables) not in self._costs:  # the model holds the tables as long as it lives
+            self._costs[id(tables)] = _Costs(tables)
+        return self._costs[id(tables)]

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.container import CELL
-from bitstream.tables import HYPER
+from bitstream.geometry import CELL, HYPER_STRIDE
 from codec.decoding.lmc_file import LmcFile
 from codec.engine.tiling import Area
 from codec.images.sources import open_source
@@ -97,13 +96,13 @@ def facts_of_file(
     error = None if original is None else _error(original, file, progress)
     seen: list[Floats] = []
     statistics = pooled(_kept(map(head.features, file.latents(progress=progress)), seen))
-    (expected, actual), z_bits = _bits(file, progress)
+    (actual, expected), z_bits = _bits(file, progress)
     ratio = np.log((actual + LEAST_BITS) / (expected + LEAST_BITS))
     cells = np.concatenate([np.concatenate(seen), np.log(expected + LEAST_BITS)[..., None], ratio[..., None]], axis=-1)
     costs = [
         np.log(expected.mean() + LEAST_BITS),
         np.log((actual.mean() + LEAST_BITS) / (expected.mean() + LEAST_BITS)),
-        np.log((z_bits[1] + LEAST_BITS) / (z_bits[0] + LEAST_BITS)),
+        np.log((z_bits[0] + LEAST_BITS) / (z_bits[1] + LEAST_BITS)),
     ]
     return Facts(np.array(costs, np.float32), statistics, head.project(statistics), cells.astype(np.float32), error)
 
@@ -116,7 +115,7 @@ def _kept(features: Iterator[tuple[Floats, Floats]], cells: list[Floats]) -> Ite
 
 
 def _bits(file: LmcFile, progress: Progress | None) -> tuple[Floats, Floats]:
-    """Expected and actual bits a position: of y, (2, rows, columns) by cell, and of z, (2,)."""
+    """Actual and expected bits a position: of y, (2, rows, columns) by cell, and of z, (2,)."""
     length = CodeLength(file.runtime.tables, file.header.quality_index)
     rows, columns = file.header.cells
     y_bits, z_bits = np.empty((2, rows, columns), np.float32), np.zeros(2, np.float64)
@@ -127,12 +126,13 @@ def _bits(file: LmcFile, progress: Progress | None) -> tuple[Floats, Floats]:
                 progress((top * columns + left) * CELL**2, rows * columns * CELL**2)
             area = Area(top, min(top + side, rows), left, min(left + side, columns))
             z, y = file.symbols(area)
-            actual, expected = length.y(z, y)
+            bits = length.bits(z, y)
             here = y_bits[:, area.top : area.bottom, area.left : area.right]
-            here[0], here[1] = expected.sum(axis=0), actual.sum(axis=0)
-            actual, expected = length.z(z)
-            z_bits += expected.sum(), actual.sum()
-    return y_bits / HYPER**2, (z_bits / (rows * columns * HYPER**2)).astype(np.float32)
+            for kind, (of_z, of_y) in enumerate(zip(bits["z"], bits["y"], strict=True)):
+                z_bits[kind] += of_z.sum()
+                by_cell = of_y.reshape(-1, z.shape[1], HYPER_STRIDE, z.shape[2], HYPER_STRIDE)
+                here[kind] = by_cell.sum(axis=(0, 2, 4))
+    return y_bits / HYPER_STRIDE**2, (z_bits / (rows * columns * HYPER_STRIDE**2)).astype(np.float32)
 
 
 def _error(picture: Pictured, file: LmcFile, progress: Progress | None) -> float:

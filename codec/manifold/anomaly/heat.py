@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bitstream.container import CELL
-from codec.decoding.lmc_file import PREVIEW, LmcFile
+from bitstream.geometry import CELL
+from codec.decoding.lmc_file import LmcFile
 from codec.images.pillow_compat import as_rgb
 
 USUAL, ODD = 1.2, 3.0
@@ -23,7 +23,7 @@ def heat_map(file: LmcFile, heat: NDArray[np.float32]) -> Image.Image:
         heat: float32 (rows, columns), oddness of cells, see :meth:`codec.manifold.anomaly.calibration.Collection.heat`.
     """
     gray = np.asarray(as_rgb(file.preview()).convert("L"), np.float32)
-    side = CELL // PREVIEW
+    side = CELL // file.runtime.geometry.preview_factor
     rows, columns = heat.shape
     grown = Image.fromarray(heat).resize((side * columns, side * rows), Image.Resampling.BICUBIC)
     cover = np.clip((np.asarray(grown)[: gray.shape[0], : gray.shape[1]] - USUAL) / (ODD - USUAL), 0, 1)[..., None]

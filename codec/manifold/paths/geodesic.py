@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bitstream.tables import HYPER
+from bitstream.geometry import HYPER_STRIDE
 from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
 from codec.models.device import autocast
 from codec.models.stored import load_exported
@@ -127,9 +127,9 @@ class Geodesics:
 
     def _squares(self, y: Tensor) -> Tensor:
         """Squared distance of each point's features to the next's, mean over cells and features."""
-        n, channels, rows, columns = y.shape
-        blocks = y.reshape(n, channels, rows // HYPER, HYPER, columns // HYPER, HYPER).permute(0, 2, 4, 3, 5, 1)
-        seen = torch.asinh(blocks.reshape(n, -1, HYPER**2, channels) / self.scale) @ self.position + self.bias
+        n, channels = y.shape[:2]
+        blocks = y.unflatten(3, (-1, HYPER_STRIDE)).unflatten(2, (-1, HYPER_STRIDE)).permute(0, 2, 4, 3, 5, 1)
+        seen = torch.asinh(blocks.reshape(n, -1, HYPER_STRIDE**2, channels) / self.scale) @ self.position + self.bias
         seen = F.silu(seen)
         spreads = (seen.var(dim=2, unbiased=False) + SPREAD_FLOOR).sqrt()
         features = torch.cat([seen.mean(dim=2), spreads], dim=-1)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from bitstream.errors import LimitError
-from codec.api import QUALITY, compress_pixels
+from codec.api import DEFAULT_QUALITY, encode_at_level
 from codec.decoding.lmc_file import LmcFile
-from codec.engine.registry import TUNES
+from codec.engine.registry import DEFAULT_TUNE
 from codec.engine.runtime import Runtime
 from codec.images.pillow_compat import as_rgb
 from codec.manifold.loading import Pictured, at_rest, named, open_coded, own_tune
@@ -62,7 +62,7 @@ class Ends:
         with named(other):
             other = at_rest(other)
         tunes = [tune for tune in (own_tune(one), own_tune(other)) if tune is not None]
-        tune = tunes[0] if len(set(tunes)) == 1 else TUNES[0]
+        tune = tunes[0] if len(set(tunes)) == 1 else DEFAULT_TUNE
         with ExitStack() as files:
             with named(one):
                 first = files.enter_context(open_coded(one, tune=tune, threads=threads))
@@ -72,7 +72,7 @@ class Ends:
             self.size = size or _within(first.size)
             # Of an ordinary picture it is that at which it was coded in passing.
             self.quality_index = max(
-                first.header.quality_index, second.header.quality_index, self.runtime.scale.level(QUALITY)
+                first.header.quality_index, second.header.quality_index, self.runtime.scale.level(DEFAULT_QUALITY)
             )
             with named(one):
                 y = self._coordinates(first)
@@ -87,7 +87,7 @@ class Ends:
         if file.size == self.size and not file.has_alpha:
             return np.concatenate(list(file.latents()), axis=1)
         image = ImageOps.fit(as_rgb(file.load()), self.size, Image.Resampling.LANCZOS)
-        data = compress_pixels(self.runtime, np.asarray(image), self.quality_index)
+        data = encode_at_level(self.runtime, np.asarray(image), self.quality_index)
         with LmcFile(data, runtime=self.runtime) as fitted:
             return np.concatenate(list(fitted.latents()), axis=1)
 

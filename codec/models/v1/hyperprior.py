@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bitstream.tables import HYPER
+from bitstream.geometry import HYPER_STRIDE
 from codec.models.density import LEAST_MASS, Cumulative, at_least
 from codec.models.gains import KNOTS, QualityKnots
 from codec.models.layers import Block, Pointwise, bounded, modulate
@@ -47,7 +47,7 @@ class HyperAnalysis(nn.Module):
         self.enter = Pointwise(2 * latents, width, bias=True, gain=GAIN)
         self.depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.reduce = Pointwise(width, width // 2, bias=True, gain=GAIN)
-        self.coarse = Pointwise(width // 2 * HYPER**2, coarse_width, bias=True, gain=GAIN)
+        self.coarse = Pointwise(width // 2 * HYPER_STRIDE**2, coarse_width, bias=True, gain=GAIN)
         self.block = Block(coarse_width)
         self.leave = Pointwise(coarse_width, hyper_latents, gain=GAIN)
 
@@ -57,7 +57,7 @@ class HyperAnalysis(nn.Module):
         seen = torch.cat([values, torch.log1p(4 * values.abs())], dim=1)
         h = F.silu(self.depthwise(F.silu(modulate(self.enter(seen), film))))
         h = F.silu(self.reduce(h))
-        return self.leave(self.block(self.coarse(F.pixel_unshuffle(h, HYPER))))
+        return self.leave(self.block(self.coarse(F.pixel_unshuffle(h, HYPER_STRIDE))))
 
 
 class HyperSynthesis(nn.Module):
@@ -65,12 +65,12 @@ class HyperSynthesis(nn.Module):
 
     def __init__(self, hyper_latents: int, features: int) -> None:
         super().__init__()
-        self.enter = Pointwise(hyper_latents, features * HYPER**2, bias=True)
+        self.enter = Pointwise(hyper_latents, features * HYPER_STRIDE**2, bias=True)
         self.block = Block(features, first=True)
 
     def forward(self, z_hat: Tensor) -> Tensor:
         """Map z_hat, float (N, hyper_latents, h / 4, w / 4), to float (N, features, h, w)."""
-        return self.block(F.pixel_shuffle(self.enter(z_hat), HYPER))
+        return self.block(F.pixel_shuffle(self.enter(z_hat), HYPER_STRIDE))
 
 
 class FactorizedPrior(Cumulative):
@@ -124,7 +124,7 @@ class ScaleIndex(nn.Module):
         self.latents = latents
         # One unit of the parameter is 8 steps of index, which sets its speed under Adam.
         self.unit = 8.0
-        self.weight = nn.Parameter(torch.randn(latents * HYPER**2, hyper_latents) * 0.03)
+        self.weight = nn.Parameter(torch.randn(latents * HYPER_STRIDE**2, hyper_latents) * 0.03)
         self.log_scale = QualityKnots(torch.zeros(KNOTS, latents), reach=6.0)
 
     def integer_weight(self) -> Tensor:
@@ -159,5 +159,5 @@ class ScaleIndex(nn.Module):
         fixed = fixed + (self.integer_weight() - fixed).detach()
         weight = fixed / 2**INDEX_SHIFT
         moved = F.linear(z_hat.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
-        index = F.pixel_shuffle(moved, HYPER) + self.bias(t, log_gain)[:, :, None, None]
+        index = F.pixel_shuffle(moved, HYPER_STRIDE) + self.bias(t, log_gain)[:, :, None, None]
         return SCALE_MIN * torch.exp(at_least(index, 0.0).clamp(max=SCALES - 1) * LOG_SCALE_STEP)

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bitstream.geometry import BLOCK
 from bitstream.z_context import second_half
-from codec.engine.tiling import BLOCK
 from codec.models.density import gaussian_mass
 from codec.models.distortion import SMALLEST_SIDES
 from codec.models.gains import KNOTS, Gains, LmbdaRange, QualityKnots

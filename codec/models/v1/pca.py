@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from codec.engine.tiling import BLOCK
+from bitstream.geometry import BLOCK
 from codec.models.v1.network import ManifoldCodec
 
 SCALE_FLOOR = 0.02

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from codec.engine.tiling import BLOCK
+from bitstream.geometry import BLOCK
 from codec.models.layers import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
 
 

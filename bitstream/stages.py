@@ -1,0 +1,98 @@
+"""The order in which a chunk's symbols are coded, as a list of stages. ``FORMAT.md`` section 6.
+
+Whoever walks over the symbols of a chunk (encoder, decoder, estimates of cost, sampling) walks this list. A stage
+depends on nothing but z, and of z only on what the stages before it have given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.frequency_tables import FrequencyTables
+from bitstream.geometry import HYPER_STRIDE
+from bitstream.tables import Tables
+from bitstream.z_context import Z_BOUND, second_half
+
+Y_BOUND = 1 << 28
+"""No |symbol of y| may exceed this."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a stage expects of its symbols.
+
+    Attributes:
+        table: integers (channels, positions), number of the table that codes each symbol.
+        offset: int64 (channels, positions), what is subtracted from each symbol first; None for zero.
+    """
+
+    table: NDArray[np.integer[Any]]
+    offset: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the symbols that are coded together.
+
+    Attributes:
+        latent: which latent they are of.
+        mask: bool (rows, columns) of that latent's positions, those that are coded here; None for all.
+        tables: that they are coded with.
+        bound: no magnitude may exceed it.
+        predict: table and offset of each symbol, from z (channels, h, w) as far as it is known.
+    """
+
+    latent: Literal["z", "y"]
+    mask: NDArray[np.bool_] | None
+    tables: FrequencyTables
+    bound: int
+    predict: Callable[[NDArray[np.int32]], Prediction]
+
+    def select(self, latent: NDArray[Any]) -> NDArray[Any]:
+        """This stage's values of a map (channels, rows, columns), as (channels, positions)."""
+        chosen: NDArray[Any] = latent.reshape(len(latent), -1) if self.mask is None else latent[:, self.mask]
+        return chosen
+
+    def place(self, latent: NDArray[Any], values: NDArray[Any]) -> None:
+        """Put this stage's values, (channels, positions), where they belong in a map."""
+        if self.mask is None:
+            latent[:] = values.reshape(latent.shape)
+        else:
+            latent[:, self.mask] = values
+
+
+def coding_stages(tables: Tables, quality_index: int, rows: int, columns: int) -> list[Stage]:
+    """The stages of a chunk, in the order in which a decoder reads them.
+
+    Args:
+        tables: of the model.
+        quality_index: level of quality.
+        rows: of the chunk's cells.
+        columns: of the chunk's cells.
+
+    Returns:
+        list[Stage]: z, in two halves if the model has a context for z, then y.
+    """
+    context, bank = tables.z_context, tables.bank(quality_index)
+    later = second_half(rows, columns) if context else np.zeros((rows, columns), bool)
+    first = np.repeat(np.arange(tables.hyper_latents, dtype=np.int32)[:, None], int((~later).sum()), axis=1)
+    stages = [Stage("z", ~later, tables.z_family(quality_index), Z_BOUND, lambda z: Prediction(first))]
+    if context is not None and later.any():
+        stages.append(Stage("z", later, context.family, Z_BOUND, lambda z: Prediction(*context.predict(z, bank))))
+    stages.append(Stage("y", None, tables.y_family, Y_BOUND, lambda z: _by_scale(tables, quality_index, z)))
+    return stages
+
+
+def _by_scale(tables: Tables, quality_index: int, z: NDArray[np.int32]) -> Prediction:
+    return Prediction(tables.scale_index(z, quality_index).reshape(tables.latents, -1))
+
+
+def empty_latents(tables: Tables, rows: int, columns: int) -> dict[str, NDArray[np.int32]]:
+    """Maps of z and y of so many cells, zero, int32, for stages to be placed in."""
+    z = np.zeros((tables.hyper_latents, rows, columns), np.int32)
+    return {"z": z, "y": np.zeros((tables.latents, HYPER_STRIDE * rows, HYPER_STRIDE * columns), np.int32)}

@@ -1,0 +1,36 @@
+"""What can be coded: an image whose pixels can be read in parts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from numpy.typing import NDArray
+
+from bitstream.boxes import Form, Metadata
+
+
+class Source(ABC):
+    """A picture that can be read in parts.
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        form: of the pixels, without transparency.
+        metadata: to be kept.
+        notes: what of the picture cannot be kept, for people to read.
+    """
+
+    width: int
+    height: int
+    form: Form
+    metadata: Metadata = Metadata()
+    notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def crop(self, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
+        """Pixels of a part: uint8 or uint16 (bottom - top, right - left, components)."""
+
+    @abstractmethod
+    def alpha(self) -> NDArray[Any] | None:
+        """Transparency of the whole picture, uint8 or uint16 (H, W), or None."""
