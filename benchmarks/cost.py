@@ -11,13 +11,13 @@ SIDE = 256
 
 
 def count_macs(config: Any = None) -> dict[str, float]:
-    """Thousands of multiply-accumulates a pixel of sender, receiver, and the receiver's parts.
+    """Thousands of multiply-accumulates a pixel of encoder, decoder, and the decoder's parts.
 
     Counted by running the networks under torch's own counter, so nothing is forgotten but additions
     and point-wise functions.
 
     Args:
-        config: sizes of the model, a ``ModelConfig``; None is the default.
+        config: sizes of the model, a ``V1Config``; None is the default.
 
     Returns:
         dict[str, float]: kMAC/pixel by name.
@@ -25,9 +25,9 @@ def count_macs(config: Any = None) -> dict[str, float]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from codec.models.v1.network import ManifoldCodec, ModelConfig
+    from codec.models.v1.network import V1, V1Config
 
-    model = ManifoldCodec(config or ModelConfig()).eval()
+    model = V1(config or V1Config()).eval()
     x, t = torch.zeros(1, 3, SIDE, SIDE), torch.tensor([0.5])
 
     def kmac_per_pixel(run: Callable[[], Any]) -> float:
@@ -37,23 +37,22 @@ def count_macs(config: Any = None) -> dict[str, float]:
 
     with torch.no_grad():
         gains = model.gains(t)
-        film = model.gains.split(gains)["synthesis"]
-        z_hat, symbols = model.send(x, gains)
+        z_hat, symbols = model.encode(x, gains)
         costs = {
-            "sender": kmac_per_pixel(lambda: model.send(x, gains)),
-            "receiver": kmac_per_pixel(lambda: model.receive(z_hat, symbols, gains)),
-            "receiver.hyper_synthesis": kmac_per_pixel(lambda: model.hyper_synthesis(z_hat)),
-            "receiver.synthesis": kmac_per_pixel(lambda: model.synthesis(symbols, film)),
+            "encoder": kmac_per_pixel(lambda: model.encode(x, gains)),
+            "decoder": kmac_per_pixel(lambda: model.decode(z_hat, symbols, gains)),
+            "decoder.hyper_synthesis": kmac_per_pixel(lambda: model.hyper_features(z_hat)),
+            "decoder.synthesis": kmac_per_pixel(lambda: model.synthesise(symbols, gains)),
         }
-    rest = costs["receiver"] - costs["receiver.hyper_synthesis"] - costs["receiver.synthesis"]
-    return {**costs, "receiver.context": rest}
+    rest = costs["decoder"] - costs["decoder.hyper_synthesis"] - costs["decoder.synthesis"]
+    return {**costs, "decoder.context": rest}
 
 
 def count_parameters() -> dict[str, int]:
     """Parameters of the model by part, and in all."""
-    from codec.models.v1.network import ManifoldCodec
+    from codec.models.v1.network import V1
 
-    model = ManifoldCodec()
+    model = V1()
     parts = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}
     return {**{name: count for name, count in parts.items() if count}, "all": sum(parts.values())}
 

@@ -38,7 +38,7 @@ def estimated_bytes(images: list[Pixels], quality: float, folder: Path) -> float
     """Mean over images of what the torch model estimates a file's symbols to take."""
     import torch
 
-    from codec.models.stored import load_exported
+    from codec.models.registry import load_exported
     from codec.training.data import to_tensor
 
     model, runtime = load_exported(folder), loaded(folder)

@@ -15,7 +15,7 @@ from bitstream.boxes import Metadata, metadata_boxes
 from codec.encoding.encoder import encode, source_boxes
 from codec.engine.runtime import Runtime
 from codec.images.sources import open_source
-from codec.models.v1.network import ManifoldCodec
+from codec.models.v1.network import V1
 from codec.training.checkpoint import load_model
 from codec.training.config import TrainingConfig
 from codec.training.export import export
@@ -24,7 +24,7 @@ from tests.test_vectors import MODEL, PICTURES, digest, read
 from tests.tiny import TINY
 
 
-def trained(folder: Path) -> ManifoldCodec:
+def trained(folder: Path) -> V1:
     """A small model, trained long enough that its symbols are of all sizes."""
     photos = folder / "photos"
     photos.mkdir()

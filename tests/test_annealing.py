@@ -21,7 +21,7 @@ from codec.encoding.sga import HOT, SHARPNESS, Annealer, View, anneal_round, sha
 from codec.engine.registry import MODELS, shipped
 from codec.images.sources import ArraySource
 from codec.models.distortion import distortion
-from codec.models.stored import load_exported
+from codec.models.registry import load_exported
 from codec.training.data import to_tensor
 
 LEVEL = 200
@@ -125,7 +125,7 @@ def test_surroundings_are_not_fitted(photo):
     x = torch.from_numpy(photo[:192, :192].copy()).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         y = annealer.model.analyse(x, annealer.gains)
-        z_hat = annealer.model.hyper_analyse(y, annealer.gains)
+        z_hat = annealer.model.hyper_round(y, annealer.gains)
         one_pass = annealer.model.quantise(y, z_hat, annealer.gains)
     free = torch.zeros(1, 1, 3, 3, dtype=torch.bool)
     free[..., 1, 1] = True

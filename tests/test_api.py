@@ -197,7 +197,7 @@ def test_an_open_file_is_lazy(photo, tmp_path):
     path = tmp_path / "photo.lmc"
     path.write_bytes(codec.compress(photo))
     with codec.open(path) as file:
-        assert file.size == (317, 389) and not file._cache
+        assert file.size == (317, 389) and not file._reader.cache
         region = file.region(50, 60, 100, 90)
         assert np.array_equal(np.asarray(region), np.asarray(file.load())[60:150, 50:150])
         assert np.array_equal(file.array(), np.asarray(codec.decompress(path.read_bytes())))
@@ -243,10 +243,14 @@ def test_a_damaged_model_is_refused(tmp_path):
     content = bytearray(weights.read_bytes())
     content[-7] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(ModelError, match="sha256"):
-        Runtime(folder)
+    for use in (Runtime.check_all, lambda runtime: encode_at_level(runtime, np.zeros((9, 9, 3), np.uint8), 40)):
+        with pytest.raises(ModelError, match="sha256"):
+            use(Runtime(folder))
     weights.unlink()
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match=r"model\.safetensors"):
+        encode_at_level(Runtime(folder), np.zeros((9, 9, 3), np.uint8), 40)
+    (folder / "tables.npz").write_bytes(b"")
+    with pytest.raises(ModelError, match="sha256"):
         Runtime(folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     for nonsense in ({**manifest, "sha256": dict.fromkeys(manifest["sha256"], 5)}, {**manifest, "model_id": 5}, [], 5):

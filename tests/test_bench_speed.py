@@ -75,19 +75,19 @@ def test_cost_adds_up():
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from codec.models.v1.network import ManifoldCodec
+    from codec.models.v1.network import V1
 
     output = CliRunner().invoke(main, ["cost"], catch_exceptions=False).output
     figures = {name: float(value) for name, value in re.findall(r"^(\S+) +([\d.]+) ", output, re.M)}
-    parts = sum(v for name, v in figures.items() if name.startswith("receiver."))
-    assert figures["receiver"] == pytest.approx(parts, abs=0.03) and 1 < figures["receiver"] <= 12
-    model = ManifoldCodec()
+    parts = sum(v for name, v in figures.items() if name.startswith("decoder."))
+    assert figures["decoder"] == pytest.approx(parts, abs=0.03) and 1 < figures["decoder"] <= 12
+    model = V1()
     assert f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters" in output.splitlines()[-1]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         gains = model.gains(torch.tensor([0.5]))
         model.reconstruct(torch.zeros(1, 96, 4, 4), torch.zeros(1, 320, 16, 16), gains)
     means = counter.get_total_flops() / 2 / 256**2 / 1e3
-    assert figures["receiver.context"] + figures["receiver.hyper_synthesis"] == pytest.approx(means, abs=0.02)
+    assert figures["decoder.context"] + figures["decoder.hyper_synthesis"] == pytest.approx(means, abs=0.02)
 
 
 def test_effort_prints_and_keeps_what_it_buys(tmp_path):

@@ -194,7 +194,7 @@ def test_the_rate_is_that_of_the_coded_file_even_if_it_is_the_larger(tmp_path):
     bits = np.random.default_rng(0).integers(0, 2, (128, 128), dtype=np.uint8)
     Image.fromarray(255 * bits).convert("1").save(noise)
     there = run("compress", noise, "-q", "100", "-v")
-    assert coded.stat().st_size > 2 * noise.stat().st_size and "larger than the picture's own" in there.stderr
+    assert coded.stat().st_size > 2 * noise.stat().st_size and "larger than the image's own" in there.stderr
     rate = f"{coded.stat().st_size * 8 / 128**2:.3f} bpp"
     back = run("decompress", coded, "--format", "webp", "-v")
     assert rate in there.stderr and rate in back.stderr
@@ -301,7 +301,7 @@ def test_a_link_in_a_circle_and_an_odd_failure_stop_only_themselves(photo, tmp_p
     loop.symlink_to(loop)
     result = run("compress", loop, photo, "--out-dir", tmp_path / "out")
     assert result.exit_code == 1 and (tmp_path / "out" / "photo.lmc").exists()
-    monkeypatch.setattr("codec.api.encode", lambda *_: 1 / 0)
+    monkeypatch.setattr("codec.api.encode", lambda *_, **__: 1 / 0)
     assert "division" in run("compress", photo).stderr
 
 
@@ -376,7 +376,7 @@ def test_a_link_is_followed(photo, tmp_path):
 
 
 def test_a_full_disk_leaves_nothing(photo, tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("codec.api.encode", full)
@@ -386,7 +386,7 @@ def test_a_full_disk_leaves_nothing(photo, tmp_path, monkeypatch):
 
 
 def test_an_interrupt_leaves_nothing(photo, tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("codec.api.encode", interrupted)

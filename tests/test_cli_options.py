@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import subprocess
 import sys
@@ -59,10 +58,9 @@ def test_sizes_have_units(text, size):
 
 
 def test_threads_reach_the_model(picture, monkeypatch):
-    asked, command = [], importlib.import_module("codec.cli.compress")  # whose name in the package is the command's
-    shipped = command.shipped
+    asked, shipped = [], codec.api.shipped
     monkeypatch.setattr(
-        command, "shipped", lambda threads, tune: (asked.append((threads, tune)), shipped(threads, tune))[1]
+        "codec.api.shipped", lambda threads, tune: (asked.append((threads, tune)), shipped(threads, tune))[1]
     )
     assert run("compress", picture, "--threads", 3, "--tune", "psnr").exit_code == 0
     assert run("compress", picture, "-f", "--target-psnr", 30).exit_code == 0

@@ -154,8 +154,8 @@ def test_symbols_kept_for_the_next_call_are_bounded(photo, monkeypatch):
     monkeypatch.setattr("codec.decoding.chunk_cache.MOST_BYTES", 20_000)
     with codec.open(data) as file:
         np.testing.assert_array_equal(file.array(), expected)
-        kept = file._cache._chunks.values()
-        assert 1 < len(kept) < 56 and file._cache.bytes == sum(z.nbytes + y.nbytes for z, y in kept) < 20_000
+        kept = file._reader.cache._chunks.values()
+        assert 1 < len(kept) < 56 and file._reader.cache.bytes == sum(z.nbytes + y.nbytes for z, y in kept) < 20_000
 
 
 def test_no_help_is_promised_where_there_is_none(sound, tmp_path):

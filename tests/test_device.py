@@ -22,7 +22,7 @@ from codec.models.device import (
     require_compiler,
     work_seconds,
 )
-from codec.models.v1.network import ManifoldCodec
+from codec.models.v1.network import V1
 from codec.training import checkpoint
 from codec.training.learner import Objective
 from codec.training.loop import Trainer
@@ -120,7 +120,7 @@ def test_no_tensor_of_a_step_is_made_on_another_device_than_the_model(metric, mo
     monkeypatch.setattr(torch, "autocast", lambda *args, **options: contextlib.nullcontext())  # it has none
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: False)
     device = torch.device("meta")
-    objective = Objective(ManifoldCodec(replace(TINY, metric=metric)), "float32").to(device)
+    objective = Objective(V1(replace(TINY, metric=metric)), "float32").to(device)
     x = torch.empty(2, 3, 192, 192, device=device)
     result = objective(x, torch.empty(2, device=device))
     result.loss.backward()

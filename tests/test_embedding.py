@@ -31,15 +31,15 @@ from codec.manifold.training import (
     contrastive_loss,
     view_of,
 )
-from codec.models.stored import load_exported
-from codec.models.v1.network import ManifoldCodec
+from codec.models.registry import load_exported
+from codec.models.v1.network import V1
 from tests.test_vectors import MODEL
 
 
 @pytest.fixture(scope="module")
 def head() -> Head:
     torch.manual_seed(1)
-    scale = load_exported(SHIPPED).synthesis.scale
+    scale = load_exported(SHIPPED).latent_scale
     return Head(scale, 16, 24, 12).eval()
 
 
@@ -160,11 +160,11 @@ def test_steps_see_two_views_of_each_picture_and_never_all_of_them():
 
 def test_training_brings_views_of_one_picture_together(photo_folder, tmp_path):
     """Unseen views of three pictures lie nearer to their own than to others, and more so than before training."""
-    model: ManifoldCodec = load_exported(MODEL)
+    model: V1 = load_exported(MODEL)
     bank = build_bank(model, sorted(photo_folder.iterdir()), replace(EmbeddingConfig(), views=4, seed=99))
     views = []
     for begin, end in zip(bank.starts[:-1].tolist(), bank.starts[1:].tolist(), strict=True):
-        cells = torch.sinh(bank.blocks[begin:end].float()) * model.synthesis.scale
+        cells = torch.sinh(bank.blocks[begin:end].float()) * model.latent_scale
         views.append(cells.reshape(end - begin, 4, 4, -1).permute(3, 0, 1, 2).reshape(cells.shape[-1], -1, 4).numpy())
     owner = np.repeat(np.arange(3), 4)
 

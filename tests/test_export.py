@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from bitstream.errors import CodecError, ModelError
 from codec.cli import main
 from codec.engine.runtime import Runtime
-from codec.models.stored import load_exported
+from codec.models.registry import load_exported
+from codec.models.v1.tables import build_tables
 from codec.training import checkpoint
 from codec.training.export import check, export
 from codec.training.loop import Trainer
-from codec.training.tables import build_tables
 from tests.tiny import TINY
 
 

@@ -132,7 +132,7 @@ def test_a_killed_export_leaves_no_model_that_loads_wrongly(tmp_path):
 import sys, time, torch
 from pathlib import Path
 import codec.training.export as e
-from codec.models.v1.network import ManifoldCodec
+from codec.models.v1.network import V1
 from tests.tiny import TINY
 torch.manual_seed(int(sys.argv[2]))
 replace = Path.replace
@@ -141,7 +141,7 @@ def slow(self, target):
     return replace(self, target)
 Path.replace = slow
 e.check = lambda *a: None
-e.export(ManifoldCodec(TINY), Path(sys.argv[1]))
+e.export(V1(TINY), Path(sys.argv[1]))
 """
     from codec.engine.runtime import Runtime
 

@@ -13,8 +13,8 @@ from bitstream.frequency_tables import TOTAL
 from bitstream.z_context import second_half
 from codec.models.v1.hyper_context import HyperContext
 from codec.models.v1.hyperprior import FactorizedPrior
-from codec.models.v1.network import ManifoldCodec, ModelConfig
-from codec.training.tables import BANKS, build_context, logistic_counts
+from codec.models.v1.network import V1, V1Config
+from codec.models.v1.tables import BANKS, build_context, logistic_counts
 from tests.common import small_context
 from tests.tiny import TINY
 
@@ -61,7 +61,7 @@ def test_only_the_first_half_is_looked_at(context):
 def test_z_costs_less_on_a_slope_once_it_is_trained():
     """On maps whose channels follow their neighbours; on noise there is nothing to gain and little to lose."""
     torch.manual_seed(0)
-    model = ManifoldCodec(replace(TINY, hyper_context=False)).with_hyper_context()
+    model = V1(replace(TINY, hyper_context=False)).with_hyper_context()
     generator = torch.Generator().manual_seed(2)
     smooth = torch.nn.functional.interpolate(
         torch.randn(40, TINY.hyper_latents, 3, 3, generator=generator) * 4, size=(12, 12), mode="bilinear"
@@ -82,17 +82,17 @@ def test_z_costs_less_on_a_slope_once_it_is_trained():
 
 def test_a_model_without_it_gets_one_and_keeps_the_rest():
     torch.manual_seed(0)
-    plain = ManifoldCodec(replace(TINY, hyper_context=False))
+    plain = V1(replace(TINY, hyper_context=False))
     assert not any(name.startswith("hyper_context") for name in plain.state_dict())
     model = plain.with_hyper_context()
     for name, value in plain.state_dict().items():
         assert torch.equal(model.state_dict()[name], value), name
     again = model.with_hyper_context()
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
-    assert ModelConfig.stored(replace(TINY, hyper_context=False).as_dict()).hyper_context is False
+    assert V1Config.stored(replace(TINY, hyper_context=False).as_dict()).hyper_context is False
     old = TINY.as_dict()
     del old["hyper_context"]
-    assert ModelConfig.stored(old).hyper_context is False
+    assert V1Config.stored(old).hyper_context is False
 
 
 @torch.no_grad()

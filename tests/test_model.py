@@ -8,10 +8,10 @@ import torch
 
 from codec.engine.registry import SHIPPED
 from codec.models.gains import KNOTS, Gains, LmbdaRange, knot_weights
-from codec.models.stored import load_exported
+from codec.models.registry import load_exported
 from codec.models.v1.context import Context, checkerboard
 from codec.models.v1.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
-from codec.models.v1.network import ManifoldCodec, ModelConfig
+from codec.models.v1.network import V1, V1Config
 from codec.models.v1.pca import initialise
 from codec.training.data import read_rgb, to_tensor
 from codec.training.split import find_images
@@ -26,7 +26,7 @@ def images(photo_folder):
 @pytest.fixture(scope="module")
 def model(images):
     torch.manual_seed(0)
-    model = ManifoldCodec(TINY)
+    model = V1(TINY)
     initialise(model, images)
     return model.eval()
 
@@ -47,7 +47,7 @@ def test_qualities_stand_for_multipliers():
 
 def test_another_range_gives_the_same_at_the_same_multiplier():
     torch.manual_seed(0)
-    model = ManifoldCodec(TINY)
+    model = V1(TINY)
     for knots in (model.gains.log_gain, model.gains.film, model.scale_index.log_scale, model.prior_z.log_width):
         torch.nn.init.uniform_(knots.deviation, -0.2, 0.2)
     # Twice as wide, and every other knot of the new range is where one of the old range was.
@@ -96,7 +96,7 @@ def test_context_sees_only_what_the_receiver_knows():
 
 
 def test_scale_index_agrees_with_the_integer_tables(model):
-    from codec.training.tables import build_tables, level_qualities
+    from codec.models.v1.tables import build_tables, level_qualities
 
     tables = build_tables(model)
     rng = np.random.default_rng(0)
@@ -137,16 +137,16 @@ def test_forward_equals_sender_and_receiver(model, images):
         t = torch.tensor([0.6])
         coded = model(images[1], t)
         gains = model.gains(t)
-        z_hat, symbols = model.send(images[1], gains)
+        z_hat, symbols = model.encode(images[1], gains)
         assert torch.equal(coded.z_hat, z_hat) and torch.equal(coded.symbols, symbols)
-        assert torch.allclose(model.receive(z_hat, symbols, gains), coded.x_hat, atol=1e-5)
+        assert torch.allclose(model.decode(z_hat, symbols, gains), coded.x_hat, atol=1e-5)
 
 
 @torch.no_grad()
 def test_z_starts_alive(images):
     """If all of z rounds to zero at first it stays so for thousands of steps, and no scale adapts."""
     torch.manual_seed(0)
-    full = ManifoldCodec(ModelConfig())
+    full = V1(V1Config())
     initialise(full, images)
     for x in images:
         used = (full.eval()(x, torch.tensor([0.5])).z_hat != 0).float().mean()
@@ -155,7 +155,7 @@ def test_z_starts_alive(images):
 
 def test_every_trained_parameter_gets_a_gradient(images):
     torch.manual_seed(0)
-    model = ManifoldCodec(TINY)
+    model = V1(TINY)
     initialise(model, images)
     for layer in (model.analysis.leave, model.synthesis.leave):  # zero at first, which stops gradients before them
         torch.nn.init.uniform_(layer.weight, -0.1, 0.1)

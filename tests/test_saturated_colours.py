@@ -58,7 +58,7 @@ def test_stage_light_with_grain_has_no_blocks_of_noise(quality):
 def test_the_hyper_latent_of_magenta_stays_in_the_range_of_photographs(tune):
     """In the shipped graph as in the torch model that effort runs."""
     torch = pytest.importorskip("torch", reason="the torch model needs the extra [train]")
-    from codec.models.stored import load_exported
+    from codec.models.registry import load_exported
 
     pixels = np.zeros((1, 3, 128, 128), np.float32)
     pixels[:, [0, 2]] = 1

@@ -8,9 +8,9 @@ import torch
 
 from bitstream.frequency_tables import TOTAL
 from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
-from codec.models.v1.network import ManifoldCodec
+from codec.models.v1.network import V1
 from codec.models.v1.shapes import REACH, SymbolShapes, sigma_of
-from codec.training.tables import build_tables, level_qualities, symbol_counts
+from codec.models.v1.tables import build_tables, level_qualities, symbol_counts
 from tests.tiny import TINY
 
 
@@ -82,7 +82,7 @@ def test_few_symbols_change_little():
 
 def test_symbols_are_counted_at_the_scale_that_codes_them():
     torch.manual_seed(0)
-    model = ManifoldCodec(TINY)
+    model = V1(TINY)
     model.scale_index.log_scale.deviation.data.normal_(0, 0.5)
     z = torch.randint(-3, 4, (1, TINY.hyper_latents, 4, 4)).float()
     level = 250
@@ -105,10 +105,10 @@ def test_magnitudes_beyond_reach_are_one_class():
 
 
 def test_a_state_without_shapes_is_gaussian():
-    model = ManifoldCodec(TINY)
+    model = V1(TINY)
     state = model.state_dict()
     del state["shapes.log_ratio"]
-    again = ManifoldCodec(TINY)
+    again = V1(TINY)
     again.shapes.log_ratio.fill_(1.0)
     again.load_state_dict(state)
     assert not again.shapes.log_ratio.any()

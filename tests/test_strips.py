@@ -122,9 +122,9 @@ def test_rows_are_let_go_of(photo, monkeypatch):
     assert 0 < held.pop(tables.latents) <= 12
     list(file.latents(max_tile=4))
     assert 0 < held.pop(tables.latents) <= 12
-    assert len(file._cache) < 32
+    assert len(file._reader.cache) < 32
     file.symbols(keep=2)
-    assert len(file._cache) <= 2
+    assert len(file._reader.cache) <= 2
 
 
 class SlowFile(io.BytesIO):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import codec.decoding.lmc_file
-import codec.encoding.analysis_pass
 from bitstream import Header
 from codec.decoding.chunk_cache import narrow
 from codec.decoding.lmc_file import LmcFile
@@ -119,18 +119,25 @@ def test_narrow_tiles_change_nothing(noise):
     np.testing.assert_array_equal(pixels_of(file, max_tile=1), whole)
 
 
-@pytest.mark.parametrize("halo", ["ANALYSIS_HALO", "HYPER_HALO", "CONTEXT_HALO"])
-def test_the_senders_halos_are_no_wider_than_needed(noise, monkeypatch, halo):
+def with_halos(monkeypatch, **narrower):
+    """Have the model say that some networks reach less far than they do."""
+    geometry = shipped(2).geometry
+    monkeypatch.setattr(shipped(2), "geometry", replace(geometry, halos=replace(geometry.halos, **narrower)))
+
+
+@pytest.mark.parametrize("narrower", [{"analysis": 2}, {"hyper_analysis": 4}, {"context": 0}])
+def test_the_encoders_halos_are_no_wider_than_needed(noise, monkeypatch, narrower):
     """With one less, tiles do differ: so the test above can fail."""
     pixels, file, _ = noise
-    monkeypatch.setattr(codec.encoding.analysis_pass, halo, getattr(codec.encoding.analysis_pass, halo) - 1)
-    assert any((a != b).any() for a, b in zip(file.symbols(), coded(pixels, 300, 1).symbols(), strict=True))
+    whole = file.symbols()
+    with_halos(monkeypatch, **narrower)
+    assert any((a != b).any() for a, b in zip(whole, coded(pixels, 300, 1).symbols(), strict=True))
 
 
-@pytest.mark.parametrize("halo", ["SYNTHESIS_HALO", "CONTEXT_HALO"])
-def test_the_receivers_halos_are_no_wider_than_needed(noise, monkeypatch, halo):
+@pytest.mark.parametrize("narrower", [{"synthesis": 2}, {"context": 0}])
+def test_the_decoders_halos_are_no_wider_than_needed(noise, monkeypatch, narrower):
     _, file, whole = noise
-    monkeypatch.setattr(codec.decoding.lmc_file, halo, getattr(codec.decoding.lmc_file, halo) - 1)
+    with_halos(monkeypatch, **narrower)
     assert (pixels_of(file, max_tile=1) != whole).any()
 
 
@@ -156,13 +163,13 @@ def test_a_region_reads_only_what_it_needs(picture):
     data = encode(shipped(2), ArraySource(picture), 200, [], chunk_log2=0)
     file = LmcFile(data)
     reads = []
-    original = file._read
+    original = file._parts.read
 
     def read(at, length, whole=True):
         reads.append(length)
         return original(at, length, whole)
 
-    file._read = read
+    file._parts.read = read
     file.region(300, 200, 60, 50)
     chunks = 6**2  # 60 pixels touch up to 2 cells a side, the synthesis 1 more at each end, the context 1 more
     assert len(reads) <= chunks < file.header.chunk_count and sum(reads) < len(data) * 0.7

@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from codec.cli import main
-from codec.models.stored import load_exported
+from codec.models.registry import load_exported
 from codec.training import checkpoint
 from codec.training.loop import Trainer
 from tests.tiny import TINY
@@ -26,9 +26,9 @@ def equal(a, b, names):
 
 @pytest.fixture
 def parameters():
-    from codec.models.v1.network import ManifoldCodec
+    from codec.models.v1.network import V1
 
-    return [name for name, parameter in ManifoldCodec(TINY).named_parameters() if parameter.requires_grad]
+    return [name for name, parameter in V1(TINY).named_parameters() if parameter.requires_grad]
 
 
 def test_a_resumed_run_has_the_same_average_and_guard(config, parameters):

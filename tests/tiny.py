@@ -1,8 +1,8 @@
 """A model small enough to train and export within a test."""
 
-from codec.models.v1.network import ModelConfig
+from codec.models.v1.network import V1Config
 
-TINY = ModelConfig(
+TINY = V1Config(
     latents=24,
     hyper_latents=6,
     analysis_width=32,

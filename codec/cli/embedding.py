@@ -49,7 +49,7 @@ def train_embedding(
     from codec.engine.runtime import Runtime
     from codec.manifold import embedding
     from codec.manifold.training import EmbeddingConfig, build_bank, train_head
-    from codec.models.stored import load_exported
+    from codec.models.registry import load_exported
     from codec.util.files import replacing
 
     if model is not None and (out is None or tune is not None):
@@ -65,7 +65,7 @@ def train_embedding(
     config = EmbeddingConfig(steps=steps, seed=seed)
     pictures, _ = split_validation(find_images(data), hold_out, HEAD_TURN)
     bank = build_bank(networks, pictures, config)
-    head = train_head(bank, networks.synthesis.scale, config)
+    head = train_head(bank, networks.latent_scale, config)
     with replacing(target, overwrite=True) as temporary:
         embedding.save(temporary, head.deployed(model_id))
     click.echo(f"trained on {bank.pictures} pictures, written to {target}")

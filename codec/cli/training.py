@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from bitstream.errors import CodecError
+from bitstream.errors import CodecError, ModelError
 from codec.cli.common import FILE, SEED, FiniteRange, needing, reporting, threads_option
 from codec.engine.registry import DEFAULT_TUNE, MODELS, TUNES
 
@@ -26,7 +26,7 @@ from codec.engine.registry import DEFAULT_TUNE, MODELS, TUNES
     type=FILE,
     help="Start a new run from a checkpoint or an exported model; 'shipped' is ours for the metric.",
 )
-@click.option("--model-config", type=FILE, help="JSON file with sizes of a new run's networks, those of ModelConfig.")
+@click.option("--model-config", type=FILE, help="JSON file with the architecture and sizes of a new run's networks.")
 @click.option("--steps", type=click.IntRange(1), help="Stop the stable run at this step.  [default: go on]")
 @click.option("--decay", "decay_steps", type=click.IntRange(0), default=0, help="Train a decaying branch this long.")
 @click.option("--harden", "harden_steps", type=click.IntRange(0), default=600, show_default=True, help="Steps after a "
@@ -80,17 +80,20 @@ def _read_sizes(path: Path) -> object:
         CodecError: it is none, or names what a model has not.
         OSError: it cannot be read.
     """
-    from codec.models.v1.network import ModelConfig
+    from codec.models.registry import DEFAULT, architecture
 
-    known = {field.name: type(field.default) for field in fields(ModelConfig)}
     try:
         sizes = json.loads(path.read_text(encoding="utf-8"))
+        config_type = architecture(str(sizes.pop("architecture", DEFAULT))).Config
+        known = {field.name: type(field.default) for field in fields(config_type)}
         wrong = [name for name, value in sizes.items() if type(value) is not known.get(name)]
-    except (ValueError, AttributeError) as error:
+    except ModelError:
+        raise
+    except (ValueError, AttributeError, TypeError) as error:
         raise CodecError(f"{path}: no JSON object with sizes of networks") from error
     if wrong:
         raise CodecError(f"{path}: a model has no {', '.join(wrong)} of such a type; it has {', '.join(known)}")
-    config = ModelConfig(**sizes)
+    config = config_type(**sizes)
     try:
         config.check()
     except ValueError as error:

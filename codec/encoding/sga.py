@@ -2,8 +2,8 @@
 
 An analysis network gives every picture a good latent, and no picture its best one. Here the latent of
 one picture, or of one tile of it, goes on from there by gradient descent on ``lmbda D + R`` through the
-receiver, while rounding is drawn at random between the two nearest integers, ever more firmly. The
-receiver stays as it is. z is left alone: relaxed it costs more than it finds. Needs torch.
+decoder, while rounding is drawn at random between the two nearest integers, ever more firmly. The
+decoder stays as it is. z is left alone: relaxed it costs more than it finds. Needs torch.
 
 Reference:
     Yang, Bamler and Mandt, "Improving Inference for Neural Image Compression", NeurIPS 2020;
@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 
 from bitstream.geometry import HYPER_STRIDE
+from codec.models.architecture import CodedLatent, round_straight_through
 from codec.models.device import autocast, torch_threads
 from codec.models.distortion import SMALLEST_SIDES, distortion
-from codec.models.stored import load_exported
-from codec.models.v1.network import round_straight_through
+from codec.models.registry import load_exported
 
 RATE = 0.02
 """Learning rate, in units of a symbol."""
@@ -123,8 +123,6 @@ class Annealer:
         self.model = load_exported(folder).requires_grad_(False)
         self.t = torch.tensor([t])
         self.gains = self.model.gains(self.t)
-        self.parts = self.model.gains.split(self.gains)
-        self.gain, self.step = (self.parts[name][:, :, None, None] for name in ("gain", "step"))
         self.lmbda = float(self.model.config.lmbdas.lmbda(self.t))
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -143,10 +141,10 @@ class Annealer:
 
     def _fit(self, view: View, shares: Iterator[float]) -> Tensor:
         with torch.no_grad():
-            features = self.model.hyper_synthesis(view.z_hat)
-            sigma = self.model.scale_index(view.z_hat, self.t, self.parts["gain"].log())
+            features = self.model.hyper_features(view.z_hat)
+            sigma = self.model.scales(view.z_hat, self.t, self.gains)
         with torch.enable_grad():
-            u = (view.y * self.gain).clone().requires_grad_()
+            u = (view.y * self.model.symbol_gain(self.gains)).clone().requires_grad_()
             optimizer = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.99), eps=FLAT)
             for share in shares if self._is_measurable(view) else ():
                 optimizer.param_groups[0]["lr"] = RATE * (SETTLED if share > HOLD else 1.0)
@@ -154,7 +152,7 @@ class Annealer:
                 self._objective(view, u, features, sigma, temperature(share)).backward()
                 optimizer.step()
         with torch.no_grad():
-            return self._receive(u, features, torch.round)[0]
+            return self._coded(u, features, torch.round).symbols
 
     def _is_measurable(self, view: View) -> bool:
         rows, columns = view.counted
@@ -166,28 +164,21 @@ class Annealer:
         noise = torch.logit(torch.rand(u.shape, generator=self.generator).clamp_(1e-6, 1 - 1e-6))
         free = view.free.repeat_interleave(HYPER_STRIDE, 2).repeat_interleave(HYPER_STRIDE, 3)
         with autocast(torch.device("cpu")):
-            symbols, y_hat = self._receive(
+            coded = self._coded(
                 torch.where(free, u, u.detach()),
                 features,
                 lambda r: torch.where(free, anneal_round(r, temperature, noise), round_straight_through(r)),
             )
-            x_hat = self.model.synthesise(y_hat, self.gains)
+            x_hat = self.model.synthesise(coded.y_hat, self.gains)
         x_hat = x_hat.float()
         if view.gray:
             x_hat = x_hat.mean(dim=1, keepdim=True).expand_as(x_hat)
         x, x_hat = (part[:, :, view.counted[0], view.counted[1]] for part in (view.x, x_hat.clamp(0, 1)))
         pixels = x.shape[2] * x.shape[3]
         error = pixels * distortion(x, x_hat, self.model.config.metric).sum()
-        return self.model.symbol_bits(symbols, sigma).sum() + self.lmbda * error
+        return self.model.symbol_bits(coded.symbols, sigma).sum() + self.lmbda * error
 
-    def _receive(self, u: Tensor, features: Tensor, round_: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-        """Symbols, and what the receiver makes of them, y_hat."""
-        symbols = u
-
-        def decode(mean: Tensor) -> Tensor:
-            nonlocal symbols
-            symbols = round_(u - self.gain * mean)
-            return mean + self.step * symbols
-
-        _, y_hat = self.model.context(features, self.parts["context"], decode)
-        return symbols, y_hat
+    def _coded(self, u: Tensor, features: Tensor, round_: Callable[[Tensor], Tensor]) -> CodedLatent:
+        """What a decoder makes of the latent ``u``, which is in units of a symbol, rounded in some way."""
+        coded: CodedLatent = self.model.code_latent(features, self.gains, lambda mean, gain: round_(u - gain * mean))
+        return coded

@@ -219,7 +219,8 @@ class Runtime:
     def _run(self, graph: str, **feed: _Floats) -> _Floats:
         session = self._session(graph)
         with self._failing(graph):
-            outputs: list[_Floats] = session.run(None, feed)
+            used = {entry.name for entry in session.get_inputs()}  # a network need not depend on quality
+            outputs: list[_Floats] = session.run(None, {name: values for name, values in feed.items() if name in used})
         return outputs[0]
 
     @contextmanager

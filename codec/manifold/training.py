@@ -26,8 +26,8 @@ from tqdm import tqdm
 from bitstream.errors import CodecError
 from bitstream.geometry import CELL, HYPER_STRIDE
 from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
+from codec.models.architecture import Architecture
 from codec.models.device import autocast, has_fast_bfloat16
-from codec.models.v1.network import ManifoldCodec
 from codec.training.data import read_rgb, to_tensor
 
 CPU = torch.device("cpu")
@@ -183,11 +183,11 @@ class Bank:
         return (len(self.starts) - 1) // self.views
 
 
-def y_hat_of(model: ManifoldCodec, x: Tensor, t: Tensor) -> Tensor:
-    """What the receiver sees of pixels, float (N, channels of y, H/16, W/16); see :meth:`ManifoldCodec.send`."""
+def y_hat_of(model: Architecture, x: Tensor, t: Tensor) -> Tensor:
+    """What the receiver sees of pixels, float (N, channels of y, H/16, W/16); see :meth:`Architecture.send`."""
     with torch.no_grad(), autocast(CPU):
         gains = model.gains(t)
-        z_hat, symbols = model.send(x, gains)
+        z_hat, symbols = model.encode(x, gains)
         return model.reconstruct(z_hat.float(), symbols.float(), gains).float()
 
 
@@ -197,7 +197,7 @@ def cells_of(y_hat: Tensor, scale: Tensor) -> Tensor:
     return torch.asinh(blocks.reshape(-1, HYPER_STRIDE**2, y_hat.shape[1]) / scale)
 
 
-def build_bank(model: ManifoldCodec, paths: list[Path], config: EmbeddingConfig) -> Bank:
+def build_bank(model: Architecture, paths: list[Path], config: EmbeddingConfig) -> Bank:
     """Draw views of all pictures and pass them through the frozen codec.
 
     Raises:
@@ -213,7 +213,7 @@ def build_bank(model: ManifoldCodec, paths: list[Path], config: EmbeddingConfig)
         for _ in range(config.views):
             view = aligned(view_of(picture, rng))
             t = torch.tensor([rng.uniform(0.1, 0.95)], dtype=torch.float32)
-            cells = cells_of(y_hat_of(model, to_tensor([view]), t), model.synthesis.scale)
+            cells = cells_of(y_hat_of(model, to_tensor([view]), t), model.latent_scale)
             blocks.append(cells.bfloat16())
             counts.append(len(cells))
     if len(counts) < 2 * config.views:
@@ -262,7 +262,7 @@ def train_head(bank: Bank, scale: Tensor, config: EmbeddingConfig = EmbeddingCon
 
     Args:
         bank: of :func:`build_bank`.
-        scale: float (channels of y,), the model's ``synthesis.scale``.
+        scale: float (channels of y,), the model's ``latent_scale``.
         config: how.
 
     Returns:

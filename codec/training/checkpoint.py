@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from bitstream.errors import CodecError
-from codec.models.stored import current
-from codec.models.v1.network import ManifoldCodec, ModelConfig
+from codec.models.architecture import Architecture
+from codec.models.registry import build, current, stored_config
 from codec.util.files import replacing
 
 VERSION = 1
@@ -180,7 +180,7 @@ def _is_newer(path: Path, other: Path) -> bool:
     return path.stat().st_mtime_ns > other.stat().st_mtime_ns
 
 
-def load_model(path: Path, averaged: bool = True) -> ManifoldCodec:
+def load_model(path: Path, averaged: bool = True) -> Architecture:
     """The model of a checkpoint, ready for evaluation.
 
     Args:
@@ -188,13 +188,13 @@ def load_model(path: Path, averaged: bool = True) -> ManifoldCodec:
         averaged: the running average of the weights rather than the last ones.
 
     Returns:
-        ManifoldCodec: in evaluation mode.
+        Architecture: in evaluation mode.
 
     Raises:
         CodecError: it is no checkpoint, or was written by another version of the trainer.
         OSError: the file cannot be read.
     """
     state = load(path)
-    model = ManifoldCodec(ModelConfig.stored(state["config"]))
+    model = build(stored_config(state["config"]))
     model.load_state_dict(current(state["average"] if averaged else state["model"]))
     return model.eval()

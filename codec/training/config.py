@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codec.models.v1.network import ModelConfig
+from codec.models.architecture import ModelConfig
+from codec.models.registry import DEFAULT, architecture
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class TrainingConfig:
             one file.
         checkpoint_minutes: between checkpoints.
         evaluate_minutes: between evaluations.
-        model: sizes of the networks of a new run.
+        model: architecture and sizes of the networks of a new run.
     """
 
     data: tuple[Path, ...]
@@ -77,4 +78,4 @@ class TrainingConfig:
     piece_megabytes: int | None = None
     checkpoint_minutes: float = 10.0
     evaluate_minutes: float = 30.0
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig = field(default_factory=lambda: architecture(DEFAULT).Config())

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bitstream.errors import CodecError
-from codec.models.v1.network import ManifoldCodec
+from codec.models.architecture import Architecture
 from codec.training.data import middle_crops, read_rgb
 from codec.training.split import find_images, split_validation
 from codec.training.synthetic import draw_graphic
@@ -70,7 +70,7 @@ def divide(data: tuple[Path, ...], validation: tuple[Path, ...]) -> tuple[list[P
 
 @torch.no_grad()
 def rate_distortion_curve(
-    model: ManifoldCodec, images: Iterable[Tensor], qualities: tuple[float, ...] = QUALITIES
+    model: Architecture, images: Iterable[Tensor], qualities: tuple[float, ...] = QUALITIES
 ) -> list[Point]:
     """Code each image at each quality.
 

@@ -21,13 +21,13 @@ from onnx import TensorProto, helper
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from bitstream.geometry import Geometry
 from bitstream.tables_file import ModelTables, write_tables
 from codec.engine.manifest import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, model_id
 from codec.engine.runtime import Runtime
+from codec.models.architecture import Architecture
 from codec.models.layers import Pointwise
-from codec.models.v1.hyperprior import INDEX_SHIFT, LOG_SCALE_STEP, SCALE_MIN
-from codec.models.v1.network import ManifoldCodec
-from codec.training.tables import build_tables, level_qualities
+from codec.training.halos import measure_halos
 
 OPSET = 17
 FEW = 3
@@ -37,7 +37,7 @@ FEW = 3
 class _Graph(nn.Module):
     """One of the model's methods as a module, which is what the exporter takes."""
 
-    def __init__(self, model: ManifoldCodec, method: str) -> None:
+    def __init__(self, model: Architecture, method: str) -> None:
         super().__init__()
         self.model, self.method = model, method
 
@@ -96,7 +96,7 @@ def _point_at_weights(path: Path, ranges: dict[str, tuple[int, int]]) -> None:
     path.write_bytes(graph_model.SerializeToString(deterministic=True))
 
 
-def export(model: ManifoldCodec, folder: Path) -> Path:
+def export(model: Architecture, folder: Path) -> Path:
     """Write all that the runtime needs, checked against the torch model, then move it into place.
 
     Args:
@@ -108,6 +108,7 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
 
     Raises:
         RuntimeError: graphs and tables do not give the torch model's symbols, scales and pixels.
+        ValueError: a network reaches so far that images cannot be cut into tiles.
         OSError: a file cannot be written; what was there stays.
     """
     model.eval()
@@ -123,26 +124,19 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
         state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in model.state_dict().items()}
         (work / WEIGHTS).write_bytes(save(state, {"config": json.dumps(model.config.as_dict())}))
         ranges = _tensor_ranges(work / WEIGHTS)
-        x = torch.rand(1, 3, 128, 192)
-        gains = model.gains(torch.tensor([0.5])).detach()
-        with torch.no_grad():
-            y = model.analyse(x, gains)
-            z_hat, symbols = model.send(x, gains)
-        for graph, method, inputs, output in (
-            ("analysis.onnx", "analyse", {"x": x, "gains": gains}, "y"),
-            ("hyper_analysis.onnx", "hyper_analyse", {"y": y, "gains": gains}, "z_hat"),
-            ("quantisation.onnx", "quantise", {"y": y, "z_hat": z_hat, "gains": gains}, "symbols"),
-            ("reconstruction.onnx", "reconstruct", {"z_hat": z_hat, "symbols": symbols, "gains": gains}, "y_hat"),
-            ("synthesis.onnx", "synthesise", {"y_hat": y, "gains": gains}, "x_hat"),
-            ("preview.onnx", "preview", {"y_hat": y}, "x_hat"),
-        ):
-            _trace(_Graph(model, method), inputs, output, work / graph)
+        _trace_graphs(model, work)
         for graph in GRAPHS:
             _point_at_weights(work / graph, ranges)
-        knots = model.gains.knots().detach().numpy().astype(np.float32)
-        write_tables(work / TABLES, ModelTables(build_tables(model), knots, 2 * model.config.latents))
+        knots, exponentials = model.gain_knots()
+        tables = model.tables()
+        write_tables(work / TABLES, ModelTables(tables, knots.detach().numpy().astype(np.float32), exponentials))
         digests = {name: hashlib.sha256((work / name).read_bytes()).hexdigest() for name in FILES}
-        manifest = {"model_id": model_id(digests).hex(), "sha256": digests}
+        manifest = {
+            "model_id": model_id(digests).hex(),
+            "architecture": model.config.architecture,
+            "geometry": Geometry(measure_halos(model), tables.levels).as_dict(),
+            "sha256": digests,
+        }
         (work / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         check(model, Runtime(work))
         folder.mkdir(parents=True, exist_ok=True)
@@ -156,8 +150,25 @@ def export(model: ManifoldCodec, folder: Path) -> Path:
     return folder
 
 
+def _trace_graphs(model: Architecture, folder: Path) -> None:
+    x = torch.rand(1, 3, 128, 192)
+    gains = model.gains(torch.tensor([0.5])).detach()
+    with torch.no_grad():
+        y = model.analyse(x, gains)
+        z_hat, symbols = model.encode(x, gains)
+    for graph, method, inputs, output in (
+        ("analysis.onnx", "analyse", {"x": x, "gains": gains}, "y"),
+        ("hyper_analysis.onnx", "hyper_round", {"y": y, "gains": gains}, "z_hat"),
+        ("quantisation.onnx", "quantise", {"y": y, "z_hat": z_hat, "gains": gains}, "symbols"),
+        ("reconstruction.onnx", "reconstruct", {"z_hat": z_hat, "symbols": symbols, "gains": gains}, "y_hat"),
+        ("synthesis.onnx", "synthesise", {"y_hat": y, "gains": gains}, "x_hat"),
+        ("preview.onnx", "preview", {"y_hat": y}, "x_hat"),
+    ):
+        _trace(_Graph(model, method), inputs, output, folder / graph)
+
+
 @torch.no_grad()
-def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> None:
+def check(model: Architecture, runtime: Runtime, tolerance: float = 1e-4) -> None:
     """Compare an exported model with the torch model it came from.
 
     Rounding may fall either way where two engines differ in a last digit, so one symbol in ten thousand may differ, or
@@ -174,26 +185,26 @@ def check(model: ManifoldCodec, runtime: Runtime, tolerance: float = 1e-4) -> No
     generator = torch.Generator().manual_seed(7)
     coarse = torch.rand(1, 3, 24, 32, generator=generator)
     x = torch.nn.functional.interpolate(coarse, scale_factor=16, mode="bicubic").clamp(0, 1)
-    for level in (0, 200, 400):
-        t = level_qualities()[level : level + 1]
+    levels = runtime.tables.levels
+    for level in (0, levels // 2, levels - 1):
+        t = torch.linspace(0, 1, levels)[level : level + 1]
         gains = model.gains(t)
-        z_hat, symbols = model.send(x, gains)
+        z_hat, symbols = model.encode(x, gains)
         y = runtime.analyse(x.numpy(), level)
         z_run = runtime.hyper_analyse(y, level)
         symbols_run = runtime.quantise(y, z_run, level)
         z_differ, y_differ = (z_hat.numpy() != z_run).mean(), (symbols.numpy() != symbols_run).mean()
         if z_differ > tolerance or y_differ > max(tolerance, FEW / symbols.numel()):
             differ = max(z_differ, y_differ)
-            raise RuntimeError(f"level {level}: {differ:.2%} of the exported sender's symbols differ")
-        sigma = model.scale_index(z_hat, t, model.gains.split(gains)["gain"].log())[0].numpy()
-        index = np.log(sigma / SCALE_MIN) / LOG_SCALE_STEP
-        apart = np.abs(index - runtime.tables.scale_index(z_hat[0].numpy().astype(np.int32), level)).max()
-        if apart > 0.5 + 2**-INDEX_SHIFT:
+            raise RuntimeError(f"level {level}: {differ:.2%} of the exported encoder's symbols differ")
+        numbers = model.scale_numbers(model.scales(z_hat, t, gains))[0].numpy()
+        apart = np.abs(numbers - runtime.tables.scale_index(z_hat[0].numpy().astype(np.int32), level)).max()
+        if apart > model.scale_tolerance:
             raise RuntimeError(f"level {level}: the exported map of scales is {apart:.2f} of a step off")
         y_hat = model.reconstruct(z_hat, symbols, gains)
         y_run = runtime.reconstruct(z_hat.numpy(), symbols.numpy(), level)
         for name, ours, theirs in (
-            ("receiver", model.synthesise(y_hat, gains), runtime.synthesise(y_run, level)),
+            ("decoder", model.synthesise(y_hat, gains), runtime.synthesise(y_run, level)),
             ("preview", model.preview(y_hat), runtime.preview(y_run)),
         ):
             error = np.abs(ours.numpy() - theirs).max() * 255

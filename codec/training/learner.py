@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
+from codec.models.architecture import Architecture
 from codec.models.device import autocast
-from codec.models.stored import current
-from codec.models.v1.network import ManifoldCodec
+from codec.models.registry import current
 from codec.training.average import warm_average
 from codec.training.config import TrainingConfig
 from codec.training.loss import RateDistortion, rate_distortion
@@ -25,7 +25,7 @@ from codec.training.schedule import SpikeGuard
 class Objective(nn.Module):
     """The model together with its loss, so that one forward pass can be spread over processes."""
 
-    def __init__(self, model: ManifoldCodec, precision: str) -> None:
+    def __init__(self, model: Architecture, precision: str) -> None:
         super().__init__()
         self.model = model
         self.precision = precision
@@ -51,7 +51,7 @@ class Learner:
         processes: how many share the work, each with batches of its own.
     """
 
-    def __init__(self, model: ManifoldCodec, config: TrainingConfig, processes: int) -> None:
+    def __init__(self, model: Architecture, config: TrainingConfig, processes: int) -> None:
         self.model = model
         self.config = config
         self.processes = processes

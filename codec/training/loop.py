@@ -23,18 +23,17 @@ from tqdm import tqdm
 
 from bitstream.errors import CodecError
 from bitstream.geometry import CELL
+from codec.models.architecture import Architecture
 from codec.models.device import distributed_backend, find_device, require_compiler, work_seconds
 from codec.models.distortion import SMALLEST_SIDES
-from codec.models.stored import load_exported
-from codec.models.v1.network import ManifoldCodec, ModelConfig
-from codec.models.v1.pca import initialise
+from codec.models.registry import build, load_exported, stored_config
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
 from codec.training.csvlog import CsvLog, set_aside
 from codec.training.data import draw_batch, photos_for
 from codec.training.evaluate import divide, rate_distortion_curve
 from codec.training.learner import Learner
-from codec.training.refit import harden
+from codec.training.refit import refit_entropy_model
 from codec.training.resume import settings, state_to_resume, tell_changes
 from codec.training.schedule import WarmupStableDecay
 
@@ -85,10 +84,11 @@ class Trainer:
         state = state_to_resume(stable_path, self.path, config.decay_steps)
         torch.manual_seed(config.seed)
         self.step, self.seconds, self.hardened = 0, 0.0, False
-        model = ManifoldCodec(ModelConfig.stored(state["config"])) if state else self._new_model()
+        model = build(stored_config(state["config"])) if state else self._new_model()
         if state is not None and config.start_from is not None and self.rank == 0:
             tqdm.write(f"{config.out}: holds a run; --from is for new ones, and was not used", file=sys.stderr)
-        if self.rank == 0 and replace(config.model, metric=model.config.metric) not in (ModelConfig(), model.config):
+        asked = replace(config.model, metric=model.config.metric)
+        if self.rank == 0 and asked not in (type(asked)(metric=asked.metric), model.config):
             tqdm.write(f"{config.out}: its networks have other sizes than those given, and keep them", file=sys.stderr)
         if config.metric is not None:
             model.config = replace(model.config, metric=config.metric)
@@ -110,23 +110,24 @@ class Trainer:
         self._stop = False
 
     @property
-    def model(self) -> ManifoldCodec:
+    def model(self) -> Architecture:
         """The model as it is after the last step."""
         return self.learner.model
 
-    def _new_model(self) -> ManifoldCodec:
+    def _new_model(self) -> Architecture:
         folder, sizes = self.config.start_from, self.config.model
         if folder is not None:
             source = load_exported(folder) if folder.is_dir() else checkpoint.load_model(folder)
-            model = source.with_range(sizes.lmbdas)
-            if sizes.hyper_context:
-                model = model.with_hyper_context()
-            model.shapes.log_ratio.zero_()  # counted for weights that are about to change
-            return model.train()
-        model = ManifoldCodec(sizes)
+            if type(source.config) is not type(sizes):
+                raise CodecError(
+                    f"{folder}: of the architecture {source.config.architecture}, a new run of {sizes.architecture} "
+                    "cannot start from it"
+                )
+            return source.continued(sizes).train()
+        model = build(sizes)
         # Of another seed: crops that training itself does not draw.
         draw = {"seed": self.config.seed + 1, "rank": 0, "batch": 8, "size": self.config.size}
-        initialise(model, (draw_batch(self.photos, i, **draw)[0] for i in range(PCA_BATCHES)))
+        model.initialise(draw_batch(self.photos, i, **draw)[0] for i in range(PCA_BATCHES))
         return model
 
     def _save(self) -> None:
@@ -269,7 +270,7 @@ class Trainer:
     def _harden(self) -> None:
         config = self.config
         fitted = copy.deepcopy(self.learner.average.module)
-        if harden(
+        if refit_entropy_model(
             fitted, self.photos, config.harden_steps,
             seed=config.seed, batch=config.batch, size=config.size, precision=config.precision, parts=config.accumulate,
             stopped=lambda: self._stop or self._is_late(),

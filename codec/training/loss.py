@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from codec.models.architecture import Coded
 from codec.models.distortion import distortion, squared_error
 from codec.models.gains import LmbdaRange
-from codec.models.v1.network import Coded
 
 OUTLIER = 6.0
 """Times the median of a batch, beyond which an image's objective is tempered."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from bitstream.errors import CodecError
-from codec.models.v1.network import ManifoldCodec
+from codec.models.architecture import Architecture
 from codec.training.config import TrainingConfig
 
 SMALLEST_MATRIX = 32
@@ -24,9 +24,9 @@ LARGEST_SIDE = 1024
 """A side of a matrix above this is left as it is: its basis would cost more than it gains."""
 
 
-def _groups(model: ManifoldCodec, parameters: list[nn.Parameter], linear_rate: float) -> list[dict[str, Any]]:
+def _groups(model: Architecture, parameters: list[nn.Parameter], linear_rate: float) -> list[dict[str, Any]]:
     """Parameters, those of the linear path apart with a factor of their own on the learning rate."""
-    linear = {id(p) for layer in (model.analysis.stem, model.synthesis.linear) for p in layer.parameters()}
+    linear = {id(p) for p in model.linear_parameters()}
     return [
         {"params": [p for p in parameters if id(p) not in linear], "factor": 1.0},
         {"params": [p for p in parameters if id(p) in linear], "factor": linear_rate},
@@ -56,7 +56,7 @@ def _soap(groups: list[dict[str, Any]], basis_steps: int, statistics_steps: int)
     )  # fmt: skip
 
 
-def build_optimizers(model: ManifoldCodec, config: TrainingConfig) -> list[Optimizer]:
+def build_optimizers(model: Architecture, config: TrainingConfig) -> list[Optimizer]:
     """The optimisers of a run. Together they hold each parameter once; each group has a ``factor`` on the rate.
 
     Args:

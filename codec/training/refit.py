@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from codec.models.architecture import Architecture
 from codec.models.device import autocast
-from codec.models.v1.network import ManifoldCodec
 from codec.training.data import Photos, draw_batch
 from codec.training.loss import rate_weight
 
@@ -24,8 +24,8 @@ FIRST_STEP = 1 << 30
 """Crops from here on are drawn by no other phase."""
 
 
-def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor, precision: str = "auto") -> tuple[Tensor, Tensor, Tensor]:
-    """What the sender codes of a batch, and what it costs; only distributions get a gradient.
+def hard_bits(model: Architecture, x: Tensor, t: Tensor, precision: str = "auto") -> tuple[Tensor, Tensor, Tensor]:
+    """What the encoder codes of a batch, and what it costs; only distributions get a gradient.
 
     Returns:
         tuple[Tensor, Tensor, Tensor]: estimated bits, float (N,), and the symbols and their scales, float.
@@ -33,15 +33,14 @@ def hard_bits(model: ManifoldCodec, x: Tensor, t: Tensor, precision: str = "auto
     with torch.no_grad():
         gains = model.gains(t)
         with autocast(x.device, precision):
-            z_hat, symbols = (integers.float() for integers in model.send(x, gains))
-        log_gain = model.gains.split(gains)["gain"].log()
-    sigma = model.scale_index(z_hat, t, log_gain)
+            z_hat, symbols = (integers.float() for integers in model.encode(x, gains))
+    sigma = model.scales(z_hat, t, gains)
     bits = model.symbol_bits(symbols, sigma).sum(dim=(1, 2, 3)) + model.z_bits(z_hat, z_hat, t)
     return bits, symbols, sigma.detach()
 
 
-def harden(
-    model: ManifoldCodec,
+def refit_entropy_model(
+    model: Architecture,
     photos: Photos,
     steps: int,
     *,
@@ -68,10 +67,7 @@ def harden(
     Returns:
         bool: False if it was stopped, and the model is half done.
     """
-    trained = [model.scale_index.weight, *model.scale_index.log_scale.parameters()]
-    trained += model.prior_z.parameters()
-    if model.hyper_context is not None:
-        trained += model.hyper_context.log_scale.parameters()
+    trained = model.distribution_parameters()
     frozen, training = [(p, p.requires_grad) for p in model.parameters()], model.training
     model.eval()  # z is charged as files charge it
     for parameter in model.parameters():
@@ -79,8 +75,8 @@ def harden(
     for parameter in trained:
         parameter.requires_grad_(True)
     optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE)
-    counts = torch.zeros(model.shapes.log_ratio.shape, dtype=torch.float64)
-    for step in tqdm(range(steps), unit="step", desc="harden", disable=None):
+    counts: list[Tensor] = []
+    for step in tqdm(range(steps), unit="step", desc="refit", disable=None):
         if stopped():
             return False
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
@@ -89,12 +85,12 @@ def harden(
         for part, qualities in zip(x.tensor_split(parts), t.tensor_split(parts), strict=True):
             bits, symbols, sigma = hard_bits(model, part, qualities, precision)
             if 2 * step >= steps:  # by then scales hardly move
-                counts += model.shapes.count(symbols, sigma)
+                counts.append(model.count_symbols(symbols, sigma))
             loss = (rate_weight(qualities, model.config.lmbdas) * bits).sum() / (len(x) * size**2)
             loss.backward()
         optimizer.step()
-    if steps:
-        model.shapes.fit(counts)
+    if counts:
+        model.fit_symbols(torch.stack(counts).sum(dim=0))
     model.train(training)
     for parameter, trains in frozen:
         parameter.requires_grad_(trains)

@@ -33,7 +33,7 @@ def torch_networks(runtime: Runtime, threads: int) -> Networks:
     """The training framework, the whole picture at once."""
     import torch
 
-    from codec.models.stored import load_exported
+    from codec.models.registry import load_exported
 
     torch.set_num_threads(threads)
     model = load_exported(SHIPPED)
@@ -41,7 +41,7 @@ def torch_networks(runtime: Runtime, threads: int) -> Networks:
     def run(z: Any, y: Any, level: int) -> Any:
         with torch.no_grad():
             gains = torch.from_numpy(runtime.gains(level))
-            return model.receive(torch.from_numpy(z), torch.from_numpy(y), gains).numpy()
+            return model.decode(torch.from_numpy(z), torch.from_numpy(y), gains).numpy()
 
     return run
 

@@ -28,9 +28,9 @@ from torch import Tensor
 
 from bitstream.geometry import HYPER_STRIDE
 from codec.manifold.embedding import SPREAD_FLOOR, EmbeddingHead
+from codec.models.architecture import Architecture, CodedLatent, round_straight_through
 from codec.models.device import autocast
-from codec.models.stored import load_exported
-from codec.models.v1.network import ManifoldCodec, round_straight_through
+from codec.models.registry import load_exported
 
 RATE = 0.03
 """Learning rate, in units of a symbol."""
@@ -64,12 +64,11 @@ class Geodesics:
     """
 
     def __init__(self, folder: Path, head: EmbeddingHead, t: float, weight: float = 0.05) -> None:
-        self.model: ManifoldCodec = load_exported(folder).requires_grad_(False)
+        self.model: Architecture = load_exported(folder).requires_grad_(False)
         self.scale = torch.from_numpy(head.scale)
         self.position, self.bias = torch.from_numpy(head.position), torch.from_numpy(head.position_bias)
         self.t, self.weight = torch.tensor([t]), weight
-        self.parts = self.model.gains.split(self.model.gains(self.t))
-        self.gain, self.step = (self.parts[name][:, :, None, None] for name in ("gain", "step"))
+        self.gains = self.model.gains(self.t)
 
     def report(self, path: NDArray[np.float32]) -> PathReport:
         """Measure a path, float32 (points, channels, rows, columns), both ends included."""
@@ -101,14 +100,15 @@ class Geodesics:
                 offset = self._analysed(y[1:-1]) - y[1:-1]
                 rate_before = float(self._rate(y[1:-1] + offset))
         # In units of a symbol, so that one learning rate fits every coordinate.
-        u = (y[1:-1] * self.gain).clone().requires_grad_()
+        gain = self.model.symbol_gain(self.gains)
+        u = (y[1:-1] * gain).clone().requires_grad_()
         optimizer = torch.optim.Adam([u], lr=RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations)
         least, best = math.inf, u.detach().clone()
         with torch.enable_grad():
             for iteration in range(iterations + 1):
                 optimizer.zero_grad()
-                inner = u / self.gain
+                inner = u / gain
                 energy = (len(y) - 1) * self._squares(torch.cat([y[:1], inner, y[-1:]])).sum()
                 objective = energy / max(energy_before, 1e-12)
                 if self.weight:
@@ -122,7 +122,7 @@ class Geodesics:
                 schedule.step()
                 if progress:
                     progress(iteration + 1)
-        shortened: NDArray[np.float32] = torch.cat([y[:1], best / self.gain, y[-1:]]).numpy()
+        shortened: NDArray[np.float32] = torch.cat([y[:1], best / gain, y[-1:]]).numpy()
         return shortened
 
     def _squares(self, y: Tensor) -> Tensor:
@@ -137,20 +137,24 @@ class Geodesics:
 
     def _analysed(self, y: Tensor) -> Tensor:
         """What the analysis gives for the pictures of points, of 8 bits, one by one as they may be large."""
-        pictures = (self.model.synthesis(point, self.parts["synthesis"]) for point in y.split(1))
-        levels = (x.clamp(0, 1).mul(255).round().div(255) for x in pictures)
-        return torch.cat([self.model.analysis(x, self.parts["analysis"]) for x in levels])
+        images = (self.model.synthesise(point, self.gains) for point in y.split(1))
+        levels = (x.clamp(0, 1).mul(255).round().div(255) for x in images)
+        return torch.cat([self.model.analyse(x, self.gains) for x in levels])
+
+    def _coded(self, y: Tensor) -> tuple[CodedLatent, Tensor]:
+        """What coding makes of points, with a gradient, and their hyper-latent's integers."""
+        z_hat = round_straight_through(self.model.hyper_analyse(y, self.gains).float())
+        features = self.model.hyper_features(z_hat)
+        coded = self.model.code_latent(
+            features, self.gains, lambda mean, gain: round_straight_through(gain * (y - mean))
+        )
+        return coded, z_hat
 
     def _rate(self, y: Tensor, quantise: Callable[[Tensor], Tensor] = lambda residual: residual) -> Tensor:
         """What the entropy model charges for points as the analysis gives them, bits a pixel, mean over them."""
         with autocast(torch.device("cpu"), enabled=torch.is_grad_enabled()):
-            z_hat = round_straight_through(self.model.hyper_analysis(y, self.parts["hyper"]).float())
-            mu, _ = self.model.context(
-                self.model.hyper_synthesis(z_hat),
-                self.parts["context"],
-                lambda mean: mean + self.step * round_straight_through(self.gain * (y - mean)),
-            )
-        sigma = self.model.scale_index(z_hat, self.t, self.parts["gain"].log())
-        y_bits = self.model.symbol_bits(quantise((self.gain * (y - mu)).float()), sigma).sum()
+            coded, z_hat = self._coded(y)
+        sigma = self.model.scales(z_hat, self.t, self.gains)
+        y_bits = self.model.symbol_bits(quantise((coded.gain * (y - coded.mean)).float()), sigma).sum()
         z_bits = self.model.z_bits(z_hat, z_hat, self.t).sum()
         return (y_bits + z_bits) / (len(y) * 256 * y.shape[2] * y.shape[3])

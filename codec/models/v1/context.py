@@ -54,24 +54,26 @@ class Context(nn.Module):
         self.block = Block(width, kernel, first=True)
         self.second = Pointwise(width, latents, bias=True, gain=0.1)
 
-    def forward(self, features: Tensor, film: Tensor, decode: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, features: Tensor, film: Tensor, decode: Callable[[Tensor], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Run both passes.
 
         Args:
             features: float (N, features, h, w).
             film: float (N, 2 width), modulation by quality.
-            decode: gives y_hat for a mean mu, both float (N, latents, h, w); the sender quantises y
-                around mu, the receiver adds the symbols it read.
+            decode: gives symbols and y_hat for a mean mu, all float (N, latents, h, w); the encoder quantises y
+                around mu, the decoder adds the symbols it read.
 
         Returns:
-            tuple[Tensor, Tensor]: mu and y_hat, float (N, latents, h, w) each.
+            tuple[Tensor, Tensor, Tensor]: mu, symbols and y_hat, float (N, latents, h, w) each.
         """
         scale = self.scale[:, None, None]
         # The root: large coefficients need large means, but no channel may be moved too fast.
         unit = 2 * OUTPUT_UNIT * scale.sqrt()
         mu_first = self.first(features) * unit
         mask = checkerboard(mu_first)
-        known = bounded(decode(mu_first) * mask / scale)
+        known = bounded(decode(mu_first)[1] * mask / scale)
         h = self.block(modulate(self.enter_features(features) + self.enter_latent(known), film))
         mu = mu_first + (1 - mask) * self.second(h) * unit
-        return mu, decode(mu)
+        return mu, *decode(mu)

@@ -10,13 +10,16 @@ Reference:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from bitstream.geometry import BLOCK
-from codec.models.v1.network import ManifoldCodec
+
+if TYPE_CHECKING:
+    from codec.models.v1.network import V1
 
 SCALE_FLOOR = 0.02
 """Smallest standard deviation to whiten with: below it is mostly noise."""
@@ -42,7 +45,7 @@ def block_statistics(images: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def initialise(model: ManifoldCodec, images: Iterable[Tensor]) -> None:
+def initialise(model: V1, images: Iterable[Tensor]) -> None:
     """Set the linear path of analysis and synthesis, and the scales that networks and entropy model measure y by.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,8 +14,10 @@ from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import PHASES, ZContext
 from codec.models.v1.hyper_context import SHIFT, HyperContext
 from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
-from codec.models.v1.network import ManifoldCodec
 from codec.models.v1.shapes import SymbolShapes, sigma_of
+
+if TYPE_CHECKING:
+    from codec.models.v1.network import V1
 
 LEVELS = 401
 """Levels of quality: steps of a quarter on the scale of 0 to 100."""
@@ -45,7 +49,7 @@ def symbol_counts(shapes: SymbolShapes, scale: int) -> tuple[int, NDArray[np.int
 
 
 @torch.no_grad()
-def _z_counts(model: ManifoldCodec, t: float) -> NDArray[np.int64]:
+def _z_counts(model: V1, t: float) -> NDArray[np.int64]:
     values = torch.arange(-Z_LIMIT, Z_LIMIT + 1, dtype=torch.float32)
     z = values.reshape(1, 1, -1, 1).expand(1, model.config.hyper_latents, -1, 1)
     pmf = model.prior_z.likelihood(z, torch.tensor([t]))[0, :, :, 0].double().numpy()
@@ -82,7 +86,7 @@ def level_qualities() -> Tensor:
 
 
 @torch.no_grad()
-def build_tables(model: ManifoldCodec) -> Tables:
+def build_tables(model: V1) -> Tables:
     """Round a model's distributions and scale map to integers."""
     t = level_qualities()
     log_gain = model.gains.split(model.gains(t))["gain"].log()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from codec.models.v1.network import ManifoldCodec
+from codec.models.v1.network import V1
 from codec.models.v1.pca import initialise
 from codec.training.data import Photos, draw_batch
-from codec.training.refit import hard_bits, harden
+from codec.training.refit import hard_bits, refit_entropy_model
 from codec.training.split import find_images
 from tests.tiny import TINY
 
 
 def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_folder):
     torch.manual_seed(0)
-    model = ManifoldCodec(TINY)
+    model = V1(TINY)
     photos = Photos(find_images(photo_folder))
     initialise(model, [draw_batch(photos, i, seed=1, rank=0, batch=8, size=64)[0] for i in range(4)])
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -27,7 +27,7 @@ def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_fold
 
     first = bits()
     model.train()
-    harden(model, photos, 30, seed=0, batch=8, size=128)
+    refit_entropy_model(model, photos, 30, seed=0, batch=8, size=128)
     assert model.training
     model.eval()
     assert bits() < 0.995 * first
@@ -40,7 +40,7 @@ def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_fold
 
 def test_no_steps_change_nothing(photo_folder):
     torch.manual_seed(0)
-    model = ManifoldCodec(TINY)
+    model = V1(TINY)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    harden(model, Photos(find_images(photo_folder)), 0, seed=0, batch=8, size=64)
+    refit_entropy_model(model, Photos(find_images(photo_folder)), 0, seed=0, batch=8, size=64)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
