@@ -71,5 +71,5 @@ setup(
             "mypy==2.4.1",
         ],
     },
-    entry_points={"console_scripts": ["codec=codec.cli:main"]},
+    entry_points={"console_scripts": ["codec=codec.cli:program"]},
 )

@@ -1,5 +1,5 @@
 """``python -m codec``, for launchers that take a module."""
 
-from codec.cli import main
+from codec.cli import program
 
-main()
+program()

@@ -248,6 +248,13 @@ def writable_suffixes() -> dict[str, str]:
     return sinks.writable_suffixes()
 
 
+def is_writable(suffix: str) -> bool:
+    """Whether a lower-case suffix is one of :func:`writable_suffixes`."""
+    from codec.images import sinks
+
+    return sinks.is_writable(suffix)
+
+
 def readable_suffixes() -> set[str]:
     """Lower-case suffixes of the images that :func:`compress` reads."""
     from codec.images import pillow_compat
@@ -337,6 +344,7 @@ __all__ = [
     "encode",
     "encode_at_level",
     "inspect",
+    "is_writable",
     "open",
     "read_bounded",
     "read_symbols",

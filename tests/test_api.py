@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -273,3 +274,55 @@ def test_a_model_is_named_by_its_numbers_and_not_by_its_graphs():
     digests = {name: f"{i:064x}" for i, name in enumerate(FILES)}
     names = {name: model_id({**digests, name: "f" * 64}) != model_id(digests) for name in FILES}
     assert names == {name: name in (WEIGHTS, TABLES) for name in FILES}
+
+
+def test_what_is_lost_is_told_of(photo, tmp_path):
+    """By a warning of its own kind, whoever calls; and in full by :func:`codec.encode`, which does not warn."""
+    cmyk = Image.fromarray(photo[:64, :64]).convert("CMYK")
+    with pytest.warns(codec.ConversionWarning, match="CMYK converted to RGB without a profile") as told:
+        data = codec.compress(cmyk)
+    assert told[0].filename == __file__
+    encoded = codec.encode(cmyk)
+    assert encoded.data == data and encoded.notes == ("CMYK converted to RGB without a profile",)
+    assert (encoded.width, encoded.height) == (64, 64)
+    deep = codec.compress(photo[:64, :64].astype(np.uint16) * 257)
+    with pytest.warns(codec.ConversionWarning, match="16 bits of RGB were cut to 8"):
+        assert codec.decompress(deep).mode == "RGB"
+    codec.compress(photo[:64, :64])  # warnings are errors in these tests
+    with pytest.warns(codec.ConversionWarning, match="CMYK"):
+        cmyk.save(tmp_path / "a.lmc")
+
+
+def test_options_are_checked_once_and_mean_what_the_arguments_do(photo):
+    part = photo[:64, :64]
+    options = codec.EncodeOptions(quality=20, tune="psnr", strip=True)
+    assert codec.encode(part, options).data == codec.compress(part, 20, tune="psnr", strip=True)
+    assert codec.encode(part).data == codec.compress(part) == codec.compress(part, 50)
+    bpp = codec.encode(part, codec.EncodeOptions(target=codec.Target("bpp", 3.0))).data
+    assert bpp == codec.compress(part, target=codec.Target("bytes", 3 * 64 * 64 / 8)) and len(bpp) <= 3 * 64 * 64 / 8
+    for wrong in ({"quality": 101}, {"quality": 5, "target": codec.Target("psnr", 30)}, {"effort": 10},
+                  {"tune": "psnr", "model": "somewhere"}, {"budget": -1.0}):  # fmt: skip
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            codec.EncodeOptions(**wrong)
+    for wrong in ({"quality": "50"}, {"target": 5}):
+        with pytest.raises(TypeError, match=next(iter(wrong))):
+            codec.EncodeOptions(**wrong)
+    with pytest.raises(FrozenInstanceError):
+        options.quality = 3
+
+
+def test_the_callers_process_stays_as_it_is(photo):
+    """Threads of torch, permissions of new files and warnings are not the library's to change."""
+    code = """
+import os, warnings, numpy as np, PIL.Image
+mask, filters = os.umask(0o027), list(warnings.filters)
+import codec
+codec.decompress(codec.compress(np.zeros((64, 64, 3), np.uint8)))
+assert os.umask(mask) == 0o027 and warnings.filters == filters, set(warnings.filters) ^ set(filters)
+import torch
+torch.set_num_threads(3)
+codec.compress(np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8), effort=1, threads=1)
+print(torch.get_num_threads())
+"""
+    found = subprocess.run([sys.executable, "-W", "default", "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "3\n"

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 import codec
 from codec.cli import main
 from codec.images.exif import orientation, upright
-from codec.images.metadata import image_metadata
+from codec.images.pillow_metadata import image_metadata
 from codec.images.sources import PillowSource
 
 

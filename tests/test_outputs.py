@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 import codec
 from bitstream import Metadata
 from codec.images import sinks
-from codec.images.metadata import image_metadata
+from codec.images.pillow_metadata import image_metadata
 from tests.common import as_mode
 
 LOSSLESS = (".png", ".tif", ".bmp", ".ppm", ".pgm")

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from bitstream.errors import CodecError
-from codec.models.v1.network import Coded
+from codec.models.architecture import Coded
 from codec.training import checkpoint, loop
 from codec.training.config import TrainingConfig
 from codec.training.data import Photos, draw_batch

@@ -14,7 +14,7 @@ from PIL import Image
 import codec
 from bitstream import Form, Metadata
 from codec.images import png, pnm
-from codec.images.metadata import image_metadata
+from codec.images.pillow_metadata import image_metadata
 from codec.images.sources import open_source
 
 

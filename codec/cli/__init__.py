@@ -10,29 +10,55 @@ import os
 import signal
 import sys
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import click
 
-from codec import __version__
-from codec.cli.anomaly import anomaly
-from codec.cli.compress import compress
-from codec.cli.decompress import decompress
-from codec.cli.embedding import train_embedding
-from codec.cli.inspect import inspect
-from codec.cli.interpolate import interpolate
-from codec.cli.map import draw_map
-from codec.cli.sample import sample
-from codec.cli.search import search
-from codec.cli.training import export, train
+_COMMANDS = {
+    "compress": "compress.compress",
+    "decompress": "decompress.decompress",
+    "inspect": "inspect.inspect",
+    "search": "search.search",
+    "map": "map.draw_map",
+    "anomaly": "anomaly.anomaly",
+    "sample": "sample.sample",
+    "interpolate": "interpolate.interpolate",
+    "train": "training.train",
+    "export": "training.export",
+    "train-embedding": "embedding.train_embedding",
+}
+"""Modules in this folder and their commands, by name. Only the one that runs is imported."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*_COMMANDS, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return super().get_command(ctx, name)
+        module, function = _COMMANDS[name].split(".")
+        command: click.Command = getattr(import_module(f"codec.cli.{module}"), function)
+        return command
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from codec import __version__
+
+        click.echo(f"codec, version {__version__}")
+        ctx.exit()
 
 
 def _leave(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="codec")
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
 def main() -> None:
     """A learned image codec: photographs to small .lmc files and back."""
     # As an exception, so that temporary files are removed. What a launcher set to be ignored stays so.
@@ -49,9 +75,18 @@ def main() -> None:
         warnings.filterwarnings("ignore", module="PIL")
 
 
-for _command in (
-    *(compress, decompress, inspect),
-    *(search, draw_map, anomaly, sample, interpolate),
-    *(train, export, train_embedding),
-):
-    main.add_command(_command)
+def program() -> None:
+    """Run the command as a process of its own, and leave without taking it apart piece by piece: to free each network
+    takes as long as to decode a small image with it."""
+    try:
+        main()
+    except SystemExit as leaving:
+        if leaving.code not in (None, 0) or "torch" in sys.modules:  # torch may have processes of its own to end
+            raise
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:  # of a reader that is gone: Python knows what to do
+        return
+    os._exit(0)

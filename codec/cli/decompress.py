@@ -67,7 +67,6 @@ def decompress(
         raise click.UsageError("--region and --scale cannot be given together")
     asked = None if suffix is None else "." + suffix.lower().lstrip(".")
     default = asked or ".png"
-    formats = api.writable_suffixes()
 
     def is_output(path: Path) -> bool:
         return path.suffix.lower() != SUFFIX and (not path.is_dir())
@@ -84,8 +83,9 @@ def decompress(
             and (not job.target.exists() or job.target.is_file())
         ):
             raise click.UsageError(f"{job.target}: no suffix to say the format; --out-dir makes a folder")
-        if wanted not in formats:
-            raise click.UsageError(f"cannot write pictures of type {wanted!r}; known are {' '.join(sorted(formats))}")
+        if not api.is_writable(wanted):
+            known = " ".join(sorted(api.writable_suffixes()))
+            raise click.UsageError(f"cannot write images of type {wanted!r}; known are {known}")
 
     def work(job: Job, watch: Watch) -> Result:
         if job.source is not None and job.source == job.target:

@@ -42,11 +42,10 @@ def sample(
         raise click.UsageError("--near brings its own size and quality")
     if near is None and strength is not None:
         raise click.UsageError("--strength says how far from --near FILE")
-    suffix, formats = out.suffix.lower(), api.writable_suffixes()
-    if suffix != SUFFIX and suffix not in formats:
-        raise click.UsageError(
-            f"cannot write pictures of type {suffix!r}; known are {SUFFIX} {' '.join(sorted(formats))}"
-        )
+    suffix = out.suffix.lower()
+    if suffix != SUFFIX and not api.is_writable(suffix):
+        known = " ".join(sorted(api.writable_suffixes()))
+        raise click.UsageError(f"cannot write images of type {suffix!r}; known are {SUFFIX} {known}")
     prepare(out, force)
     if near is not None:
         strength = 0.3 if strength is None else strength

@@ -5,11 +5,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from bitstream import BoxType, CorruptError, Form, Header, Metadata, ModelError
 from bitstream.container import MAX_PIXELS
@@ -23,7 +22,11 @@ from codec.engine.registry import shipped_by_id
 from codec.engine.runtime import Runtime
 from codec.engine.tiling import TILE_CELLS, Area
 from codec.images import sinks
+from codec.images.arrays import Strips, to_array
 from codec.util.progress import Progress
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SCALES = (1, 2, 4, 8, 16)
 _Self = TypeVar("_Self", bound="LmcFile")
@@ -222,11 +225,11 @@ class LmcFile:
 
     def array(self, progress: Progress | None = None) -> NDArray[Any]:
         """All pixels with full depth: uint8 or uint16, (H, W) or (H, W, 2 to 4), transparency last."""
-        return sinks.to_array(self.strips(progress=progress), *self.size, self.form, self.alpha())
+        return to_array(self.strips(progress=progress), *self.size, self.form, self.alpha())
 
     def load(self, progress: Progress | None = None) -> Image.Image:
         """The whole image: L, LA, RGB, RGBA, or I;16."""
-        return sinks.to_image(self.strips(progress=progress), *self.size, self.form, self.alpha(), self.metadata)
+        return _as_image(self.strips(progress=progress), self.size, self.form, self.alpha(), self.metadata)
 
     def write(
         self,
@@ -284,7 +287,7 @@ class LmcFile:
             TypeError: one is no whole number.
         """
         box = self.box(x, y, width, height)
-        return sinks.to_image(self.strips(box), width, height, self.form, self.alpha(box), self.metadata)
+        return _as_image(self.strips(box), (width, height), self.form, self.alpha(box), self.metadata)
 
     def box(self, x: int, y: int, width: int, height: int) -> Box:
         """Left, top, right and bottom of a region.
@@ -319,6 +322,13 @@ class LmcFile:
             ValueError: there is no such scale.
         """
         size = self.scaled_size(scale)
-        return sinks.to_image(
-            self.strips(scale=scale, progress=progress), *size, self.form, self.scaled_alpha(scale), self.metadata
-        )
+        strips = self.strips(scale=scale, progress=progress)
+        return _as_image(strips, size, self.form, self.scaled_alpha(scale), self.metadata)
+
+
+def _as_image(
+    strips: Strips, size: tuple[int, int], form: Form, alpha: NDArray[Any] | None, metadata: Metadata
+) -> Image.Image:
+    from codec.images.pillow_sink import to_image  # Pillow takes a while to import, and files of our own need none
+
+    return to_image(strips, *size, form, alpha, metadata)

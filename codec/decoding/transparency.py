@@ -12,7 +12,6 @@ from bitstream import BoxType, CodecError, CorruptError, boxes
 from bitstream.geometry import BLOCK
 from codec.decoding.file_parts import FileParts
 from codec.decoding.pixel_decoder import Box, means
-from codec.images import alpha
 
 
 class Transparency:
@@ -51,6 +50,8 @@ class Transparency:
             raise CorruptError(f"alpha: found {found}, expected {depth} bits")
         if not isinstance(found, bytes):
             return found
+        from codec.images import alpha  # which takes Pillow
+
         plane = alpha.decode(found, *self._size, depth)
         plane.setflags(write=False)
         return plane

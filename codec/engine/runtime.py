@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,6 +55,7 @@ class Runtime:
         self.folder = folder
         self.threads = threads if threads is not None else _default_threads()
         self._sessions: dict[str, Any] = {}
+        self._building: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         _runtimes.add(self)
         self.manifest = read_manifest(folder)
@@ -108,32 +109,54 @@ class Runtime:
         for name in FILES:
             self._check(name)
 
+    def preload(self, *networks: str) -> None:
+        """Begin to load networks in the background, for whoever has other work to do until they are needed.
+
+        Args:
+            networks: ``"synthesis"`` and so on, by the names of their graphs. What cannot be loaded is told of when it
+                is used.
+        """
+        for graph in (f"{name}.onnx" for name in networks):
+            if graph not in self._sessions:
+                threading.Thread(target=self._try_session, args=(graph,), daemon=True).start()
+
+    def _try_session(self, graph: str) -> None:
+        with suppress(ModelError, MemoryError):
+            self._session(graph)
+
     def _session(self, graph: str) -> Any:
         """The graph, ready to run; checked and built when it is first needed."""
         with self._lock:
+            building = self._building.setdefault(graph, threading.Lock())
+        with building:
             if graph not in self._sessions:
-                if WEIGHTS not in self._stamps:
-                    self._check(WEIGHTS)
-                self._check(graph)
-                self._require_unchanged(WEIGHTS)  # only now the graph reads it
-                import onnxruntime  # slow to import, and not needed to inspect a file
-
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self.threads
-                options.log_severity_level = 3
-                # Memory planned for one shape is of no use to the next; tiles have many shapes.
-                options.enable_mem_pattern = False
-                # Threads that spin on after the networks are done would slow the entropy coder beside them.
-                options.add_session_config_entry("session.force_spinning_stop", "1")
-                with self._failing(graph):
-                    self._sessions[graph] = onnxruntime.InferenceSession(
-                        str(self.folder / graph),
-                        options,
-                        providers=["CPUExecutionProvider"],
-                        # It would take activations out of the convolutions' blocked layout.
-                        disabled_optimizers=["QuickGeluFusion"],
-                    )
+                self._sessions[graph] = self._build_session(graph)
             return self._sessions[graph]
+
+    def _build_session(self, graph: str) -> Any:
+        self._check(graph)
+        import onnxruntime  # slow to import, and not needed to inspect a file
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 3
+        # Memory planned for one shape is of no use to the next; tiles have many shapes.
+        options.enable_mem_pattern = False
+        # Threads that spin on after the networks are done would slow the entropy coder beside them.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        with self._failing(graph):
+            session = onnxruntime.InferenceSession(
+                str(self.folder / graph),
+                options,
+                providers=["CPUExecutionProvider"],
+                # It would take activations out of the convolutions' blocked layout.
+                disabled_optimizers=["QuickGeluFusion"],
+            )
+        with self._lock:  # after the graph has read the weights, so that several are built at a time
+            if WEIGHTS not in self._stamps:
+                self._check(WEIGHTS)
+        self._require_unchanged(WEIGHTS)
+        return session
 
     def gains(self, quality_index: int) -> _Floats:
         """The flat vector of gains of a level, float32 (1, G)."""
@@ -237,7 +260,7 @@ class Runtime:
 def _after_fork() -> None:
     """In a forked child: whoever held a lock did not come along."""
     for runtime in list(_runtimes):
-        runtime._lock = threading.Lock()
+        runtime._lock, runtime._building = threading.Lock(), {}
 
 
 after_fork_in_child(_after_fork)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from PIL import Image, ImageFile
 
-PREFIX = b"Exif\0\0"
-"""What JPEG puts before the TIFF structure that EXIF is."""
+from codec.images.metadata import EXIF_PREFIX
+
 ORIENTATION = 0x0112
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">", b"II\0*": "<", b"MM*\0": ">"}
 """First bytes of a TIFF structure, those as well that are not in order but are read; how its numbers are."""
@@ -95,7 +95,7 @@ def upright(exif: bytes) -> bytes:
         return fixed
     found[ORIENTATION] = 1  # Pillow finds one where we did not: it is to write all of it anew
     try:
-        return found.tobytes().removeprefix(PREFIX)
+        return found.tobytes().removeprefix(EXIF_PREFIX)
     except Exception:  # of tags of odd types, and what it raises is not documented
         return b""
 

@@ -12,8 +12,9 @@ from PIL import Image, ImageCms
 from bitstream.boxes import Form
 from bitstream.errors import ImageError
 from codec.images.exif import ORIENTATIONS, Corners, orientation_of
-from codec.images.metadata import fits, image_metadata
+from codec.images.metadata import fits
 from codec.images.pillow_compat import crop, frame_count, is_wide, load, transparent_level
+from codec.images.pillow_metadata import image_metadata
 from codec.images.source import Source
 
 _TURNED = (

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.boxes import Metadata
+from codec.images.deflate import ParallelDeflate
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -48,7 +49,7 @@ class Writer:
         self._file, self._depth = file, depth
         self._pixel_bytes = channels * depth // 8
         self._above = np.zeros(width * self._pixel_bytes, np.uint8)
-        self._deflate = zlib.compressobj(level, strategy=zlib.Z_FILTERED)
+        self._deflate = ParallelDeflate(level, zlib.Z_FILTERED)
         file.write(_SIGNATURE)
         self._chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, _COLOUR_TYPES[channels], 0, 0, 0))
         if metadata.icc:
@@ -84,13 +85,11 @@ class Writer:
         out[:, 0] = best
         for kind, plane in enumerate(filtered):
             out[best == kind, 1:] = plane[best == kind]
-        self._data(self._deflate.compress(out.data))
-
-    def _data(self, compressed: bytes) -> None:
-        if compressed:
+        for compressed in self._deflate.compress(out.tobytes()):
             self._chunk(b"IDAT", compressed)
 
     def finish(self) -> None:
         """Write what is left."""
-        self._data(self._deflate.flush())
+        for compressed in self._deflate.finish():
+            self._chunk(b"IDAT", compressed)
         self._chunk(b"IEND", b"")

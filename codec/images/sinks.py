@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from bitstream.boxes import Form, Metadata
 from bitstream.errors import ImageError
-from codec.images import exif, png, pnm
 from codec.images import metadata as metadata_of
-
-Strips = Iterable[tuple[int, NDArray[Any]]]
-"""Row of the picture at which each part begins, and its pixels, (h, W, components), from top to bottom."""
+from codec.images import png, pnm
+from codec.images.arrays import Strips
 
 _GOOD_JPEG = {"quality": 95, "subsampling": 0}
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "TGA", "ICO", "HEIF", "JXL")
+_OWN = {".png": "PNG", ".ppm": "PPM", ".pgm": "PPM", ".pnm": "PPM"}
+"""Suffixes of the formats that are written here, row by row."""
 _KEEPS = {
     "PNG": ("icc_profile", "exif", "xmp"),
     "JPEG": ("icc_profile", "exif", "xmp"),
@@ -37,9 +35,16 @@ _MAX_ICON = 256
 
 def writable_suffixes() -> dict[str, str]:
     """Formats that can be written, by lower-case suffix."""
+    from PIL import Image
+
     formats = Image.registered_extensions()
     known = {suffix: name for suffix, name in formats.items() if name in Image.SAVE and name in _FORMATS}
-    return {suffix: name for suffix, name in known.items() if suffix not in (".pbm", ".pfm")}
+    return {suffix: name for suffix, name in known.items() if suffix not in (".pbm", ".pfm")} | _OWN
+
+
+def is_writable(suffix: str) -> bool:
+    """Whether a lower-case suffix is one of :func:`writable_suffixes`."""
+    return suffix in _OWN or suffix in writable_suffixes()  # Pillow takes a while to tell
 
 
 def format_of(suffix: str, form: Form) -> str:
@@ -50,53 +55,7 @@ def format_of(suffix: str, form: Form) -> str:
     """
     if suffix == ".pgm" and form.components == 3:
         raise ImageError("cannot be written as .pgm, which is gray: .ppm holds colours")
-    return writable_suffixes()[suffix]
-
-
-def to_array(strips: Strips, width: int, height: int, form: Form, alpha: NDArray[Any] | None) -> NDArray[Any]:
-    """All pixels as an array.
-
-    Returns:
-        NDArray: uint8 or uint16, (H, W) for gray, else (H, W, C), the last channel being transparency if any.
-    """
-    channels = form.components + (alpha is not None)
-    pixels = np.empty((height, width, channels), f"u{form.depth // 8}")
-    for top, strip in strips:
-        pixels[top : top + len(strip), :, : form.components] = strip
-    if alpha is not None:
-        pixels[:, :, -1] = alpha
-    return pixels[:, :, 0] if channels == 1 else pixels
-
-
-def to_image(
-    strips: Strips, width: int, height: int, form: Form, alpha: NDArray[Any] | None, metadata: Metadata
-) -> Image.Image:
-    """A Pillow image: L, LA, RGB, RGBA, or I;16 for gray of 16 bits; Pillow has no more for other wide pixels."""
-    if form == Form(1, 16) and alpha is None:
-        image = Image.fromarray(to_array(strips, width, height, form, alpha))
-    else:
-        made: Image.Image | None = None
-        for top, strip in strips:
-            rows = _eight_bits(strip)
-            part = Image.fromarray(rows.squeeze(2) if form.components == 1 else rows)
-            if part.size == (width, height):
-                made = part
-                continue
-            if made is None:
-                made = Image.new(part.mode, (width, height))
-            made.paste(part, (0, top))
-        assert made is not None  # no side is zero
-        image = made
-        if alpha is not None:
-            image.putalpha(Image.fromarray(_eight_bits(alpha)))
-    image.info.update(metadata_of.to_info(metadata))
-    return image
-
-
-def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint8:
-        return pixels
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return _OWN[suffix] if suffix in _OWN else writable_suffixes()[suffix]
 
 
 def write(
@@ -150,21 +109,9 @@ def write(
             rows.write(strip if alpha is None else np.dstack([strip, alpha[top : top + len(strip)]]))
         rows.finish()
         return notes
-    image = to_image(strips, width, height, form, alpha, Metadata())
-    if form.depth == 16 and image.mode != "I;16":
-        notes.append(f"16 bits of {image.mode} were cut to 8; .png and .ppm hold them")
-    if image.mode == "I;16" and format_name != "TIFF":
-        image = Image.fromarray(_eight_bits(np.asarray(image).astype(np.uint16)))
-        notes.append(f"16 bits were cut to 8: {format_name} holds no more")
-    if format_name == "GIF" and image.mode != "L":
-        notes.append("colours were cut to 256: GIF holds no more")
-    try:
-        image.save(file, format=format_name, **options)
-    except (OSError, ValueError, KeyError) as error:
-        if getattr(error, "errno", None) is not None:  # of the system, such as a full disk
-            raise
-        raise ImageError(f"cannot be written as {format_name}: {error}") from error
-    return notes
+    from codec.images import pillow_sink  # slow to import, and not needed for the formats above
+
+    return notes + pillow_sink.save(file, format_name, strips, width, height, form, alpha, options)
 
 
 def _options(format_name: str, form: Form, metadata: Metadata) -> tuple[dict[str, Any], list[str]]:
@@ -174,7 +121,7 @@ def _options(format_name: str, form: Form, metadata: Metadata) -> tuple[dict[str
     for name, data in metadata_of.to_info(metadata).items():
         if name not in _KEEPS.get(format_name, ()):
             notes.append(f"{name} is not written to {format_name}")
-        elif name == "exif" and format_name == "AVIF" and not exif.is_rewritable(data):
+        elif name == "exif" and format_name == "AVIF" and not _is_rewritable(data):
             notes.append("exif cannot be read, and AVIF's writer would have to")
         elif name == "icc_profile" and format_name == "JPEG" and len(data) > _JPEG_PROFILE:
             notes.append(f"an ICC profile of {len(data)} bytes does not fit into JPEG")
@@ -191,3 +138,9 @@ def _options(format_name: str, form: Form, metadata: Metadata) -> tuple[dict[str
     elif format_name == "TIFF":
         options["compression"] = "tiff_adobe_deflate"
     return options, notes
+
+
+def _is_rewritable(data: bytes) -> bool:
+    from codec.images.exif import is_rewritable
+
+    return is_rewritable(data)
