@@ -12,9 +12,9 @@ import numpy as np
 import codec
 from benchmarks.bdrate import Curve, bd_rate, curve
 from benchmarks.codecs.lmc import code_digest
-from benchmarks.images import digest_of, images_or_usage_error, read_pixels, shown
+from benchmarks.images import images_or_usage_error, pixel_digest, read_pixels, shown
 from benchmarks.metrics import Pixels, measure
-from benchmarks.rows import Row, RowStore, key_of
+from benchmarks.rows import Row, RowStore, row_key
 from bitstream.geometry import CELL
 from codec.engine.registry import TUNES, shipped
 
@@ -37,7 +37,7 @@ def _measure(name: str, pixels: Pixels, quality: float, level: int, tune: str, t
     if metrics[JUDGES[tune]] is None:
         raise click.UsageError(f"{name}: {pixels.shape[1]} x {pixels.shape[0]} pixels are too few for {JUDGES[tune]}")
     return Row(
-        "lmc", _identity(level, tune), name, digest_of(pixels), pixels.shape[1], pixels.shape[0], quality,
+        "lmc", _identity(level, tune), name, pixel_digest(pixels), pixels.shape[1], pixels.shape[0], quality,
         len(data), metrics, seconds, threads=threads,
     )  # fmt: skip
 
@@ -79,10 +79,11 @@ def main(
             codec.compress(np.zeros((CELL, CELL, 3), np.uint8), effort=min(level, 1), tune=tune, threads=threads)
         for path in paths:
             pixels = read_pixels(path)
-            digest = digest_of(pixels)
+            digest = pixel_digest(pixels)
             for level in efforts:
                 for quality in qs:
-                    row = known.get(key_of(_identity(level, tune), digest, quality, repeats=1, threads=threads, jobs=1))
+                    key = row_key(_identity(level, tune), digest, quality, repeats=1, threads=threads, jobs=1)
+                    row = known.get(key)
                     if row is None:
                         row = _measure(shown(path), pixels, quality, level, tune, threads)
                         if store:
@@ -115,7 +116,7 @@ def _table(
 ) -> list[dict[str, str]]:
     """One line a level: of the mean curve, and the least and most of any image."""
 
-    def curve_of(level: int, images: list[str]) -> Curve:
+    def effort_curve(level: int, images: list[str]) -> Curve:
         rows = [[points[level, name, quality] for name in images] for quality in qualities]
         return curve(
             [float(np.mean([row.rate_bpp for row in at])) for at in rows],
@@ -124,8 +125,8 @@ def _table(
 
     table = []
     for level in efforts:
-        mean = bd_rate(curve_of(efforts[0], names), curve_of(level, names))
-        each = [bd_rate(curve_of(efforts[0], [name]), curve_of(level, [name])) for name in names]
+        mean = bd_rate(effort_curve(efforts[0], names), effort_curve(level, names))
+        each = [bd_rate(effort_curve(efforts[0], [name]), effort_curve(level, [name])) for name in names]
         gains = [one.percent for one in each if one]
         mine = [points[level, name, quality] for name in names for quality in qualities]
         megapixels = sum(row.width * row.height for row in mine) / 1e6

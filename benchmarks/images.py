@@ -28,7 +28,7 @@ def read_pixels(path: Path) -> Pixels:
         return np.asarray(shallow(image).convert("RGB"))
 
 
-def digest_of(pixels: Pixels) -> str:
+def pixel_digest(pixels: Pixels) -> str:
     """Short hash of an image's size and pixels."""
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
 
@@ -53,7 +53,7 @@ def find_images(folder: Path, most: int | None = None) -> dict[Path, str]:
         if len(found) == most:
             break
         try:
-            digest = digest_of(read_pixels(path))
+            digest = pixel_digest(read_pixels(path))
         except Exception as error:  # what a broken image raises is not documented
             tqdm.write(f"{shown(path)}: cannot be read, left out: {error}", file=sys.stderr)
             continue

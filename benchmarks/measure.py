@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.codecs import CODECS
-from benchmarks.images import digest_of, read_pixels, shown
+from benchmarks.images import pixel_digest, read_pixels, shown
 from benchmarks.memory import forget_peak, peak_megabytes
 from benchmarks.metrics import METRICS, judges, measure
 from benchmarks.rows import Row
@@ -63,7 +63,7 @@ def measure_image(
         Row: one a quality, in order.
     """
     codec, pixels = CODECS[codec_name], read_pixels(path)
-    digest, identity, threads = digest_of(pixels), codec.identity, timing.threads
+    digest, identity, threads = pixel_digest(pixels), codec.identity, timing.threads
     for quality in qualities:
         row = Row(
             codec.name, identity, shown(path), digest, pixels.shape[1], pixels.shape[0], quality, **asdict(timing),

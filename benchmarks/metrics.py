@@ -62,7 +62,7 @@ MS_SSIM_SMALLEST = 161
 """Smallest side for MS-SSIM: four halvings must leave its window of 11 pixels."""
 
 
-def psnr_db(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
+def array_psnr_db(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
     """Peak signal-to-noise ratio over all components, dB.
 
     Args:
@@ -93,7 +93,7 @@ def ms_ssim(a: Pixels, b: Pixels) -> float | None:
     return float(reference(x, y, data_range=255))
 
 
-def ms_ssim_db(similarity: float) -> float:
+def ms_ssim_to_db(similarity: float) -> float:
     """MS-SSIM in decibels, infinite for 1."""
     return -10 * math.log10(1 - similarity) if similarity < 1 else math.inf
 
@@ -130,10 +130,10 @@ def measure(original: Pixels, decoded: Pixels, names: Collection[str] = tuple(ME
         raise ValueError(f"decoded: found shape {decoded.shape}, expected {original.shape}")
     similarity = ms_ssim(original, decoded) if "ms-ssim-db" in names else None
     ways = {
-        "psnr-rgb": psnr_db,
-        "psnr-y": lambda a, b: psnr_db(luma(a), luma(b)),
+        "psnr-rgb": array_psnr_db,
+        "psnr-y": lambda a, b: array_psnr_db(luma(a), luma(b)),
         "psnr-hvs": perceptual.psnr_hvs,
-        "ms-ssim-db": lambda a, b: None if similarity is None else ms_ssim_db(similarity),
+        "ms-ssim-db": lambda a, b: None if similarity is None else ms_ssim_to_db(similarity),
         "ssimulacra2": perceptual.ssimulacra2,
         "cvvdp": perceptual.cvvdp,
         "butteraugli": perceptual.butteraugli,
@@ -144,5 +144,5 @@ def measure(original: Pixels, decoded: Pixels, names: Collection[str] = tuple(ME
 
 
 __all__ = [
-    "METRICS", "Metric", "Pixels", "judges", "known_metrics", "luma", "measure", "ms_ssim", "ms_ssim_db", "psnr_db",
+    "METRICS", "Metric", "Pixels", "array_psnr_db", "judges", "known_metrics", "luma", "measure", "ms_ssim", "ms_ssim_to_db",
 ]  # fmt: skip

@@ -24,7 +24,7 @@ from codec.util.files import replacing
 
 TARGETS = {10: 5.0, 20: 24.0, 30: 38.0, 40: 50.0, 50: 60.0, 60: 68.0, 70: 75.0, 80: 80.0, 90: 84.0}
 """SSIMULACRA 2 in the mean over images, by quality. Qualities 0 and 100 are the lowest and the highest level."""
-LEAST_STEP = 1.0
+MIN_STEP = 1.0
 """Levels between two tens of quality, at least."""
 
 
@@ -43,7 +43,7 @@ def fitted(levels: list[float], scores: list[float], highest: int) -> list[float
     rising = np.maximum.accumulate(scores) + 1e-9 * np.arange(len(scores))
     at = [0.0, *np.interp(list(TARGETS.values()), rising, levels).tolist(), float(highest)]
     for n in range(1, POINTS - 1):
-        at[n] = min(max(at[n], at[n - 1] + LEAST_STEP), highest - LEAST_STEP * (POINTS - 1 - n))
+        at[n] = min(max(at[n], at[n - 1] + MIN_STEP), highest - MIN_STEP * (POINTS - 1 - n))
     return [round(level, 2) for level in at]
 
 

@@ -16,7 +16,7 @@ from benchmarks.codecs import CODECS
 from benchmarks.codecs.base import Codec
 from benchmarks.codecs.lmc import Lmc
 from benchmarks.images import images_or_usage_error, read_pixels
-from benchmarks.metrics import Pixels, psnr_db
+from benchmarks.metrics import Pixels, array_psnr_db
 from codec.engine.registry import MODELS, loaded
 
 PEERS = ("jpeg", "avif", "avif-psnr")
@@ -29,7 +29,7 @@ def measure(images: list[Pixels], codec: Codec, qualities: tuple[float, ...], th
     with click.progressbar(length=rows[..., 0].size, label=f"{codec.name:5s}") as progress:
         for i, j in np.ndindex(*rows.shape[:2]):
             data = codec.encode(images[j], qualities[i], threads)
-            rows[i, j] = 8 * len(data) / images[j][..., 0].size, psnr_db(images[j], codec.decode(data, threads))
+            rows[i, j] = 8 * len(data) / images[j][..., 0].size, array_psnr_db(images[j], codec.decode(data, threads))
             progress.update(1)
     return rows
 

@@ -16,7 +16,7 @@ from benchmarks.codecs import CODECS
 from benchmarks.images import read_pixels, shown
 from benchmarks.measure import Timing, measure_image
 from benchmarks.metrics import METRICS, judges
-from benchmarks.rows import Key, Row, RowStore, key_of
+from benchmarks.rows import Key, Row, RowStore, row_key
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def run(
         identity = CODECS[name].identity
         for path, digest in images.items():
             for quality in CODECS[name].qualities:
-                key = key_of(identity, digest, quality, **asdict(timing), judged_by=judges())
+                key = row_key(identity, digest, quality, **asdict(timing), judged_by=judges())
                 wanted[key] = _Task(name, path, quality, digest, timing, tuple(metrics))
     held = {row.key: set(row.metrics) for row in store if row.error is None}
     # What is measured again keeps the metrics that it had.

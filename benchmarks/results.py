@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.anchors import Anchor
 from benchmarks.bdrate import BdRate, Curve, bd_rate, curve
 from benchmarks.codecs import CODECS, MODEL_PREFIX
-from benchmarks.metrics import METRICS, ms_ssim_db
+from benchmarks.metrics import METRICS, ms_ssim_to_db
 from benchmarks.rows import Row
 from codec.engine.registry import loaded
 
@@ -61,7 +61,7 @@ def averaged(rows: list[Row]) -> dict[str, list[float]]:
             means = [_mean([v if math.isfinite(v) else EXACT_DB for v in group if v is not None]) for group in values]
             columns["ms-ssim-rgb" if metric == "ms-ssim" else metric] = means
     if "ms-ssim-rgb" in columns:
-        columns["ms-ssim-db"] = [min(ms_ssim_db(v), EXACT_DB) for v in columns["ms-ssim-rgb"]]
+        columns["ms-ssim-db"] = [min(ms_ssim_to_db(v), EXACT_DB) for v in columns["ms-ssim-rgb"]]
     columns["encoding_time"] = [_mean([r.encode_s for r in group]) for group in complete.values()]
     columns["decoding_time"] = [_mean([r.decode_s for r in group]) for group in complete.values()]
     return columns

@@ -11,7 +11,7 @@ from pathlib import Path
 Key = tuple[str, str, float, int, int, int, str]
 
 
-def key_of(
+def row_key(
     identity: str, digest: str, quality: float, repeats: int, threads: int, jobs: int, judged_by: str = ""
 ) -> Key:
     """What makes a row the same measurement as another: how times were taken and metrics computed is part of it."""
@@ -65,8 +65,8 @@ class Row:
 
     @property
     def key(self) -> Key:
-        """See :func:`key_of`."""
-        return key_of(self.identity, self.digest, self.quality, self.repeats, self.threads, self.jobs, self.judged_by)
+        """See :func:`row_key`."""
+        return row_key(self.identity, self.digest, self.quality, self.repeats, self.threads, self.jobs, self.judged_by)
 
 
 class RowStore:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from benchmarks.codecs import CODECS, Codec
 from benchmarks.images import read_pixels, shown
-from benchmarks.metrics import Pixels, psnr_db
+from benchmarks.metrics import Pixels, array_psnr_db
 from benchmarks.rows import Row
 
 SIDE = 320
@@ -161,7 +161,7 @@ def scenes(
                     except Exception as error:  # a gap, like those of the curves
                         tqdm.write(f"{name} {shown(path)}: {type(error).__name__}: {error}")
                         continue
-                    rate, psnr = 8 * len(data) / pixels[..., 0].size, psnr_db(pixels, decoded)
+                    rate, psnr = 8 * len(data) / pixels[..., 0].size, array_psnr_db(pixels, decoded)
                     crops.append(Crop(name, rate, psnr if math.isfinite(psnr) else None, lossless_uri(decoded[cut])))
                 if crops:
                     found.append(Scene(shown(path), target, original, crops))

@@ -1,4 +1,4 @@
-"""What stands beside a picture in a file: metadata, the form of its pixels, transparency. ``FORMAT.md`` section 8."""
+"""What stands beside an image in a file: metadata, the form of its pixels, transparency. ``FORMAT.md`` section 8."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BoxType(IntEnum):
 
 @dataclass(frozen=True)
 class Metadata:
-    """What cameras and programs say of a picture, as bytes; None where there is none.
+    """What cameras and programs say of an image, as bytes; None where there is none.
 
     Attributes:
         icc: ICC profile of the pixels.
@@ -109,7 +109,7 @@ def is_known(kind: int) -> bool:
 
 
 def most_bytes(kind: BoxType, pixels: int) -> int:
-    """No sound box of this kind, of a picture of so many pixels, takes more.
+    """No sound box of this kind, of an image of so many pixels, takes more.
 
     That of metadata is a zlib stream, which where nothing can be saved is hardly longer than what it holds; that of
     transparency a PNG image of at most two bytes a pixel.

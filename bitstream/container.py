@@ -32,7 +32,7 @@ _CRC_BYTES = 4
 
 @dataclass(frozen=True)
 class Box:
-    """Metadata beside the picture. Odd types must be understood by a reader, even ones may be skipped."""
+    """Metadata beside the image. Odd types must be understood by a reader, even ones may be skipped."""
 
     type: int
     data: bytes
@@ -40,7 +40,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its picture.
+    """What a file says of its image.
 
     Attributes:
         width: pixels, 1 to 65,535.
@@ -212,7 +212,7 @@ def parse_header(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Layo
 
     Args:
         data: a file, or at least its start.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger images are refused.
 
     Returns:
         Layout: header, and where boxes and chunks lie.
@@ -238,7 +238,7 @@ def parse_header(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Layo
         reader.varint("chunk_log2", MAX_CHUNK_LOG2),
     )
     if width * height > max_pixels:
-        raise LimitError(f"picture: {width} x {height} pixels, limit {max_pixels}")
+        raise LimitError(f"image: {width} x {height} pixels, limit {max_pixels}")
     box_count = reader.varint("boxes", MAX_BOXES)
     if header.chunk_count * (1 + _CRC_BYTES) > end - reader.at:
         raise TruncatedError(f"chunk table: {end - reader.at} bytes for {header.chunk_count} chunks")

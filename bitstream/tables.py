@@ -129,7 +129,7 @@ class Tables:
         """Which table codes each symbol of y.
 
         A product in floats, wide enough that every partial sum is an integer they hold: float64 for
-        |z| <= 2 ** 20 and int8 weights, float32 for the |z| of real pictures. So the result is exact
+        |z| <= 2 ** 20 and int8 weights, float32 for the |z| of real images. So the result is exact
         whatever the order of summation.
 
         Args:

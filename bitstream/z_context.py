@@ -26,7 +26,7 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 2), (2, 1))
 """Above, left, right, below: row and column in a grid with a border of one."""
 Z_BOUND = 1 << 20
 """No |z| may exceed this, so that maps of it are exact in float64; means beyond it are cut to it."""
-MOST_SCALES = 256
+MAX_SCALES = 256
 """As many as a byte tells apart."""
 
 
@@ -57,8 +57,8 @@ class ZContext:
             raise ModelError(f"z_context_scales: found shape {self.scales.shape}")
         if int(self.scales.max()) >= len(self.counts):
             raise ModelError(f"z_context_scales: found {self.scales.max()}, there are {len(self.counts)}")
-        if len(self.counts) > MOST_SCALES:
-            raise ModelError(f"z_context_counts: found {len(self.counts)} scales, expected at most {MOST_SCALES}")
+        if len(self.counts) > MAX_SCALES:
+            raise ModelError(f"z_context_counts: found {len(self.counts)} scales, expected at most {MAX_SCALES}")
         counts = self.counts.astype(np.int64)
         if not 0 <= self.shift < 16 or (counts < 1).any() or (counts.sum(axis=-1) != TOTAL).any():
             raise ModelError(f"z_context: counts must be at least 1 and sum to {TOTAL}")

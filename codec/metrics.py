@@ -1,4 +1,4 @@
-"""How far a decoded picture is from its original: PSNR and MS-SSIM from NumPy alone, SSIMULACRA 2 by its package.
+"""How far a decoded image is from its original: PSNR and MS-SSIM from NumPy alone, SSIMULACRA 2 by its package.
 
 Reference:
     Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment", Asilomar 2003;
@@ -23,17 +23,17 @@ WINDOW = 11
 SIGMA = 1.5
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 SMALLEST_SIDE = (WINDOW - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1
-"""Pictures with a smaller side have no MS-SSIM."""
+"""Images with a smaller side have no MS-SSIM."""
 SSIMULACRA2_SMALLEST_SIDE = 8
 PART_SIDE, PART_PIXELS = 1024, 1 << 21
 """Side of the parts that SSIMULACRA 2 judges larger images in, and the pixels from which on it does."""
 
 
 def psnr_db(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], depth: int) -> float:
-    """Peak signal-to-noise ratio in dB of a picture given as pairs of parts, of one shape each.
+    """Peak signal-to-noise ratio in dB of an image given as pairs of parts, of one shape each.
 
     Args:
-        pairs: parts of original and decoded picture.
+        pairs: parts of original and decoded image.
         depth: bits of a component.
     """
     error, count = 0.0, 0

@@ -14,7 +14,7 @@ from bitstream.errors import CodecError
 from codec.api import DEFAULT_QUALITY, compress
 from codec.decoding.lmc_file import LmcFile
 from codec.images import exif, metadata
-from codec.images.exif import ORIENTATIONS, orientation_of
+from codec.images.exif import ORIENTATIONS, find_orientation
 
 FORMAT = "LMC"
 
@@ -75,7 +75,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
                 given["exif"] = given["exif"].tobytes()
             image = _turned(image, exif.orientation(given["exif"] or b""))
         else:
-            image = _turned(image, orientation_of(image))
+            image = _turned(image, find_orientation(image))
         image.info = {**image.info, **{k: v for k, v in given.items() if v}}
         for name in [k for k, v in given.items() if not v]:
             image.info.pop(name, None)

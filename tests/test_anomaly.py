@@ -20,10 +20,10 @@ from bitstream.entropy import encode_chunk
 from codec.cli import main
 from codec.cli.anomaly import _targets
 from codec.engine.registry import shipped as shipped_runtime
-from codec.manifold.anomaly.calibration import LEAST_PICTURES, Collection, _rarity
+from codec.manifold.anomaly.calibration import MIN_IMAGES, Collection, _rarity
 from codec.manifold.anomaly.codelength import CodeLength
-from codec.manifold.anomaly.detectors import Gaussian, Line, Oddities
-from codec.manifold.anomaly.features import SAMPLED_CELLS, facts_of
+from codec.manifold.anomaly.detectors import Detectors, Gaussian, Line
+from codec.manifold.anomaly.features import SAMPLED_CELLS, image_features
 from codec.manifold.anomaly.heat import heat_map
 from codec.manifold.embedding import EmbeddingHead, shipped
 from codec.manifold.sampling import draw
@@ -54,7 +54,7 @@ def photos():
 
 @pytest.fixture(scope="module")
 def collection(photos, head):
-    return Collection.fit([facts_of(p, head) for p in photos[:40]], head)
+    return Collection.fit([image_features(p, head) for p in photos[:40]], head)
 
 
 def test_costs_add_up_to_what_the_coder_writes(face):
@@ -115,18 +115,18 @@ def test_rarity_is_a_power_of_ten_and_goes_on_beyond_the_collection():
 
 
 def test_what_does_not_belong_stands_out(collection, photos, head):
-    usual = [collection.score(facts_of(p, head)).score for p in photos[40:]]
+    usual = [collection.score(image_features(p, head)).score for p in photos[40:]]
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (128, 128, 3), dtype=np.uint8))
     stripes = Image.fromarray(np.tile(np.where(np.arange(128) // 3 % 2, 255, 0).astype(np.uint8), (128, 1)))
     for odd in (noise, stripes):
-        assert collection.score(facts_of(odd, head)).score > max(2, *usual)
+        assert collection.score(image_features(odd, head)).score > max(2, *usual)
     assert np.median(usual) < 1.3
 
 
 def test_files_are_scored_without_pixels_and_pictures_with_them(collection, photos, head):
     data = codec.compress(photos[45], 50)
-    from_file, from_pixels = facts_of(data, head), facts_of(photos[45], head)
+    from_file, from_pixels = image_features(data, head), image_features(photos[45], head)
     assert from_file.error is None and from_pixels.error is not None
     mse = np.square(np.asarray(codec.decompress(data), float) - np.asarray(photos[45], float)).mean()
     assert from_pixels.error == pytest.approx(np.log(mse), abs=1e-3)
@@ -146,8 +146,8 @@ def test_a_pipe_is_read_once(photos, head, tmp_path, coded):
     data = codec.compress(photos[0], 50) if coded else buffer.getvalue()
     writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(data,), daemon=True)
     writer.start()
-    found = facts_of(tmp_path / "pipe", head)
-    np.testing.assert_array_equal(found.embedding, facts_of(data, head).embedding)
+    found = image_features(tmp_path / "pipe", head)
+    np.testing.assert_array_equal(found.embedding, image_features(data, head).embedding)
     assert (found.error is None) == coded
     writer.join(10)
     assert not writer.is_alive()
@@ -166,7 +166,7 @@ def test_maps_of_pictures_on_several_drives_do_not_collide(tmp_path, monkeypatch
 
 
 def test_cells_are_sampled_from_everywhere(photos, head):
-    facts = facts_of(codec.compress(np.zeros((640, 700, 3), np.uint8), 20), head)
+    facts = image_features(codec.compress(np.zeros((640, 700, 3), np.uint8), 20), head)
     assert facts.cells.shape == (10, 11, len(head.cell_bias) + 2)
     numbered = replace(facts, cells=np.arange(32 * 32, dtype=np.float32).reshape(32, 32, 1))
     sample = numbered.cell_sample()[:, 0]
@@ -174,7 +174,7 @@ def test_cells_are_sampled_from_everywhere(photos, head):
         len(sample) == SAMPLED_CELLS == len(set(sample)) and len(set(sample % 32)) > 12 and len(set(sample // 32)) > 12
     )
     assert np.array_equal(numbered.condensed().cells[0, :, 0], sample)
-    few = facts_of(photos[0], head)
+    few = image_features(photos[0], head)
     assert sorted(few.cell_sample()[:, 0]) == sorted(few.cells[..., 0].ravel())
 
 
@@ -189,7 +189,7 @@ def test_the_heat_map_shows_where(collection, photos, head):
     pixels = np.asarray(calm).copy()
     pixels[128:, 128:] = np.random.default_rng(0).integers(0, 256, (128, 128, 3))
     data = codec.compress(pixels, 50)
-    heat = collection.heat(facts_of(data, head))
+    heat = collection.heat(image_features(data, head))
     assert heat.shape == (4, 4)
     assert heat[2:, 2:].min() > 1.5 * np.median(heat[:2, :2])
     with codec.open(data) as file:
@@ -204,7 +204,7 @@ def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_p
     collection.save(path)
     again = Collection.load(path)
     assert again.head.digest == head.digest
-    facts = facts_of(photos[41], head)
+    facts = image_features(photos[41], head)
     assert again.score(facts).score == pytest.approx(collection.score(facts).score, rel=1e-4)
     np.testing.assert_allclose(again.heat(facts), collection.heat(facts), rtol=1e-5)
     with pytest.raises(FileExistsError):
@@ -222,30 +222,30 @@ def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_p
 
 
 def test_a_collection_is_calibrated_on_pictures_that_were_left_out(photos, head):
-    facts = [facts_of(photo, head) for photo in photos[:40]]
-    own = Oddities.fit(facts).run(facts)["neighbours"]  # each has itself as its nearest
+    facts = [image_features(photo, head) for photo in photos[:40]]
+    own = Detectors.fit(facts).run(facts)["neighbours"]  # each has itself as its nearest
     assert Collection.fit(facts, head).references["neighbours"].mean() > 1.3 * own.mean()
 
 
 def test_too_few_pictures_are_refused(photos, head):
-    with pytest.raises(CodecError, match=f"at least {LEAST_PICTURES}"):
-        Collection.fit([facts_of(photos[0], head)] * (LEAST_PICTURES - 1), head)
+    with pytest.raises(CodecError, match=f"at least {MIN_IMAGES}"):
+        Collection.fit([image_features(photos[0], head)] * (MIN_IMAGES - 1), head)
 
 
 def test_what_is_there_many_times_counts_once(photos, head):
-    facts = [facts_of(photo, head) for photo in photos[:LEAST_PICTURES]]
+    facts = [image_features(photo, head) for photo in photos[:MIN_IMAGES]]
     with pytest.raises(CodecError, match="19 different pictures"):
         Collection.fit(2 * facts[1:], head)
-    from_file = facts_of(codec.compress(photos[0], 50), head)
+    from_file = image_features(codec.compress(photos[0], 50), head)
     once, twice = (Collection.fit(known, head) for known in (facts, [from_file, *facts]))
-    odd = facts_of(photos[45], head)
+    odd = image_features(photos[45], head)
     assert once.score(odd) == twice.score(odd) and "error" in once.score(odd).parts
 
 
 def test_the_commands_work_on_files_alone(photos, tmp_path):
     folder, model, maps = tmp_path / "photos", tmp_path / "normal", tmp_path / "maps"
     folder.mkdir()
-    for i, photo in enumerate(photos[:LEAST_PICTURES]):
+    for i, photo in enumerate(photos[:MIN_IMAGES]):
         (folder / f"{i:02d}.lmc").write_bytes(codec.compress(photo, 50))
     noise = np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
     (tmp_path / "odd.lmc").write_bytes(codec.compress(noise, 50))
@@ -254,19 +254,19 @@ def test_the_commands_work_on_files_alone(photos, tmp_path):
         return CliRunner().invoke(main, ["anomaly", *map(str, arguments)])
 
     few = run("fit", folder / "00.lmc", "--model", model)
-    assert few.exit_code == 1 and f"at least {LEAST_PICTURES} are needed" in few.output and not model.exists()
+    assert few.exit_code == 1 and f"at least {MIN_IMAGES} are needed" in few.output and not model.exists()
     photos[0].save(folder / "00.png")
     result = run("fit", folder, "--model", model, "-j", 2)
     assert result.exit_code == 0, result.output
-    assert "1 .lmc files are left out" in result.output and f"learned from {LEAST_PICTURES} pictures" in result.output
+    assert "1 .lmc files are left out" in result.output and f"learned from {MIN_IMAGES} pictures" in result.output
     (folder / "00.png").unlink()
     assert run("fit", folder, "--model", model).exit_code == 1
     (folder / "broken.lmc").write_bytes(b"\x89LMC")
     result = run("score", folder, tmp_path / "odd.lmc", "--model", model, "--heat-maps", maps)
     assert result.exit_code == 1 and "broken.lmc" in result.output
     lines = [line for line in result.output.splitlines() if not line.startswith("Error")]
-    assert len(lines) == LEAST_PICTURES + 1 and "odd.lmc" in lines[0] and "error" not in lines[0]
-    assert (maps / "odd.lmc.png").exists() and len(list(maps.rglob("*.png"))) == LEAST_PICTURES + 1
+    assert len(lines) == MIN_IMAGES + 1 and "odd.lmc" in lines[0] and "error" not in lines[0]
+    assert (maps / "odd.lmc.png").exists() and len(list(maps.rglob("*.png"))) == MIN_IMAGES + 1
     again = run("score", tmp_path / "photos" / "00.lmc", tmp_path / "odd.lmc", "--model", model, "--heat-maps", maps)
     assert again.exit_code == 1 and again.output.count("use -f") == 1
     rows = json.loads(run("score", tmp_path / "odd.lmc", "--model", model, "--json").output)

@@ -289,6 +289,7 @@ def test_what_is_lost_is_told_of(photo, tmp_path):
     with pytest.warns(codec.ConversionWarning, match="16 bits of RGB were cut to 8"):
         assert codec.decompress(deep).mode == "RGB"
     codec.compress(photo[:64, :64])  # warnings are errors in these tests
+    codec.register_pillow()
     with pytest.warns(codec.ConversionWarning, match="CMYK"):
         cmyk.save(tmp_path / "a.lmc")
 

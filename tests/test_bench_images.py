@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks import rd as rd_module
 from benchmarks.__main__ import main
-from benchmarks.images import digest_of, find_images, images_or_usage_error, read_pixels, shown
+from benchmarks.images import find_images, images_or_usage_error, pixel_digest, read_pixels, shown
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def folder(pictures, tmp_path):
 def test_what_cannot_be_read_is_named_and_passed_over(folder, capsys):
     found = find_images(folder)
     assert [path.name for path in found] == ["a.png", "b.png"]
-    assert found[folder / "a.png"] == digest_of(read_pixels(folder / "a.png"))
+    assert found[folder / "a.png"] == pixel_digest(read_pixels(folder / "a.png"))
     said = capsys.readouterr().err
     assert "broken.png: cannot be read" in said and "c.png: the same pixels as a.png" in said and "hidden" not in said
     assert [path.name for path in find_images(folder, most=1)] == ["a.png"]

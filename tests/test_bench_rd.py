@@ -22,7 +22,7 @@ from benchmarks import rd as rd_module
 from benchmarks.__main__ import main
 from benchmarks.codecs import CODECS
 from benchmarks.codecs.jpeg import Jpeg
-from benchmarks.images import digest_of, find_images, read_pixels
+from benchmarks.images import find_images, pixel_digest, read_pixels
 from benchmarks.measure import Timing, codec_megabytes, measure_image
 from benchmarks.metrics import METRICS
 from benchmarks.report import render
@@ -197,7 +197,7 @@ def test_rows_of_other_settings_or_pixels_are_not_taken_for_these(tmp_path):
     store.add(Row("c", "c | 1", "a.png", "00", 10, 10, 5, file_bytes=13))
     assert sorted(r.file_bytes for r in store) == [11, 12, 13]
     pixels = np.zeros((2, 3, 3), np.uint8)
-    assert digest_of(pixels) != digest_of(pixels.reshape(3, 2, 3))
+    assert pixel_digest(pixels) != pixel_digest(pixels.reshape(3, 2, 3))
 
 
 def test_how_times_were_taken_is_part_of_a_measurement(tmp_path):

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from codec.manifold.anomaly.calibration import Collection
-from codec.manifold.anomaly.features import Facts
+from codec.manifold.anomaly.features import ImageFeatures
 from codec.manifold.embedding import shipped
 
 
 def drawn(rng):
     """What might be known of a picture of a kind, all its numbers independent."""
     embedding = rng.normal(size=12)
-    return Facts(
+    return ImageFeatures(
         costs=rng.normal(size=3).astype(np.float32),
         statistics=rng.normal(size=10).astype(np.float32),
         embedding=(embedding / np.linalg.norm(embedding)).astype(np.float32),

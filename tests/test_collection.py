@@ -7,18 +7,18 @@ import time
 
 import pytest
 
-from codec.manifold.collection import each, find_pictures, without_copies
+from codec.manifold.collection import each, image_files, without_copies
 
 
 def test_pictures_are_found_below_folders_in_order_and_once(tmp_path):
     for name in ("b/2.PNG", "b/10.lmc", "a.jpg", ".hidden.png", "notes.txt", "b/.part-1.png", ".trash/c.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = find_pictures([tmp_path, tmp_path / "a.jpg", tmp_path / "notes.txt"])
+    found = image_files([tmp_path, tmp_path / "a.jpg", tmp_path / "notes.txt"])
     # What is named is taken whatever it is called; in folders suffixes decide.
     assert [p.relative_to(tmp_path).as_posix() for p in found] == ["a.jpg", "b/10.lmc", "b/2.PNG", "notes.txt"]
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        find_pictures([tmp_path / "nowhere"])
+        image_files([tmp_path / "nowhere"])
 
 
 def test_files_beside_the_pictures_they_were_made_from_are_copies(tmp_path):

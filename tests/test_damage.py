@@ -151,7 +151,7 @@ def test_what_a_file_claims_to_hold_is_not_read_where_it_is_not():
 def test_symbols_kept_for_the_next_call_are_bounded(photo, monkeypatch):
     data = encode(shipped(2), ArraySource(photo), 200, [], chunk_log2=0)
     expected = codec.open(data).array()
-    monkeypatch.setattr("codec.decoding.chunk_cache.MOST_BYTES", 20_000)
+    monkeypatch.setattr("codec.decoding.chunk_cache.MAX_BYTES", 20_000)
     with codec.open(data) as file:
         np.testing.assert_array_equal(file.array(), expected)
         kept = file._reader.cache._chunks.values()

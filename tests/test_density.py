@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codec.models.density import LEAST_MASS, Cumulative, at_least, gaussian_mass
+from codec.models.density import MIN_MASS, Cumulative, at_least, gaussian_mass
 from codec.models.registry import current
 from codec.models.v1.hyperprior import FactorizedPrior
 from codec.models.v1.network import V1, V1Config
@@ -32,7 +32,7 @@ def test_probabilities_sum_to_one():
     prior = FactorizedPrior(4)
     z = x[None, None, :, None].expand(2, 4, -1, 1)
     torch.testing.assert_close(prior.likelihood(z, torch.tensor([0.2, 0.7])).sum(dim=(2, 3)), torch.ones(2, 4))
-    assert gaussian_mass(torch.tensor(1e6), torch.tensor(0.11)) == pytest.approx(LEAST_MASS)
+    assert gaussian_mass(torch.tensor(1e6), torch.tensor(0.11)) == pytest.approx(MIN_MASS)
 
 
 def test_a_cumulative_only_rises():

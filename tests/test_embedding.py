@@ -16,7 +16,7 @@ from bitstream import ModelError
 from codec.cli import main
 from codec.engine.registry import SHIPPED, shipped
 from codec.manifold import embedding
-from codec.manifold.anomaly.features import facts_of
+from codec.manifold.anomaly.features import image_features
 from codec.manifold.loading import is_coded, open_coded
 from codec.manifold.training import (
     SIDES,
@@ -27,9 +27,9 @@ from codec.manifold.training import (
     _batches,
     aligned,
     build_bank,
-    cells_of,
     contrastive_loss,
-    view_of,
+    draw_view,
+    split_cells,
 )
 from codec.models.registry import load_exported
 from codec.models.v1.network import V1
@@ -45,7 +45,7 @@ def head() -> Head:
 
 def test_the_deployed_head_is_the_trained_one(head):
     y_hat = torch.randn(2, len(head.scale), 8, 12) * head.scale[:, None, None]
-    cells = cells_of(y_hat, head.scale)
+    cells = split_cells(y_hat, head.scale)
     with torch.no_grad():
         expected = head(cells, torch.repeat_interleave(torch.arange(2), 6), 2).numpy()
     deployed = head.deployed(b"abcd")
@@ -102,7 +102,7 @@ def test_a_head_of_another_model_or_a_damaged_one_is_refused(head, face, tmp_pat
     with pytest.raises(ModelError, match="belongs to model 61626364"), open_coded(Image.fromarray(face)) as file:
         embedding.embed_file(file, embedding.load(path))
     with pytest.raises(ModelError, match="belongs to model 61626364"):
-        facts_of(Image.fromarray(face), embedding.load(path))
+        image_features(Image.fromarray(face), embedding.load(path))
     with pytest.raises(ModelError, match="belongs to model"):
         embedding.load(path, b"efgh")
     path.write_bytes(path.read_bytes()[:300])
@@ -125,14 +125,14 @@ def test_the_contrastive_loss_wants_pairs_together_and_others_apart():
 
 def test_views_depend_on_their_seed_alone_and_fit_the_codec(face):
     picture = Image.fromarray(face)
-    first, again, other = (np.asarray(view_of(picture, np.random.default_rng(seed))) for seed in (1, 1, 2))
+    first, again, other = (np.asarray(draw_view(picture, np.random.default_rng(seed))) for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not (first.shape == other.shape and np.array_equal(first, other))
     rng = np.random.default_rng(0)
-    sizes = [view_of(picture, rng).size for _ in range(60)]
+    sizes = [draw_view(picture, rng).size for _ in range(60)]
     longer = [max(size) for size in sizes]
     assert min(longer) < 1.1 * SIDES[0] and 180 <= max(longer) <= 200
     assert any(w > 1.1 * h for w, h in sizes) and any(h > 1.1 * w for w, h in sizes)
-    assert view_of(picture.resize((1, 2)), rng).size <= (1, 2)
+    assert draw_view(picture.resize((1, 2)), rng).size <= (1, 2)
 
 
 def test_views_are_padded_as_the_codec_does_it(face):
@@ -176,8 +176,8 @@ def test_training_brings_views_of_one_picture_together(photo_folder, tmp_path):
         assert result.exit_code == 0, result.output
         head = embedding.load(out)
         vectors = np.stack([head.project(head.statistics([view])) for view in views])
-        likeness, same = vectors @ vectors.T, owner[:, None] == owner
-        return likeness[same & ~np.eye(12, dtype=bool)].mean() - likeness[~same].mean()
+        similarity, same = vectors @ vectors.T, owner[:, None] == owner
+        return similarity[same & ~np.eye(12, dtype=bool)].mean() - similarity[~same].mean()
 
     assert margin(300) > margin(1) + 0.2
     margin(10)  # of which a tenth has no length

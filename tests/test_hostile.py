@@ -32,7 +32,7 @@ from codec.engine.manifest import TABLES, model_id
 from codec.engine.registry import shipped
 from codec.engine.runtime import Runtime
 from codec.images import alpha
-from codec.manifold.loading import bytes_of
+from codec.manifold.loading import read_all_bytes
 from tests.common import raw_png
 from tests.test_bench_quick import MODEL
 
@@ -97,7 +97,7 @@ class Endless(io.RawIOBase):
 
 def test_of_a_pipe_no_more_is_read_than_a_file():
     data = codec.compress(np.zeros((70, 90, 3), np.uint8))
-    assert bytes_of(Endless(data)) == data + b"\0" and bytes_of(io.BytesIO(b"another")) == b"another"
+    assert read_all_bytes(Endless(data)) == data + b"\0" and read_all_bytes(io.BytesIO(b"another")) == b"another"
     pipe = Endless(data)
     with pytest.raises(CorruptError, match="bytes after its end"):
         codec.decompress(pipe)

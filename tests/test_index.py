@@ -20,7 +20,7 @@ from codec.cli import main
 from codec.manifold import embedding, index
 from codec.manifold.embedding import embed
 from codec.manifold.index import Index
-from codec.manifold.record import THUMBNAIL, record_of
+from codec.manifold.record import THUMBNAIL, make_record
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_a_folder_of_coded_files_is_indexed_once_and_kept_up_to_date(folder, tmp
     assert "2 pictures; 1 added, 1 unchanged, 1 removed" in search("index", folder, "--index", database).output
     with Index(database) as found:
         matches = found.nearest(embed(folder / "astronaut.lmc"))
-        assert [match.likeness for match in matches] == pytest.approx([1, 1], abs=1e-5)
+        assert [match.similarity for match in matches] == pytest.approx([1, 1], abs=1e-5)
 
 
 def test_what_is_gone_altogether_is_forgotten_too(folder, tmp_path):
@@ -99,7 +99,7 @@ def test_a_query_finds_the_picture_it_is_a_version_of(folder, photo_folder, tmp_
     assert result.exit_code == 0, result.output
     found = json.loads(result.output)
     assert len(found) == 2 and found[0]["path"].endswith("coffee.lmc")
-    assert found[0]["likeness"] > found[1]["likeness"]
+    assert found[0]["similarity"] > found[1]["similarity"]
     text = page.read_text(encoding="utf-8")
     assert text.count("data:image/jpeg;base64,") == 3 and "coffee.lmc" in text
     assert 'href="pictures/coffee.lmc"' in text and "http" not in text.replace("http-equiv", "")
@@ -142,9 +142,9 @@ def test_an_interruption_loses_nothing_that_was_added(folder, tmp_path, monkeypa
         if len(calls) == 2:
             raise KeyboardInterrupt
         calls.append(path)
-        return record_of(path, **options)
+        return make_record(path, **options)
 
-    monkeypatch.setattr(index, "record_of", interrupted)
+    monkeypatch.setattr(index, "make_record", interrupted)
     with Index(tmp_path / "i", create=True) as database, pytest.raises(KeyboardInterrupt):
         database.update(sorted(folder.iterdir()))
     monkeypatch.undo()
@@ -201,27 +201,27 @@ def test_nearest_is_by_cosine_and_exact(tmp_path):
             database._put(tmp_path / f"{i:02d}", (0, 0), index.Record(1, 1, vector, b""))
         assert database.nearest(vectors[0], k=0) == []
         matches = database.nearest(vectors[7], k=60)
-    likeness = vectors @ vectors[7]
-    assert [int(m.path.name) for m in matches] == np.argsort(-likeness).tolist()
-    np.testing.assert_allclose([m.likeness for m in matches], np.sort(likeness)[::-1], atol=1e-5)
+    similarity = vectors @ vectors[7]
+    assert [int(m.path.name) for m in matches] == np.argsort(-similarity).tolist()
+    np.testing.assert_allclose([m.similarity for m in matches], np.sort(similarity)[::-1], atol=1e-5)
 
 
 def test_thumbnails_of_small_pictures_are_not_smaller_still(face):
     for side in (1, 40, 100, 200):
-        record = record_of(Image.fromarray(face).resize((side, side)))
+        record = make_record(Image.fromarray(face).resize((side, side)))
         with Image.open(io.BytesIO(record.thumbnail)) as small:
             assert min(side, 50) <= small.width <= side
 
 
 def test_thumbnails_are_small_and_of_the_picture(face):
     for mode in ("L", "RGB", "RGBA"):
-        record = record_of(codec.compress(Image.fromarray(face).convert(mode).resize((1600, 400)), 40))
+        record = make_record(codec.compress(Image.fromarray(face).convert(mode).resize((1600, 400)), 40))
         assert (record.width, record.height) == (1600, 400)
         with Image.open(io.BytesIO(record.thumbnail)) as small:
             assert max(small.size) <= THUMBNAIL and small.width == pytest.approx(4 * small.height, abs=4)
             wanted = Image.fromarray(face).convert(mode).convert("RGB").resize(small.size)
             error = np.abs(np.asarray(small, float) - np.asarray(wanted, float)).mean()
             assert error < 12
-    wide = record_of(codec.compress(face.astype(np.uint16)[:, :, 0] * 257, 40))
+    wide = make_record(codec.compress(face.astype(np.uint16)[:, :, 0] * 257, 40))
     with Image.open(io.BytesIO(wide.thumbnail)) as small:
         assert abs(np.asarray(small, float).mean() - face[:, :, 0].mean()) < 6

@@ -17,7 +17,7 @@ from codec.engine.registry import shipped as shipped_runtime
 from codec.manifold.embedding import EmbeddingHead, shipped
 from codec.manifold.paths import interpolation
 from codec.manifold.paths.geodesic import Geodesics
-from codec.manifold.paths.interpolation import Ends
+from codec.manifold.paths.interpolation import Endpoints
 
 
 def codec_level(quality):
@@ -32,8 +32,8 @@ def pair(face):
 
 
 def test_the_ends_of_a_path_are_the_pictures(pair):
-    ends = Ends(*pair)
-    pictures = list(ends.pictures(ends.linear(3)))
+    ends = Endpoints(*pair)
+    pictures = list(ends.images(ends.linear(3)))
     assert [p.size for p in pictures] == [(200, 200)] * 3
     for picture, data in zip((pictures[0], pictures[-1]), pair, strict=True):
         wanted = np.asarray(codec.decompress(data), float)
@@ -44,21 +44,21 @@ def test_the_ends_of_a_path_are_the_pictures(pair):
 
 
 def test_the_straight_path_is_straight_and_equally_spaced(pair):
-    path = np.stack(list(Ends(*pair).linear(5)))
+    path = np.stack(list(Endpoints(*pair).linear(5)))
     steps = np.diff(path, axis=0)
     np.testing.assert_allclose(steps, np.broadcast_to(steps[:1], steps.shape), atol=1e-4)
     better = codec.compress(codec.decompress(pair[0]), 90)
-    assert Ends(pair[1], better).quality_index == Ends(better, pair[1]).quality_index == codec_level(90)
+    assert Endpoints(pair[1], better).quality_index == Endpoints(better, pair[1]).quality_index == codec_level(90)
     with pytest.raises(ValueError, match="at least 2"):
-        Ends(*pair).linear(1)
+        Endpoints(*pair).linear(1)
 
 
 def test_pictures_of_other_sizes_and_kinds_are_made_to_fit(pair, face):
     tall = Image.fromarray(face).convert("LA").resize((90, 400))
-    ends = Ends(pair[0], tall)
+    ends = Endpoints(pair[0], tall)
     assert ends.size == (200, 200) and ends.y.shape[0] == 2
-    assert [p.size for p in Ends(tall, pair[0]).pictures(Ends(tall, pair[0]).linear(2))] == [(90, 400)] * 2
-    assert Ends(*pair, size=(65, 33)).size == (65, 33)
+    assert [p.size for p in Endpoints(tall, pair[0]).images(Endpoints(tall, pair[0]).linear(2))] == [(90, 400)] * 2
+    assert Endpoints(*pair, size=(65, 33)).size == (65, 33)
 
 
 def test_large_pictures_are_made_smaller_to_a_megapixel(face):
@@ -67,13 +67,13 @@ def test_large_pictures_are_made_smaller_to_a_megapixel(face):
     assert width * height <= 1 << 20 and width / height == pytest.approx(1.5, rel=0.01)
     assert min(interpolation._within((65_535, 17))) >= 1
     with pytest.raises(LimitError):
-        Ends(Image.fromarray(face), Image.fromarray(face), size=(5000, 5000))
+        Endpoints(Image.fromarray(face), Image.fromarray(face), size=(5000, 5000))
 
 
 def test_16_bits_are_seen_as_8(face):
     gray = face[:, :, 0].astype(np.uint16) * 257
-    ends = Ends(codec.compress(gray, 60), codec.compress(face, 60), size=(100, 100))
-    pixels = np.asarray(next(ends.pictures(ends.linear(2))), float)
+    ends = Endpoints(codec.compress(gray, 60), codec.compress(face, 60), size=(100, 100))
+    pixels = np.asarray(next(ends.images(ends.linear(2))), float)
     assert abs(pixels.mean() - face[:, :, 0].mean()) < 4
 
 
@@ -83,7 +83,7 @@ def geodesics():
 
 
 def test_the_geodesic_keeps_its_ends_and_has_less_energy(pair, geodesics):
-    ends = Ends(*pair, size=(128, 128))
+    ends = Endpoints(*pair, size=(128, 128))
     line = np.stack(list(ends.linear(5)))
     told = []
     way = geodesics.shorten(line, 60, told.append)
@@ -100,7 +100,7 @@ def test_the_geodesic_keeps_its_ends_and_has_less_energy(pair, geodesics):
 
 
 def test_the_charge_of_the_entropy_model_counts_as_much_as_it_is_told_to(pair):
-    ends = Ends(*pair, size=(128, 128))
+    ends = Endpoints(*pair, size=(128, 128))
     line = np.stack(list(ends.linear(4)))
     t = ends.quality_index / (shipped_runtime().tables.levels - 1)  # at another quality its charge means little
     rates = []
@@ -112,7 +112,7 @@ def test_the_charge_of_the_entropy_model_counts_as_much_as_it_is_told_to(pair):
 
 def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):
     head: EmbeddingHead = shipped()
-    line = np.stack(list(Ends(*pair, size=(64, 64)).linear(2)))
+    line = np.stack(list(Endpoints(*pair, size=(64, 64)).linear(2)))
     seen = []
     for y in line:
         at_position = head.features(y)[0].reshape(-1, 16, len(head.position_bias))
@@ -194,14 +194,14 @@ def test_an_end_of_a_model_that_is_not_here_is_named(pair, tmp_path):
     (tmp_path / "b.lmc").write_bytes(pair[1])
     for ends in (("a.lmc", "b.lmc"), ("b.lmc", "a.lmc")):
         with pytest.raises(ModelError, match=r"a\.lmc.*7a7a7a7a"):
-            Ends(*(tmp_path / name for name in ends))
+            Endpoints(*(tmp_path / name for name in ends))
 
 
 @pytest.mark.parametrize("size", [None, (96, 64)])
 def test_what_is_transparent_is_white_at_any_size(face, size):
     clear = np.dstack([np.zeros((100, 120, 3), np.uint8), np.zeros((100, 120), np.uint8)])
-    ends = Ends(Image.fromarray(clear), Image.fromarray(face[:100, :120]), size=size)
-    first = next(ends.pictures(ends.linear(2)))
+    ends = Endpoints(Image.fromarray(clear), Image.fromarray(face[:100, :120]), size=size)
+    first = next(ends.images(ends.linear(2)))
     assert np.asarray(first).min() > 240
 
 

@@ -9,13 +9,13 @@ import torch
 from bitstream.frequency_tables import TOTAL
 from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
 from codec.models.v1.network import V1
-from codec.models.v1.shapes import REACH, SymbolShapes, sigma_of
+from codec.models.v1.shapes import REACH, SymbolShapes, scale_sigma
 from codec.models.v1.tables import build_tables, level_qualities, symbol_counts
 from tests.tiny import TINY
 
 
 def scale_near(sigma):
-    return min(range(SCALES), key=lambda scale: abs(sigma_of(scale) / sigma - 1))
+    return min(range(SCALES), key=lambda scale: abs(scale_sigma(scale) / sigma - 1))
 
 
 def bits(shapes, scale, symbols):
@@ -35,7 +35,7 @@ def test_tables_that_nothing_was_counted_for_are_gaussian():
         assert len(counts) == 2 * limit + 2 and counts.sum() == TOTAL
         np.testing.assert_array_equal(counts[:-1], counts[-2::-1])
         variance = (counts[:-1] / TOTAL * values**2).sum()
-        expected = sigma_of(scale) ** 2 + 1 / 12 if sigma > 0.5 else 0.0
+        expected = scale_sigma(scale) ** 2 + 1 / 12 if sigma > 0.5 else 0.0
         assert variance == pytest.approx(expected, rel=0.03, abs=1e-4)
 
 
@@ -47,7 +47,7 @@ def test_counted_symbols_get_shorter(sigma):
     seen, coded = (np.rint(rng.logistic(scale=0.5 * sigma, size=200_000)).astype(int) for _ in range(2))
     shapes = SymbolShapes()
     before = bits(shapes, scale, coded)
-    shapes.fit(shapes.count(torch.from_numpy(seen).float(), torch.full((len(seen),), sigma_of(scale))))
+    shapes.fit(shapes.count(torch.from_numpy(seen).float(), torch.full((len(seen),), scale_sigma(scale))))
     after = bits(shapes, scale, coded)
     shares = np.unique(coded, return_counts=True)[1] / len(coded)
     entropy = -(shares * np.log2(shares)).sum() * len(coded)
@@ -62,18 +62,18 @@ def test_what_no_gaussian_expects_has_its_share_and_no_more(share):
     counts[:, [0, 7, REACH]] = torch.tensor([1 - 2 * share, share, share]) * 1e16
     shapes.fit(counts)
     for scale in range(SCALES):
-        pmf = shapes.pmf(scale, int(8 * sigma_of(scale)) + 60)
+        pmf = shapes.pmf(scale, int(8 * scale_sigma(scale)) + 60)
         assert pmf[0] + 2 * pmf[1:].sum() <= 1 + 1e-5
         assert 2 * pmf[7] == pytest.approx(share, rel=1e-4)
         assert 2 * pmf[REACH:].sum() <= share * (1 + 1e-4)
-        if sigma_of(scale) > 8:
+        if scale_sigma(scale) > 8:
             assert 2 * pmf[REACH:].sum() == pytest.approx(share, rel=1e-3)
 
 
 def test_few_symbols_change_little():
     shapes, scale = SymbolShapes(), scale_near(1.0)
     before = shapes.pmf(scale, 20)
-    shapes.fit(shapes.count(torch.tensor([5.0]), torch.full((1,), sigma_of(scale))))
+    shapes.fit(shapes.count(torch.tensor([5.0]), torch.full((1,), scale_sigma(scale))))
     after = shapes.pmf(scale, 20)
     np.testing.assert_allclose(after[:5], before[:5] * 200 / 201, rtol=1e-6)
     assert after[5] == pytest.approx((before[5] * 200 + 0.5) / 201, rel=1e-4)

@@ -22,7 +22,7 @@ from codec.engine.row_buffer import RowBuffer
 from codec.images import sinks
 from codec.images.sources import ArraySource, PillowSource
 from codec.manifold import embedding
-from codec.manifold.anomaly.features import facts_of
+from codec.manifold.anomaly.features import image_features
 from codec.metrics import ms_ssim_db, psnr_db
 
 SIZE = (389, 317)
@@ -86,11 +86,12 @@ def test_distortions_are_of_the_whole_picture(photo, small_tiles):
 
 def test_facts_do_not_depend_on_strips_and_chunks(photo, small_tiles):
     head = embedding.shipped()
-    one = facts_of(Image.fromarray(photo), head)
+    one = image_features(Image.fromarray(photo), head)
     small_tiles()
-    other = facts_of(Image.fromarray(photo), head)
+    other = image_features(Image.fromarray(photo), head)
     assert other.error == pytest.approx(one.error, rel=1e-3)
-    small_chunks = facts_of(encode(shipped(), ArraySource(photo), shipped().scale.level(50), [], chunk_log2=1), head)
+    data = encode(shipped(), ArraySource(photo), shipped().scale.level(50), [], chunk_log2=1)
+    small_chunks = image_features(data, head)
     np.testing.assert_allclose(small_chunks.cells, other.cells, atol=0.02)
     np.testing.assert_allclose(small_chunks.statistics, other.statistics, atol=1e-3)
 

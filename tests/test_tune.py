@@ -16,12 +16,12 @@ import codec.pillow_plugin
 from bitstream import ModelError
 from codec.cli import main
 from codec.engine.registry import DEFAULT_TUNE, SHIPPED, TUNES, loaded, shipped, shipped_by_id, tune_by_id
-from codec.manifold.anomaly.features import facts_of
+from codec.manifold.anomaly.features import image_features
 from codec.manifold.embedding import embed
 from codec.manifold.embedding import shipped as shipped_head
 from codec.manifold.index import Index
 from codec.manifold.loading import most_common_tune, open_coded, own_tune
-from codec.manifold.paths.interpolation import Ends
+from codec.manifold.paths.interpolation import Endpoints
 from codec.manifold.sampling import sample_near
 from codec.metrics import ms_ssim_db, psnr_db, ssimulacra2
 from tests.test_vectors import MODEL
@@ -126,13 +126,13 @@ def test_files_of_a_shipped_model_are_looked_at_without_being_decoded(photo, tun
     run("sample", tmp_path / "near.lmc", "--near", files[0])
     with Index(tmp_path / "i") as index:
         assert index.head.tune == tune
-    facts = [facts_of(path, shipped_head(tune)) for path in files]
+    facts = [image_features(path, shipped_head(tune)) for path in files]
     assert all(fact.error is None for fact in facts)
-    assert Ends(files[0], files[1]).runtime is shipped(tune=tune)
+    assert Endpoints(files[0], files[1]).runtime is shipped(tune=tune)
     # Also where there is no name to tell by.
     data = files[0].read_bytes()
     assert own_tune(data) == tune and own_tune(tmp_path / "plain.png") is None and own_tune(data[:12]) is None
-    assert Ends(data, files[1].read_bytes()).runtime is shipped(tune=tune)
+    assert Endpoints(data, files[1].read_bytes()).runtime is shipped(tune=tune)
     assert own_tune(sample_near(data, 0.1)) == tune
     (tmp_path / "empty").touch()  # an index that was about to be made
     run("search", "index", *files, "--index", tmp_path / "empty")

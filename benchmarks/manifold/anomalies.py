@@ -14,9 +14,9 @@ from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read_all, require, split, spread
 from benchmarks.manifold.shifts import SHIFTS
 from codec.engine.registry import shipped as shipped_runtime
-from codec.manifold.anomaly.calibration import LEAST_PICTURES, Collection, Score
+from codec.manifold.anomaly.calibration import MIN_IMAGES, Collection, Score
 from codec.manifold.anomaly.detectors import TESTS
-from codec.manifold.anomaly.features import facts_of
+from codec.manifold.anomaly.features import image_features
 from codec.manifold.embedding import shipped
 
 SIDE = 512
@@ -41,14 +41,14 @@ def main(folder: Path, fitted: int, most: int, threads: int, out: Path | None) -
     held_out = split(folder)[1]
     normal = list(read_all(spread(held_out[::2], fitted), SIDE))
     pictures = list(read_all(spread(held_out[1::2], most), SIDE))
-    require(normal, LEAST_PICTURES, f"readable pictures of {folder} to fit to are held out of the training of the head")
+    require(normal, MIN_IMAGES, f"readable pictures of {folder} to fit to are held out of the training of the head")
     require(pictures, 2, f"readable pictures of {folder} to score are held out of the training of the head")
-    known = [facts_of(picture, head, threads=threads) for picture in tqdm(normal, desc="fit", unit="picture")]
+    known = [image_features(picture, head, threads=threads) for picture in tqdm(normal, desc="fit", unit="picture")]
     collection = Collection.fit(known, head)
     rng = np.random.default_rng(0)
 
     def scores(of: list[Image.Image], name: str) -> list[Score]:
-        return [collection.score(facts_of(p, head, threads=threads)) for p in tqdm(of, desc=name, unit="picture")]
+        return [collection.score(image_features(p, head, threads=threads)) for p in tqdm(of, desc=name, unit="picture")]
 
     usual = scores(pictures, "held out")
     table: dict[str, dict[str, float]] = {}

@@ -16,7 +16,7 @@ from benchmarks.manifold.kept import keep, out_option
 from benchmarks.manifold.pictures import read, read_all, require, split, spread
 from codec.engine.registry import shipped as shipped_runtime
 from codec.manifold.embedding import shipped_for
-from codec.manifold.paths.interpolation import Ends
+from codec.manifold.paths.interpolation import Endpoints
 
 SIZE = (384, 256)
 
@@ -42,7 +42,7 @@ def main(
     require(chosen, 2, f"readable pictures of {folder} are held out of the training of the head")
     rows: list[dict[str, Any]] = []
     for one, other in tqdm(list(zip(chosen[::2], chosen[1::2], strict=False)), unit="pair"):
-        ends = Ends(read(one), read(other), size=SIZE, threads=threads)
+        ends = Endpoints(read(one), read(other), size=SIZE, threads=threads)
         t = ends.quality_index / (ends.runtime.tables.levels - 1)
         geodesics = Geodesics(ends.runtime.folder, shipped_for(ends.runtime.model_id), t)
         line = np.stack(list(ends.linear(steps)))
@@ -56,7 +56,7 @@ def main(
         )
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
-            both = [np.hstack([np.asarray(p) for p in ends.pictures(points)]) for points in (line, way)]
+            both = [np.hstack([np.asarray(p) for p in ends.images(points)]) for points in (line, way)]
             Image.fromarray(np.vstack(both)).save(pictures / f"{len(rows):02d}.png")
     results = {"model": shipped_runtime().model_id.hex(), "pairs": rows}
     keep(results, out)

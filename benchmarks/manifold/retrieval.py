@@ -94,7 +94,7 @@ def methods(others: Pictures, threads: int) -> dict[str, Callable[[Image.Image],
     }
 
 
-def vectors_of(pictures: Pictures, way: Callable[[Image.Image], Floats], name: str) -> Floats:
+def embed_all(pictures: Pictures, way: Callable[[Image.Image], Floats], name: str) -> Floats:
     """Vectors of pictures, float32 (N, D), with a bar."""
     return np.stack([way(picture) for picture in tqdm(pictures, desc=name, unit="picture", leave=False)])
 
@@ -106,9 +106,9 @@ def recall(collection: Floats, queries: Floats) -> float:
 
 def precision(vectors: Floats, labels: list[str], k: int = 5) -> float:
     """Share of the k nearest, without itself, that have its label; mean over all."""
-    likeness = vectors @ vectors.T
-    np.fill_diagonal(likeness, -np.inf)
-    nearest = np.argsort(-likeness, axis=1)[:, :k]
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -np.inf)
+    nearest = np.argsort(-similarity, axis=1)[:, :k]
     names = np.array(labels)
     return float((names[nearest] == names[:, None]).mean())
 
@@ -170,18 +170,18 @@ def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
     require(collection, 2, f"readable pictures of {folder} are held out of the training of the head")
     require(others, 2, f"readable pictures of {folder} are not held out, and a PCA of pixels is fitted to those")
     ways = methods(others, threads)
-    known = {name: vectors_of(collection, way, name) for name, way in ways.items()}
+    known = {name: embed_all(collection, way, name) for name, way in ways.items()}
     rng = np.random.default_rng(0)
     table: dict[str, dict[str, float]] = {name: {} for name in ways}
     for distortion, change in DISTORTIONS.items():
         changed = [change(picture, rng) for picture in collection]
         for name, way in ways.items():
-            table[name][distortion] = recall(known[name], vectors_of(changed, way, f"{name}, {distortion}"))
+            table[name][distortion] = recall(known[name], embed_all(changed, way, f"{name}, {distortion}"))
     labels, patches = map(list, zip(*tiles(), strict=True))
     groups = {"materials": (labels, patches), "faces": faces()}
     for group, (names, pictures) in groups.items():
         for name, way in ways.items():
-            table[name][group] = precision(vectors_of(pictures, way, f"{name}, {group}"), names)
+            table[name][group] = precision(embed_all(pictures, way, f"{name}, {group}"), names)
     results: dict[str, Any] = {
         "model": shipped_runtime().model_id.hex(),
         "pictures": len(collection),

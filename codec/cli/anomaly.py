@@ -11,7 +11,7 @@ import click
 
 from bitstream.errors import CodecError
 from codec.cli.common import FILE, force_option, jobs_option, needing, prepare, reporting, threads_option
-from codec.cli.survey import survey
+from codec.cli.map_images import map_images
 from codec.util.progress import Progress
 
 _model_option = click.option("--model", type=FILE, required=True, help="File that says what is normal.")
@@ -19,7 +19,7 @@ _model_option = click.option("--model", type=FILE, required=True, help="File tha
 
 @click.group()
 def anomaly() -> None:
-    """Find pictures that do not belong, in files that stay compressed (needs the extra [manifold])."""
+    """Find images that do not belong, in files that stay compressed (needs the extra [manifold])."""
 
 
 @anomaly.command()
@@ -31,41 +31,39 @@ def anomaly() -> None:
 @reporting
 @needing("manifold")
 def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: int | None) -> None:
-    """Learn what is normal from the pictures of folders, and of those below, and from single ones.
+    """Learn what is normal from the images of folders, and of those below, and from single ones.
 
-    At least 20 are needed. From .lmc files it takes no pixels; from ordinary pictures it also learns what errors
+    At least 20 are needed. From .lmc files it takes no pixels; from ordinary images it also learns what errors
     their coding makes.
     """
-    from codec.manifold.anomaly.calibration import LEAST_PICTURES, Collection
-    from codec.manifold.anomaly.features import Facts, facts_of
-    from codec.manifold.collection import find_pictures, without_copies
+    from codec.manifold.anomaly.calibration import MIN_IMAGES, Collection
+    from codec.manifold.anomaly.features import ImageFeatures, image_features
+    from codec.manifold.collection import image_files, without_copies
     from codec.manifold.embedding import shipped
     from codec.manifold.loading import most_common_tune
 
     prepare(model, force)
-    found_pictures = find_pictures(paths)
-    pictures = without_copies(found_pictures)
-    head = shipped(most_common_tune(pictures))
-    if len(pictures) < len(found_pictures):
-        count = len(found_pictures) - len(pictures)
-        click.echo(
-            f"Note: {count} .lmc files are left out, as the pictures they were made from are there too", err=True
-        )
+    found_images = image_files(paths)
+    images = without_copies(found_images)
+    head = shipped(most_common_tune(images))
+    if len(images) < len(found_images):
+        count = len(found_images) - len(images)
+        click.echo(f"Note: {count} .lmc files are left out, as the images they were made from are there too", err=True)
 
-    def look(path: Path, progress: Progress) -> Facts:
-        return facts_of(path, head, threads=threads, progress=progress).condensed()
+    def look(path: Path, progress: Progress) -> ImageFeatures:
+        return image_features(path, head, threads=threads, progress=progress).condensed()
 
-    too_few = "{} pictures to learn from; at least " + f"{LEAST_PICTURES} are needed"
-    if len(pictures) < LEAST_PICTURES:
-        raise CodecError(too_few.format(len(pictures)))
-    found, failed = survey(pictures, look, jobs)
+    too_few = "{} images to learn from; at least " + f"{MIN_IMAGES} are needed"
+    if len(images) < MIN_IMAGES:
+        raise CodecError(too_few.format(len(images)))
+    found, failed = map_images(images, look, jobs)
     known = list(found.values())
-    if len(known) < LEAST_PICTURES:
+    if len(known) < MIN_IMAGES:
         raise CodecError(too_few.format(len(known)))
     Collection.fit(known, head).save(model, force)
     if 0 < sum(facts.error is None for facts in known) < len(known):
         click.echo("Note: some of them are .lmc files, so what errors coding makes is not learned", err=True)
-    click.echo(f"{click.format_filename(model)}: learned from {len(known)} pictures", err=True)
+    click.echo(f"{click.format_filename(model)}: learned from {len(known)} images", err=True)
     if failed:
         sys.exit(1)
 
@@ -74,7 +72,7 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
 @click.argument("paths", metavar="PATH...", type=FILE, nargs=-1, required=True)
 @_model_option
 @jobs_option
-@click.option("--heat-maps", type=FILE, help="Folder for pictures of where each is odd.")
+@click.option("--heat-maps", type=FILE, help="Folder for images of where each is odd.")
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @threads_option
@@ -89,36 +87,36 @@ def score(
     as_json: bool,
     threads: int | None,
 ) -> None:
-    """Say how odd pictures are, the oddest first.
+    """Say how odd images are, the oddest first.
 
-    A score is a power of ten: 2 means that one picture in a hundred of the collection is as odd, 3 one in a thousand.
+    A score is a power of ten: 2 means that one image in a hundred of the collection is as odd, 3 one in a thousand.
     """
     from codec.manifold.anomaly.calibration import Collection, Score
-    from codec.manifold.anomaly.features import facts_of_file
+    from codec.manifold.anomaly.features import file_features
     from codec.manifold.anomaly.heat import heat_map
-    from codec.manifold.collection import find_pictures
+    from codec.manifold.collection import image_files
     from codec.manifold.loading import at_rest, is_coded, open_coded
     from codec.util.files import replacing
 
-    collection, pictures = Collection.load(model), find_pictures(paths)
+    collection, images = Collection.load(model), image_files(paths)
     head = collection.head
-    if not pictures:
-        raise click.ClickException("no pictures found")
-    targets = {} if heat_maps is None else _targets(pictures, heat_maps)
+    if not images:
+        raise click.ClickException("no images found")
+    targets = {} if heat_maps is None else _targets(images, heat_maps)
     for target in targets.values():
         prepare(target, force)
 
     def look(path: Path, progress: Progress) -> Score:
         held = at_rest(path)
         with open_coded(held, tune=head.tune, threads=threads, progress=progress) as file:
-            facts = facts_of_file(file, head, None if is_coded(held) else held, progress)
+            facts = file_features(file, head, None if is_coded(held) else held, progress)
             if path in targets:
-                picture = heat_map(file, collection.heat(facts))
+                image = heat_map(file, collection.heat(facts))
                 with replacing(targets[path], force) as temporary:
-                    picture.save(temporary, "PNG")
+                    image.save(temporary, "PNG")
         return collection.score(facts)
 
-    found, failed = survey(pictures, look, jobs)
+    found, failed = map_images(images, look, jobs)
     ranked = sorted(found.items(), key=lambda item: -item[1].score)
     if as_json:
         rows = [
@@ -134,11 +132,11 @@ def score(
         sys.exit(1)
 
 
-def _targets(pictures: list[Path], folder: Path) -> dict[Path, Path]:
-    """Where maps go: they lie in their folder as the pictures lie in the one they have in common."""
+def _targets(images: list[Path], folder: Path) -> dict[Path, Path]:
+    """Where maps go: they lie in their folder as the images lie in the one they have in common."""
     from codec.manifold.collection import absolute
 
-    places = {path: absolute(path) for path in pictures}
+    places = {path: absolute(path) for path in images}
     try:
         common = Path(os.path.commonpath([place.parent for place in places.values()]))
     except ValueError:  # of several drives, which become folders

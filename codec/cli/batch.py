@@ -33,7 +33,7 @@ class Result:
         bytes_in: of the input.
         bytes_out: of the output.
         coded: of the ``.lmc`` file, which is one of the two.
-        pixels: of the picture.
+        pixels: of the image.
         notes: what people should know.
         damage: what had to be made up, as the file is damaged.
     """
@@ -70,7 +70,7 @@ def check_output(job: Job, force: bool) -> None:
         if sys.stdout is None:
             raise CodecError("stdout is closed")
         if sys.stdout.isatty():
-            raise click.UsageError("will not write a picture to a terminal; name an output")
+            raise click.UsageError("will not write an image to a terminal; name an output")
     elif job.target.is_file() and not force:
         raise FileExistsError(f"{job.target} exists; use -f to overwrite it")
 
@@ -87,7 +87,7 @@ def open_output(job: Job, force: bool, watch: Watch) -> Iterator[BinaryIO]:
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             raise
-        except OSError as error:  # of the output, not of the picture that is about to be named
+        except OSError as error:  # of the output, not of the image that is about to be named
             raise OSError(error.errno, error.strerror, "stdout") from error
         return
     job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ def run(
         except BaseException:
             # Running jobs end at their next tile.
             watch.stop()
-            with _deaf():
+            with ignoring_signals():
                 pool.shutdown(wait=True, cancel_futures=True)
             raise
     if (planned > 1 or done) and not quiet:
@@ -175,7 +175,7 @@ def run(
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def ignoring_signals() -> Iterator[None]:
     """Ignore signals that would keep jobs from removing what they have half written."""
     names = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]

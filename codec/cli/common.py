@@ -144,7 +144,7 @@ def describe(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def complain(path: Path, error: BaseException) -> None:
+def report_error(path: Path, error: BaseException) -> None:
     """One line on stderr on what happened to one of many files."""
     text, name = describe(error), click.format_filename(path)
     click.echo(f"Error: {text}" if text.startswith(name) else f"Error: {name}: {text}", err=True)
@@ -152,14 +152,14 @@ def complain(path: Path, error: BaseException) -> None:
 
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist.")
 jobs_option = click.option(
-    "-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Pictures at a time."
+    "-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Images at a time."
 )
 threads_option = click.option("--threads", type=click.IntRange(1, 256), help="For the networks.  [default: all cores]")
 model_option = click.option(
     "--model", type=FILE, help="Folder of an exported model.  [default: the one that ships, of --tune or of the file]"
 )
 max_pixels_option = click.option(
-    "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, help="Refuse larger pictures."
+    "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, help="Refuse larger images."
 )
 
 

@@ -57,10 +57,10 @@ def decompress(
     max_pixels: int,
     threads: int | None,
 ) -> None:
-    """Decompress .lmc files IN to pictures.
+    """Decompress .lmc files IN to images.
 
     One file may be followed by its output, whose suffix says the format, or - for stdout, and any number by a folder
-    that exists; otherwise each picture goes beside its file or to --out-dir, in the format of --format. IN may be
+    that exists; otherwise each image goes beside its file or to --out-dir, in the format of --format. IN may be
     - for stdin.
     """
     if region and scale:

@@ -25,7 +25,7 @@ from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_valid
     type=click.IntRange(2),
     default=HEAD_EVERY,
     show_default=True,
-    help="Leave one picture in so many out.",
+    help="Leave one image in so many out.",
 )
 @click.option("--steps", type=click.IntRange(1), default=800, show_default=True)
 @click.option("--seed", type=SEED, default=0, show_default=True)
@@ -42,7 +42,7 @@ def train_embedding(
     seed: int,
     threads: int | None,
 ) -> None:
-    """Train the head that embeds pictures, on a model that stays as it is (needs the extra [train])."""
+    """Train the head that embeds images, on a model that stays as it is (needs the extra [train])."""
     import torch
 
     from codec.engine.registry import MODELS
@@ -63,9 +63,9 @@ def train_embedding(
         torch.set_num_threads(threads)
     networks = load_exported(folder)
     config = EmbeddingConfig(steps=steps, seed=seed)
-    pictures, _ = split_validation(find_images(data), hold_out, HEAD_TURN)
-    bank = build_bank(networks, pictures, config)
+    images, _ = split_validation(find_images(data), hold_out, HEAD_TURN)
+    bank = build_bank(networks, images, config)
     head = train_head(bank, networks.latent_scale, config)
     with replacing(target, overwrite=True) as temporary:
         embedding.save(temporary, head.deployed(model_id))
-    click.echo(f"trained on {bank.pictures} pictures, written to {target}")
+    click.echo(f"trained on {bank.images} images, written to {target}")

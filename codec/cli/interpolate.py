@@ -17,23 +17,21 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from codec.manifold.embedding import Floats
-    from codec.manifold.paths.interpolation import Ends
+    from codec.manifold.paths.interpolation import Endpoints
 
 ANIMATED = {".gif": "GIF", ".webp": "WEBP"}
 WEBP_SIDE = 16_383
 MAX_HELD = 1 << 28
-"""Pixels of all pictures that go into one file, which are in memory at once."""
+"""Pixels of all images that go into one file, which are in memory at once."""
 
 
 @click.command()
 @click.argument("one", metavar="A", type=FILE)
 @click.argument("other", metavar="B", type=FILE)
-@click.option("--out", type=FILE, required=True, help="Animation (.gif, .webp), row of pictures (.png), or a folder.")
-@click.option(
-    "--steps", type=click.IntRange(2, 1000), default=9, show_default=True, help="Pictures, both ends included."
-)
+@click.option("--out", type=FILE, required=True, help="Animation (.gif, .webp), row of images (.png), or a folder.")
+@click.option("--steps", type=click.IntRange(2, 1000), default=9, show_default=True, help="Images, both ends included.")
 @click.option("--path", type=click.Choice(["linear", "geodesic"]), default="linear", show_default=True)
-@click.option("--size", type=Size(), help="Width and height of all pictures.  [default: of A, at most a megapixel]")
+@click.option("--size", type=Size(), help="Width and height of all images.  [default: of A, at most a megapixel]")
 @click.option("--iterations", type=click.IntRange(1), help="To find a geodesic.  [default: 200]")
 @force_option
 @threads_option
@@ -49,16 +47,16 @@ def interpolate(
     force: bool,
     threads: int | None,
 ) -> None:
-    """Make the pictures between A and B, .lmc files or any others.
+    """Make the images between A and B, .lmc files or any others.
 
     They lie on the straight line between the coordinates of the two, or on the shortest way under what the embedding
     sees (geodesic, which needs the extra [train]). Both are scaled and cropped to the size of A, or that of --size.
     """
-    from codec.manifold.paths.interpolation import Ends
+    from codec.manifold.paths.interpolation import Endpoints
 
     suffix = out.suffix.lower()
     if str(out) == "-":
-        raise click.UsageError("--out -: pictures are not written to stdout; name a file or a folder")
+        raise click.UsageError("--out -: images are not written to stdout; name a file or a folder")
     if suffix and suffix not in ANIMATED and suffix != ".png":
         raise click.UsageError(f"--out {out}: expected .gif, .webp, .png or a folder")
     if path == "linear" and iterations is not None:
@@ -71,24 +69,24 @@ def interpolate(
         raise FileExistsError(f"{out} is a file; name a folder, or a file that ends in .gif, .webp or .png")
     elif out.is_dir() and any(out.iterdir()) and not force:
         raise FileExistsError(f"{out} is not empty; use -f to write 000.png and so on into it all the same")
-    ends = Ends(one, other, size=size, threads=threads)
+    ends = Endpoints(one, other, size=size, threads=threads)
     if suffix and steps * ends.size[0] * ends.size[1] > MAX_HELD:
         raise LimitError(
-            f"{out}: more than {MAX_HELD} pixels in {steps} pictures; take fewer, a smaller --size, or a folder"
+            f"{out}: more than {MAX_HELD} pixels in {steps} images; take fewer, a smaller --size, or a folder"
         )
     if suffix == ".webp" and max(ends.size) > WEBP_SIDE:
         raise ImageError(f"{out}: {ends.size[0]} x {ends.size[1]} pixels, WebP holds {WEBP_SIDE} a side")
     points: Iterable[Floats] = ends.linear(steps)
     if path == "geodesic":
         points = _shorten(ends, steps, iterations or 200, threads)
-    pictures = ends.pictures(points)
+    images = ends.images(points)
     if not suffix:
-        _write_folder(out, pictures)
+        _write_folder(out, images)
     else:
-        _write_file(out, list(pictures), force)
+        _write_file(out, list(images), force)
 
 
-def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Floats:
+def _shorten(ends: Endpoints, steps: int, iterations: int, threads: int | None) -> Floats:
     """The geodesic, with figures of both ways on stderr."""
     import numpy as np
     import torch
@@ -98,9 +96,7 @@ def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Fl
     from codec.manifold.paths.interpolation import MAX_PIXELS
 
     if steps * ends.size[0] * ends.size[1] > MAX_PIXELS:
-        raise LimitError(
-            f"geodesic: more than {MAX_PIXELS} pixels in {steps} pictures; take fewer, or a smaller --size"
-        )
+        raise LimitError(f"geodesic: more than {MAX_PIXELS} pixels in {steps} images; take fewer, or a smaller --size")
     if threads:
         torch.set_num_threads(threads)
     points = np.stack(list(ends.linear(steps)))
@@ -116,19 +112,19 @@ def _shorten(ends: Ends, steps: int, iterations: int, threads: int | None) -> Fl
     return shortened
 
 
-def _write_folder(folder: Path, pictures: Iterator[Image.Image]) -> None:
+def _write_folder(folder: Path, images: Iterator[Image.Image]) -> None:
     """All of them or none."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     within = folder if folder.is_dir() else folder.parent  # where one may write, and on the same file system
     with TemporaryDirectory(prefix=f".{folder.name[:32]}-", dir=within) as new:
-        for number, picture in enumerate(pictures):
-            picture.save(Path(new) / f"{number:03d}.png", "PNG")
+        for number, image in enumerate(images):
+            image.save(Path(new) / f"{number:03d}.png", "PNG")
         folder.mkdir(exist_ok=True)
         for made in sorted(Path(new).iterdir()):
             made.replace(folder / made.name)
 
 
-def _write_file(out: Path, pictures: list[Image.Image], force: bool) -> None:
+def _write_file(out: Path, images: list[Image.Image], force: bool) -> None:
     from PIL import Image
 
     from codec.util.files import replacing
@@ -137,11 +133,11 @@ def _write_file(out: Path, pictures: list[Image.Image], force: bool) -> None:
     with replacing(out, force) as temporary:
         if suffix in ANIMATED:
             # There and back, so that it has no jump.
-            around = pictures + pictures[-2:0:-1]
+            around = images + images[-2:0:-1]
             around[0].save(temporary, ANIMATED[suffix], save_all=True, append_images=around[1:], duration=120, loop=0)
             return
-        width, height = pictures[0].size
-        row = Image.new("RGB", (width * len(pictures), height))
-        for number, picture in enumerate(pictures):
-            row.paste(picture, (width * number, 0))
+        width, height = images[0].size
+        row = Image.new("RGB", (width * len(images), height))
+        for number, image in enumerate(images):
+            row.paste(image, (width * number, 0))
         row.save(temporary, "PNG")

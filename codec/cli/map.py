@@ -19,7 +19,7 @@ from codec.cli.common import (
     reporting,
     threads_option,
 )
-from codec.cli.survey import survey
+from codec.cli.map_images import map_images
 
 
 @click.command("map")
@@ -35,34 +35,34 @@ from codec.cli.survey import survey
 def draw_map(
     paths: tuple[Path, ...], out: Path, method: str, seed: int, jobs: int, force: bool, threads: int | None
 ) -> None:
-    """Lay out pictures on a page so that alike ones are near each other.
+    """Lay out images on a page so that alike ones are near each other.
 
-    The pictures are those of folders, and of those below, and single ones, .lmc files or any others. The page holds
+    The images are those of folders, and of those below, and single ones, .lmc files or any others. The page holds
     their thumbnails and needs nothing but itself.
     """
     from codec.manifold import pages
-    from codec.manifold.collection import find_pictures
+    from codec.manifold.collection import image_files
     from codec.manifold.embedding import shipped
     from codec.manifold.loading import most_common_tune
-    from codec.manifold.projection import LEAST_PICTURES, flatten
-    from codec.manifold.record import record_of
+    from codec.manifold.projection import MIN_IMAGES, flatten
+    from codec.manifold.record import make_record
 
     if out.suffix.lower() not in PAGE_SUFFIXES:
         raise click.UsageError(f"--out {out}: expected a name that ends in .html")
     prepare(out, force)
-    pictures = find_pictures(paths)
-    head = shipped(most_common_tune(pictures))
-    if len(pictures) < LEAST_PICTURES:
-        raise CodecError(f"{len(pictures)} pictures found; a map takes at least {LEAST_PICTURES}")
-    records, failed = survey(
-        pictures, lambda p, progress: record_of(p, head=head, threads=threads, progress=progress), jobs
+    images = image_files(paths)
+    head = shipped(most_common_tune(images))
+    if len(images) < MIN_IMAGES:
+        raise CodecError(f"{len(images)} images found; a map takes at least {MIN_IMAGES}")
+    records, failed = map_images(
+        images, lambda p, progress: make_record(p, head=head, threads=threads, progress=progress), jobs
     )
     places = flatten([record.embedding for record in records.values()], method, seed)
     shown = [
         {"path": path, "thumbnail": record.thumbnail, "x": x, "y": y}
         for (path, record), (x, y) in zip(records.items(), places, strict=True)
     ]
-    pages.write(out, "map", force, pictures=shown, method=method)
-    click.echo(f"{out}: {len(shown)} pictures", err=True)
+    pages.write(out, "map", force, images=shown, method=method)
+    click.echo(f"{out}: {len(shown)} images", err=True)
     if failed:
         sys.exit(1)

@@ -91,7 +91,7 @@ def plan(
                 pairs.append((file, file.parent if out_dir is None else out_dir / inside))
         else:
             pairs.append((argument, argument.parent if out_dir is None else out_dir))
-    # Pictures of one name but for the suffix keep theirs; Windows and macOS do not tell upper and lower case apart.
+    # Images of one name but for the suffix keep theirs; Windows and macOS do not tell upper and lower case apart.
     names: dict[str, set[str]] = defaultdict(set)
     for file, folder in pairs:
         names[str(folder / file.stem).casefold()].add(file.name.casefold())

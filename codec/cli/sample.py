@@ -14,7 +14,7 @@ from codec.cli.common import FILE, SEED, FiniteRange, Size, force_option, max_pi
 @click.argument("out", metavar="OUT", type=FILE)
 @click.option("--size", type=Size(), help="Width and height.  [default: 768x512]")
 @click.option("-q", "--quality", type=FiniteRange(0, 100), help="Of which quality's distributions.  [default: 50]")
-@click.option("--near", type=FILE, help="Draw around this picture, without its transparency and metadata.")
+@click.option("--near", type=FILE, help="Draw around this image, without its transparency and metadata.")
 @click.option("--strength", type=FiniteRange(0, 1), help="How far from it.  [default: 0.3]")
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @force_option
@@ -30,7 +30,7 @@ def sample(
     force: bool,
     max_pixels: int,
 ) -> None:
-    """Draw a picture from what the model takes for likely, to OUT: an .lmc file, or a picture if its suffix says so.
+    """Draw an image from what the model takes for likely, to OUT: an .lmc file, or an image if its suffix says so.
 
     With --near, the file's hyper-latent stays, and a share of its other coordinates is drawn anew.
     """

@@ -13,24 +13,24 @@ import click
 from codec.cli.common import (
     FILE,
     PAGE_SUFFIXES,
-    complain,
     force_option,
     jobs_option,
     needing,
     prepare,
+    report_error,
     reporting,
     stdin,
     threads_option,
 )
 
 _index_option = click.option(
-    "--index", "index_path", type=FILE, default="pictures.index", show_default=True, help="Database of the collection."
+    "--index", "index_path", type=FILE, default="images.index", show_default=True, help="Database of the collection."
 )
 
 
 @click.group()
 def search() -> None:
-    """Find pictures by their likeness, in files that stay compressed (needs the extra [manifold])."""
+    """Find images by their similarity, in files that stay compressed (needs the extra [manifold])."""
 
 
 @search.command("index")
@@ -41,33 +41,33 @@ def search() -> None:
 @threads_option
 @reporting
 @needing("manifold")
-def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: bool, threads: int | None) -> None:
-    """Add the pictures of folders, and of those below, and single ones to an index; .lmc files and any others.
+def index_images(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: bool, threads: int | None) -> None:
+    """Add the images of folders, and of those below, and single ones to an index; .lmc files and any others.
 
     What is in the index and has not changed is left as it is, what is gone from a folder is removed. It may be
     interrupted at any time, and then goes on where it was.
     """
-    from codec.manifold.collection import find_pictures
+    from codec.manifold.collection import image_files
     from codec.manifold.index import Index
     from codec.manifold.loading import most_common_tune
 
     # What is gone may still be in the index.
     gone = [path for path in paths if not path.exists()] if index_path.is_file() else []
-    pictures = find_pictures([path for path in paths if path not in gone])
-    if not pictures and not index_path.is_file():
-        raise click.ClickException("no pictures found")
+    images = image_files([path for path in paths if path not in gone])
+    if not images and not index_path.is_file():
+        raise click.ClickException("no images found")
     index_path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        Index(index_path, create=True, tune=most_common_tune(pictures)) as index,
+        Index(index_path, create=True, tune=most_common_tune(images)) as index,
         click.progressbar(
-            length=len(pictures), file=sys.stderr, show_pos=True, hidden=quiet or not sys.stderr.isatty()
+            length=len(images), file=sys.stderr, show_pos=True, hidden=quiet or not sys.stderr.isatty()
         ) as bar,
     ):
         for path in gone:
             if not index.holds(path):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         update = index.update(
-            pictures,
+            images,
             forget_below=paths,
             jobs=jobs,
             threads=threads,
@@ -75,10 +75,10 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
         )
         total = len(index)
     for path, error in update.failed.items():
-        complain(path, error)
+        report_error(path, error)
     if not quiet:
         click.echo(
-            f"{index_path}: {total} pictures; {update.added} added, {update.kept} unchanged, {update.removed} removed"
+            f"{index_path}: {total} images; {update.added} added, {update.kept} unchanged, {update.removed} removed"
             + (f", {len(update.failed)} failed" if update.failed else ""),
             err=True,
         )
@@ -87,7 +87,7 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
 
 
 @search.command()
-@click.argument("picture", metavar="PICTURE", type=FILE)
+@click.argument("image", metavar="PICTURE", type=FILE)
 @_index_option
 @click.option("-k", "count", type=click.IntRange(1), default=10, show_default=True, help="How many to find.")
 @click.option("--html", "page", type=FILE, help="Also write a page with thumbnails.")
@@ -97,35 +97,35 @@ def index_pictures(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: 
 @reporting
 @needing("manifold")
 def query(
-    picture: Path, index_path: Path, count: int, page: Path | None, force: bool, as_json: bool, threads: int | None
+    image: Path, index_path: Path, count: int, page: Path | None, force: bool, as_json: bool, threads: int | None
 ) -> None:
-    """Find the pictures of an index that are most like PICTURE; - for stdin."""
+    """Find the images of an index that are most like PICTURE; - for stdin."""
     from codec.manifold import pages
     from codec.manifold.index import Index
-    from codec.manifold.loading import bytes_of
-    from codec.manifold.record import record_of
+    from codec.manifold.loading import read_all_bytes
+    from codec.manifold.record import make_record
 
     if page is not None:
         if page.suffix.lower() not in PAGE_SUFFIXES:
             raise click.UsageError(f"--html {page}: expected a name that ends in .html")
         prepare(page, force)
     with Index(index_path) as index:
-        source = bytes_of(stdin()) if str(picture) == "-" else picture
-        record = record_of(source, head=index.head, threads=threads)
+        source = read_all_bytes(stdin()) if str(image) == "-" else image
+        record = make_record(source, head=index.head, threads=threads)
         matches, total = index.nearest(record.embedding, count), len(index)
         if not total:
-            raise click.ClickException(f"{index_path}: no pictures in it yet")
+            raise click.ClickException(f"{index_path}: no images in it yet")
     if page is not None:
-        name = "stdin" if str(picture) == "-" else picture.name
+        name = "stdin" if str(image) == "-" else image.name
         pages.write(
             page, "search", force, query_name=name, query_thumbnail=record.thumbnail, matches=matches, total=total
         )
     if as_json:
         found = [
-            {"path": str(m.path), "likeness": round(m.likeness, 6), "width": m.width, "height": m.height}
+            {"path": str(m.path), "similarity": round(m.similarity, 6), "width": m.width, "height": m.height}
             for m in matches
         ]
         click.echo(json.dumps(found, indent=1))
         return
     for match in matches:
-        click.echo(f"{match.likeness:6.3f}  {click.format_filename(match.path)}")
+        click.echo(f"{match.similarity:6.3f}  {click.format_filename(match.path)}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_BYTES = 1 << 28
+MAX_BYTES = 1 << 28
 """Most that all symbols take that are kept; a single chunk may exceed it."""
 
 ChunkSymbols = tuple[NDArray[np.int32], NDArray[Any]]
@@ -41,13 +41,13 @@ class ChunkCache:
         with self._lock:
             if i not in self._chunks:  # another thread may have been first
                 self._chunks[i] = symbols
-                self.bytes += _bytes_of(symbols)
-            while len(self._chunks) > 1 and (len(self._chunks) > keep or self.bytes > MOST_BYTES):
-                self.bytes -= _bytes_of(self._chunks.popitem(last=False)[1])
+                self.bytes += _nbytes(symbols)
+            while len(self._chunks) > 1 and (len(self._chunks) > keep or self.bytes > MAX_BYTES):
+                self.bytes -= _nbytes(self._chunks.popitem(last=False)[1])
         return symbols
 
 
-def _bytes_of(symbols: ChunkSymbols) -> int:
+def _nbytes(symbols: ChunkSymbols) -> int:
     return sum(values.nbytes for values in symbols)
 
 

@@ -270,7 +270,7 @@ class LmcFile:
             width, height = region[2:]
             alpha = self.alpha(box)
         strips = self.strips(box, scale, progress)
-        format_name = sinks.format_of(suffix, self.form)
+        format_name = sinks.format_for(suffix, self.form)
         return tuple(sinks.write(output, format_name, strips, width, height, self.form, alpha, self.metadata))
 
     def region(self, x: int, y: int, width: int, height: int) -> Image.Image:

@@ -1,4 +1,4 @@
-"""The latents of a image on their way to the entropy coder, tile after tile.
+"""The latents of an image on their way to the entropy coder, tile after tile.
 
 Whole rows of them wait between the networks, so that each network has only its own, narrow halo.
 """
@@ -24,7 +24,7 @@ TileSymbols = tuple[Tile, Tile, NDArray[np.int32], NDArray[np.int32]]
 
 
 class AnalysisPass:
-    """The latents of a image, each row computed when it is first asked for.
+    """The latents of an image, each row computed when it is first asked for.
 
     Attributes:
         y: of the analysis.

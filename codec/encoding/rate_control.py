@@ -23,7 +23,7 @@ from codec.util.progress import Progress
 TOLERANCE = 0.01
 """A search ends once the file is within this share of a target size, or within a quarter of it of one in dB."""
 SAMPLE_PIXELS = 1 << 22
-"""Pictures with twice as many are searched on a sample of about this many first."""
+"""Images with twice as many are searched on a sample of about this many first."""
 REFINED_SHARE = 0.93
 """Bytes of a refined file, against one pass at the same level; only a place to begin."""
 
@@ -43,7 +43,7 @@ def encode_to_target(
 
     Args:
         runtime: the model.
-        source: the picture.
+        source: the image.
         boxes: to stand beside it.
         target: to be met.
         progress: called throughout each try.
@@ -57,7 +57,7 @@ def encode_to_target(
         target = Target("bytes", target.value * source.width * source.height / 8)
     beside = sum(len(box.data) for box in boxes)
     files: dict[int, bytes] = {}
-    # Middling photographs; the search corrects what the picture at hand has of its own.
+    # Middling photographs; the search corrects what the image at hand has of its own.
     if target.kind == "bytes":
         slope, at_most = math.log(20) / (levels - 1), True
         wanted, tolerance = math.log(max(target.value - beside, 1)), TOLERANCE
@@ -103,7 +103,7 @@ def encode_to_target(
 
 
 def _sampled_guess(runtime: Runtime, source: Source, wanted: float, guess: float, slope: float) -> float:
-    """Level at which a sample of a large picture has its share of the bytes; only a place to begin."""
+    """Level at which a sample of a large image has its share of the bytes; only a place to begin."""
     side = 1024
     across, down = source.width // side or 1, source.height // side or 1
     places = [
@@ -126,7 +126,7 @@ def _sampled_guess(runtime: Runtime, source: Source, wanted: float, guess: float
 
 
 def _distortion(source: Source, kind: str, runtime: Runtime) -> Callable[[bytes], float]:
-    """Function from a file to how near its picture is, in dB or as SSIMULACRA 2 counts."""
+    """Function from a file to how near its image is, in dB or as SSIMULACRA 2 counts."""
     depth = source.form.depth
     if kind == "psnr":
 

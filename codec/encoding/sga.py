@@ -1,7 +1,7 @@
-"""Symbols fitted to the picture at hand: stochastic Gumbel annealing of y under the true objective.
+"""Symbols fitted to the image at hand: stochastic Gumbel annealing of y under the true objective.
 
-An analysis network gives every picture a good latent, and no picture its best one. Here the latent of
-one picture, or of one tile of it, goes on from there by gradient descent on ``lmbda D + R`` through the
+An analysis network gives every image a good latent, and no image its best one. Here the latent of
+one image, or of one tile of it, goes on from there by gradient descent on ``lmbda D + R`` through the
 decoder, while rounding is drawn at random between the two nearest integers, ever more firmly. The
 decoder stays as it is. z is left alone: relaxed it costs more than it finds. Needs torch.
 
@@ -54,7 +54,7 @@ class View:
         y: float (1, latents, 4 h, 4 w), of the analysis.
         z_hat: float (1, hyper_latents, h, w), integers of the hyper-latent.
         free: bool (1, 1, h, w), cells to be fitted.
-        gray: whether the picture is, of which the mean of the three components is decoded.
+        gray: whether the image is, of which the mean of the three components is decoded.
     """
 
     x: Tensor
@@ -109,7 +109,7 @@ def shares(iterations: int, seconds: float | None, progress: Callable[[float], N
 
 
 class Annealer:
-    """Fits symbols to pictures, for one model at one quality.
+    """Fits symbols to images, for one model at one quality.
 
     Args:
         folder: the exported model.

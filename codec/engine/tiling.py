@@ -61,7 +61,7 @@ def tiles(begin: int, end: int, cells: int, halo: int, side: int) -> list[Tile]:
 
 @dataclass(frozen=True)
 class Area:
-    """Part of a image in cells, rows ``[top, bottom)`` and columns ``[left, right)``."""
+    """Part of an image in cells, rows ``[top, bottom)`` and columns ``[left, right)``."""
 
     top: int
     bottom: int

@@ -57,7 +57,7 @@ def decode(data: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
                 raise CorruptError(f"alpha: found {image.size} {found}, expected {(width, height)} {expected}")
             plane = np.asarray(image).astype(f"u{depth // 8}")
         if not _is_whole(data, height * (1 + width * depth // 8)):
-            raise CorruptError("alpha: not as many rows as the picture has, interlaced, or with bytes after its end")
+            raise CorruptError("alpha: not as many rows as the image has, interlaced, or with bytes after its end")
         return plane
     except (CorruptError, MemoryError):
         raise

@@ -17,8 +17,8 @@ _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "B", 8: "H", 9: "I"}
 
 Corners = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
-# By EXIF orientation: how Pillow makes the picture upright, and where a box (left, top, right, bottom) of the upright
-# picture lies in the stored one, of width w and height h.
+# By EXIF orientation: how Pillow makes the image upright, and where a box (left, top, right, bottom) of the upright
+# image lies in the stored one, of width w and height h.
 ORIENTATIONS: dict[int, tuple[Image.Transpose, Callable[[Corners, int, int], Corners]]] = {
     2: (Image.Transpose.FLIP_LEFT_RIGHT, lambda b, w, h: (w - b[2], b[1], w - b[0], b[3])),
     3: (Image.Transpose.ROTATE_180, lambda b, w, h: (w - b[2], h - b[3], w - b[0], h - b[1])),
@@ -30,8 +30,8 @@ ORIENTATIONS: dict[int, tuple[Image.Transpose, Callable[[Corners, int, int], Cor
 }
 
 
-def orientation_of(image: Image.Image) -> int:
-    """How a picture as it came from its file is to be turned, as EXIF says it; 1 is not at all.
+def find_orientation(image: Image.Image) -> int:
+    """How an image as it came from its file is to be turned, as EXIF says it; 1 is not at all.
 
     An image that was made from another keeps that one's EXIF, though it may have been turned since; Pillow's own
     writers take its pixels as they are, too.
@@ -41,7 +41,7 @@ def orientation_of(image: Image.Image) -> int:
     try:
         value = image.getexif().get(ORIENTATION, 1)
         return value if isinstance(value, int) else 1
-    except Exception:  # it is not what the picture is read for, and what it raises is not documented
+    except Exception:  # it is not what the image is read for, and what it raises is not documented
         return 1
 
 
@@ -71,7 +71,7 @@ def is_rewritable(exif: bytes) -> bool:
 
 
 def orientation(exif: bytes) -> int:
-    """How EXIF says that a picture is to be turned, as Pillow reads it; 1, not at all, if it cannot be read."""
+    """How EXIF says that an image is to be turned, as Pillow reads it; 1, not at all, if it cannot be read."""
     found = read(exif)
     try:
         value = 1 if found is None else found.get(ORIENTATION, 1)

@@ -96,7 +96,7 @@ def crop(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
 
 
 def shallow(image: Image.Image) -> Image.Image:
-    """A picture of 8 bits a component, where Pillow's ``convert`` would cut off deeper gray at 255."""
+    """An image of 8 bits a component, where Pillow's ``convert`` would cut off deeper gray at 255."""
     if image.mode != "I" and not image.mode.startswith("I;16"):
         return image
     levels = np.asarray(image).astype(np.int64).clip(0, 65_535)
@@ -104,7 +104,7 @@ def shallow(image: Image.Image) -> Image.Image:
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """A picture for people to look at: 8 bits, RGB, on white where it is transparent."""
+    """An image for people to look at: 8 bits, RGB, on white where it is transparent."""
     image = shallow(image)
     if "A" in image.getbands():
         ground = Image.new("RGBA", image.size, "white")
@@ -114,7 +114,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 
 def readable_suffixes() -> set[str]:
-    """Suffixes of pictures, lower-case, for finding them in folders."""
+    """Suffixes of images, lower-case, for finding them in folders."""
     known = Image.registered_extensions()
     return {suffix for suffix in _SUFFIXES if known.get(suffix) in Image.OPEN}
 
@@ -138,7 +138,7 @@ def is_wide(image: Image.Image) -> bool:
 
 
 def frame_count(image: Image.Image) -> tuple[int, bool]:
-    """How many frames a picture file has, at least, and whether all of them can be read."""
+    """How many frames an image file has, at least, and whether all of them can be read."""
     try:
         return getattr(image, "n_frames", 1), True
     except Exception:  # readers of many formats, each with errors of its own

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from bitstream.boxes import Form
 from bitstream.errors import ImageError
-from codec.images.exif import ORIENTATIONS, Corners, orientation_of
+from codec.images.exif import ORIENTATIONS, Corners, find_orientation
 from codec.images.metadata import fits
 from codec.images.pillow_compat import crop, frame_count, is_wide, load, transparent_level
 from codec.images.pillow_metadata import image_metadata
@@ -47,7 +47,7 @@ class PillowSource(Source):
         load(image)
         if self._clear is not None:
             image.info["transparency"] = self._clear
-        self._orientation = ORIENTATIONS.get(orientation_of(image))
+        self._orientation = ORIENTATIONS.get(find_orientation(image))
         self.metadata = image_metadata(image)
         if image.mode == "CMYK":
             image, note = _from_cmyk(image, self.metadata.icc)
@@ -89,12 +89,12 @@ class PillowSource(Source):
 
     def alpha(self) -> NDArray[Any] | None:
         """See :meth:`Source.alpha`."""
-        # Of a picture with 16 bits of gray, the one level that stands for nothing at all.
+        # Of an image with 16 bits of gray, the one level that stands for nothing at all.
         clear = self._clear if not self._mode else None
         if not self._mode.endswith("A") and not isinstance(clear, int):
             return None
         plane = np.empty((self.height, self.width), np.uint8 if self._mode else np.uint16)
-        for top in range(0, self.height, 1024):  # parts, so that no second whole picture is held
+        for top in range(0, self.height, 1024):  # parts, so that no second whole image is held
             bottom = min(top + 1024, self.height)
             part = self._convert(self._part((0, top, self.width, bottom)))
             plane[top:bottom] = part[:, :, -1] if self._mode else np.where(part == clear, 0, 65_535)
@@ -125,7 +125,7 @@ def _target(image: Image.Image) -> tuple[str, Form]:
             raise ImageError(f"mode I: values {low} to {high}, expected 0 to 65535")
         return "", Form(1, 16)
     if mode == "F":
-        raise ImageError("mode F: pictures of real numbers cannot be coded")
+        raise ImageError("mode F: images of real numbers cannot be coded")
     transparent = image.has_transparency_data
     if mode in ("1", "L", "LA", "La"):
         return ("LA" if transparent else "L"), Form(1, 8)

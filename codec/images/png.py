@@ -1,6 +1,6 @@
 """Writes PNG row by row, with up to 16 bits and transparency.
 
-Pillow would hold the whole picture, and has no RGB of 16 bits.
+Pillow would hold the whole image, and has no RGB of 16 bits.
 
 Reference:
     Portable Network Graphics (PNG) Specification, W3C, section 9 for the filters, 12 for their choice.

@@ -1,6 +1,6 @@
 """Portable pixmaps (binary PGM and PPM, 8 or 16 bits): the format whose rows can be read and written as they come.
 
-Pillow would hold the whole picture, and cut 16 bits of RGB to 8.
+Pillow would hold the whole image, and cut 16 bits of RGB to 8.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Pixmap:
         stride = width * components * self.dtype.itemsize
         part = np.empty((bottom - top, right - left, components), self.dtype)
         with io.BytesIO(self.file) if isinstance(self.file, bytes) else self.file.open("rb", buffering=0) as opened:
-            # Read, not mapped: a mapped file that somebody shortens kills the process. Row by row, as wide pictures are
+            # Read, not mapped: a mapped file that somebody shortens kills the process. Row by row, as wide images are
             # cut into many tiles side by side.
             if not isinstance(self.file, bytes) and _stamp(os.fstat(opened.fileno())) != self.stamp:
                 raise ImageError(f"{self.file}: has changed while it was read")

@@ -1,4 +1,4 @@
-"""Decoded pictures to Pillow images and to files of any format that Pillow writes."""
+"""Decoded images to Pillow images and to files of any format that Pillow writes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def is_writable(suffix: str) -> bool:
     return suffix in _OWN or suffix in writable_suffixes()  # Pillow takes a while to tell
 
 
-def format_of(suffix: str, form: Form) -> str:
+def format_for(suffix: str, form: Form) -> str:
     """Pillow's name of the format that a lower-case suffix stands for.
 
     Raises:
@@ -68,14 +68,14 @@ def write(
     alpha: NDArray[Any] | None,
     metadata: Metadata,
 ) -> list[str]:
-    """Write a picture.
+    """Write an image.
 
     Args:
         file: to write to.
         format_name: Pillow's name of the format.
         strips: the pixels.
-        width: of the picture.
-        height: of the picture.
+        width: of the image.
+        height: of the image.
         form: of the pixels.
         alpha: transparency, (H, W), or None.
         metadata: written as far as the format can hold it.
@@ -84,7 +84,7 @@ def write(
         list[str]: what the format could not hold, for people to read.
 
     Raises:
-        ImageError: the format cannot hold the picture.
+        ImageError: the format cannot hold the image.
     """
     if alpha is not None and format_name in _OPAQUE:
         if alpha.min() < (1 << form.depth) - 1:

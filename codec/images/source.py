@@ -11,14 +11,14 @@ from bitstream.boxes import Form, Metadata
 
 
 class Source(ABC):
-    """A picture that can be read in parts.
+    """An image that can be read in parts.
 
     Attributes:
         width: pixels.
         height: pixels.
         form: of the pixels, without transparency.
         metadata: to be kept.
-        notes: what of the picture cannot be kept, for people to read.
+        notes: what of the image cannot be kept, for people to read.
     """
 
     width: int
@@ -33,4 +33,4 @@ class Source(ABC):
 
     @abstractmethod
     def alpha(self) -> NDArray[Any] | None:
-        """Transparency of the whole picture, uint8 or uint16 (H, W), or None."""
+        """Transparency of the whole image, uint8 or uint16 (H, W), or None."""

@@ -1,4 +1,4 @@
-"""Pictures to compress, whatever they come from: parts of their pixels, form, transparency and metadata."""
+"""Images to compress, whatever they come from: parts of their pixels, form, transparency and metadata."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from codec.images.pillow_source import PillowSource
 from codec.images.source import Source
 
 ImageInput = str | os.PathLike[str] | BinaryIO | Image.Image | NDArray[Any]
-"""What the codec takes as a picture."""
+"""What the codec takes as an image."""
 
 
 class ArraySource(Source):
@@ -68,38 +68,38 @@ class PixmapSource(Source):
         return None
 
 
-def open_source(picture: ImageInput, max_pixels: int = MAX_PIXELS) -> Source:
-    """Make any picture readable in parts.
+def open_source(image: ImageInput, max_pixels: int = MAX_PIXELS) -> Source:
+    """Make any image readable in parts.
 
     Args:
-        picture: a path, a binary file, a Pillow image, or an array, see :class:`ArraySource`.
-        max_pixels: larger pictures are refused.
+        image: a path, a binary file, a Pillow image, or an array, see :class:`ArraySource`.
+        max_pixels: larger images are refused.
 
     Raises:
         ImageError: it cannot be read or coded, or is too large.
         OSError: the file is not there, is a folder, or may not be read.
     """
-    if isinstance(picture, np.ndarray):
-        return _checked(ArraySource(picture), max_pixels)
-    if isinstance(picture, Image.Image):
-        _check_size(picture.width, picture.height, max_pixels)
-        return _checked(_readable("picture", lambda: PillowSource(picture)), max_pixels)
-    if isinstance(picture, str | os.PathLike):
-        path = Path(picture)
+    if isinstance(image, np.ndarray):
+        return _checked(ArraySource(image), max_pixels)
+    if isinstance(image, Image.Image):
+        _check_size(image.width, image.height, max_pixels)
+        return _checked(_readable("image", lambda: PillowSource(image)), max_pixels)
+    if isinstance(image, str | os.PathLike):
+        path = Path(image)
         return _readable(str(path), lambda: _open(path, max_pixels))
-    if not hasattr(picture, "read"):
-        raise ImageError(f"picture: found {type(picture).__name__}, expected a path, file, Pillow image or array")
-    return _readable("input", lambda: _open(picture, max_pixels))
+    if not hasattr(image, "read"):
+        raise ImageError(f"image: found {type(image).__name__}, expected a path, file, Pillow image or array")
+    return _readable("input", lambda: _open(image, max_pixels))
 
 
 def _readable(name: str, read: Callable[[], Source]) -> Source:
-    """What ``read`` gives; whatever a reader of pictures fails with becomes one error that names the picture."""
+    """What ``read`` gives; whatever a reader of images fails with becomes one error that names the image."""
     try:
         return read()
     except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not a picture in a known format") from error
+        raise ImageError(f"{name}: not an image in a known format") from error
     except ImageError as error:
         text = str(error)
         raise ImageError(text if text.startswith(name) else f"{name}: {text}") from error

@@ -1,1 +1,1 @@
-"""What a picture's coordinates are good for beyond pixels: nearness, search, samples."""
+"""What an image's coordinates are good for beyond pixels: nearness, search, samples."""

@@ -1,4 +1,4 @@
-"""Many pictures through one function: which they are, several at a time, one that fails not stopping the others."""
+"""Many images through one function: which they are, several at a time, one that fails not stopping the others."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from codec.util.progress import Progress, Watch
 T = TypeVar("T")
 
 
-def find_pictures(paths: Iterable[Path]) -> list[Path]:
-    """Files named, and the pictures in folders and those below, coded or not, sorted in each; but hidden ones.
+def image_files(paths: Iterable[Path]) -> list[Path]:
+    """Files named, and the images in folders and those below, coded or not, sorted in each; but hidden ones.
 
     Raises:
         FileNotFoundError: one is not there.
@@ -36,14 +36,14 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def without_copies(pictures: list[Path]) -> list[Path]:
-    """Pictures without the files that ``codec compress`` put beside them: ``a.lmc`` or ``a.png.lmc`` of ``a.png``."""
-    places = [absolute(path) for path in pictures]
+def without_copies(images: list[Path]) -> list[Path]:
+    """Images without the files that ``codec compress`` put beside them: ``a.lmc`` or ``a.png.lmc`` of ``a.png``."""
+    places = [absolute(path) for path in images]
     plain = {place for place in places if place.suffix.lower() != SUFFIX}
     originals = {str(place.with_suffix("")) for place in plain} | {str(place) for place in plain}
     return [
         path
-        for path, place in zip(pictures, places, strict=True)
+        for path, place in zip(images, places, strict=True)
         if place in plain or str(place.with_suffix("")) not in originals
     ]
 
@@ -59,7 +59,7 @@ def each(
     """Results, or the errors instead, in the order of the paths; only a few are worked on ahead.
 
     Args:
-        paths: pictures.
+        paths: images.
         function: safe to call from threads; what it is to tell of its progress stops it, by an error, once nobody
             wants the results.
         jobs: calls at a time.
@@ -77,7 +77,7 @@ def each(
                 path, future = waiting.pop(0)
                 try:
                     result: T | Exception = future.result()
-                except Exception as error:  # whatever a picture fails with, the others go on
+                except Exception as error:  # whatever an image fails with, the others go on
                     result = error
                 yield path, result
         finally:

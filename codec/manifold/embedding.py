@@ -1,7 +1,7 @@
-"""A picture as one vector of fixed length, from its coordinates alone: near for related pictures, far for others.
+"""An image as one vector of fixed length, from its coordinates alone: near for related images, far for others.
 
 A small head looks at each position, and at each cell of 4 x 4 positions, keeps the mean and the spread of what it
-sees over the picture, and maps those to a point on the unit sphere. It is trained by contrast, see
+sees over the image, and maps those to a point on the unit sphere. It is trained by contrast, see
 :mod:`codec.manifold.training`, and belongs to one model of the codec, whose coordinates it reads.
 """
 
@@ -22,7 +22,7 @@ from bitstream.errors import CorruptError, ModelError
 from bitstream.geometry import HYPER_STRIDE
 from codec.decoding.lmc_file import LmcFile
 from codec.engine.registry import DEFAULT_TUNE, TUNES, id_by_tune, known_tune, tune_by_id
-from codec.manifold.loading import Pictured, open_coded
+from codec.manifold.loading import AnyImage, open_coded
 from codec.util.progress import Progress
 
 Floats = NDArray[np.float32]
@@ -85,7 +85,7 @@ class EmbeddingHead:
         return digest.digest()[:8]
 
     def statistics(self, latents: Iterable[Floats]) -> Floats:
-        """Means and spreads of what is seen over a picture, float32 (4 F,).
+        """Means and spreads of what is seen over an image, float32 (4 F,).
 
         Args:
             latents: parts of y_hat, (channels, rows, columns), rows and columns multiples of 4, as of
@@ -121,7 +121,7 @@ ARRAYS = tuple(field.name for field in fields(EmbeddingHead) if field.name != "m
 
 
 def pooled(features: Iterable[tuple[Floats, Floats]]) -> Floats:
-    """Means and spreads over a picture, float32 (4 F,), of its parts' features, see :meth:`EmbeddingHead.features`.
+    """Means and spreads over an image, float32 (4 F,), of its parts' features, see :meth:`EmbeddingHead.features`.
 
     Raises:
         CorruptError: they are not finite, as a hostile file can make them.
@@ -234,11 +234,11 @@ def embed_file(file: LmcFile, head: EmbeddingHead | None = None, progress: Progr
     return head.project(head.statistics(file.latents(progress=progress)))
 
 
-def embed(picture: Pictured, *, tune: str = DEFAULT_TUNE, threads: int | None = None) -> Floats:
-    """Embedding of a picture: the cosine between two of one tune says how alike they are.
+def embed(image: AnyImage, *, tune: str = DEFAULT_TUNE, threads: int | None = None) -> Floats:
+    """Embedding of an image: the cosine between two of one tune says how alike they are.
 
     Args:
-        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
+        image: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
             this tune.
         tune: of the model whose coordinates are embedded; those of different tunes do not compare.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
@@ -247,8 +247,8 @@ def embed(picture: Pictured, *, tune: str = DEFAULT_TUNE, threads: int | None = 
         NDArray: float32 (D,), of length 1.
 
     Raises:
-        CodecError: it is damaged, or no picture.
+        CodecError: it is damaged, or no image.
         ModelError: the file needs a model that is not here.
     """
-    with open_coded(picture, tune=tune, threads=threads) as file:
+    with open_coded(image, tune=tune, threads=threads) as file:
         return embed_file(file, shipped(tune))

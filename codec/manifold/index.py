@@ -1,4 +1,4 @@
-"""A searchable collection of pictures in one file: a database of embeddings and thumbnails.
+"""A searchable collection of images in one file: a database of embeddings and thumbnails.
 
 The database is SQLite, so what has been added survives an interruption, and the nearest are found by comparing the
 query with every embedding, by usearch: exact, without a graph that would have to be built and kept in step.
@@ -20,7 +20,7 @@ from bitstream.errors import CodecError, ModelError
 from codec.engine.registry import DEFAULT_TUNE
 from codec.manifold.collection import absolute, each
 from codec.manifold.embedding import EmbeddingHead, Floats, shipped, shipped_of
-from codec.manifold.record import Record, record_of
+from codec.manifold.record import Record, make_record
 from codec.util.progress import Progress
 
 APPLICATION = 0x4C4D4349
@@ -38,18 +38,18 @@ _SCHEMA = (
 
 @dataclass(frozen=True)
 class Match:
-    """A picture that was found.
+    """An image that was found.
 
     Attributes:
         path: of its file.
-        likeness: cosine between its embedding and the query's, -1 to 1.
+        similarity: cosine between its embedding and the query's, -1 to 1.
         width: pixels.
         height: pixels.
         thumbnail: a JPEG.
     """
 
     path: Path
-    likeness: float
+    similarity: float
     width: int
     height: int
     thumbnail: bytes
@@ -57,7 +57,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Update:
-    """What :meth:`Index.update` did: how many pictures of each fate, and what failed."""
+    """What :meth:`Index.update` did: how many images of each fate, and what failed."""
 
     added: int
     kept: int
@@ -66,7 +66,7 @@ class Update:
 
 
 class Index:
-    """A database of pictures; close it, or use it in a ``with``.
+    """A database of images; close it, or use it in a ``with``.
 
     Args:
         path: of the database.
@@ -148,7 +148,7 @@ class Index:
             return int(self._database.execute("SELECT count(*) FROM picture").fetchone()[0])
 
     def _name(self, path: Path) -> bytes:
-        """How a picture is named in the database: from the database's folder, so that both can move together."""
+        """How an image is named in the database: from the database's folder, so that both can move together."""
         path = absolute(path)
         with suppress(ValueError):  # another drive
             path = Path(os.path.relpath(path, absolute(self.path.parent)))
@@ -159,27 +159,27 @@ class Index:
 
     def update(
         self,
-        pictures: Iterable[str | os.PathLike[str]],
+        images: Iterable[str | os.PathLike[str]],
         *,
         forget_below: Iterable[Path] = (),
         jobs: int = 1,
         threads: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Update:
-        """Add pictures that are new or have changed; each is safe once it is added.
+        """Add images that are new or have changed; each is safe once it is added.
 
         Args:
-            pictures: files, coded or not.
+            images: files, coded or not.
             forget_below: folders and files; what the index has of them, or below, and is gone is removed.
-            jobs: pictures at a time.
+            jobs: images at a time.
             threads: for the networks, each of the jobs.
-            progress: told of pictures done and in all.
+            progress: told of images done and in all.
         """
         with self._errors():
             rows = self._database.execute("SELECT path, bytes, modified_ns FROM picture")
             known = {name: (size, modified) for name, size, modified in rows}
         todo: list[Path] = []
-        paths = [Path(picture) for picture in pictures]
+        paths = [Path(image) for image in images]
         for path in paths:
             stamp = _stamp(path)
             if stamp is None or known.get(self._name(path)) != stamp:
@@ -192,7 +192,7 @@ class Index:
 
         def look(path: Path, watch: Progress) -> tuple[tuple[int, int] | None, Record]:
             stamp = _stamp(path)  # before it is read: a change meanwhile is then seen the next time
-            return stamp, record_of(path, head=self.head, threads=threads, progress=watch)
+            return stamp, make_record(path, head=self.head, threads=threads, progress=watch)
 
         for path, result in each(todo, look, jobs):
             if isinstance(result, Exception):
@@ -206,7 +206,7 @@ class Index:
         return Update(len(todo) - len(failed), len(paths) - len(todo), removed, failed)
 
     def holds(self, path: Path) -> bool:
-        """Whether anything of a path is in the index: a picture, or pictures below a folder."""
+        """Whether anything of a path is in the index: an image, or images below a folder."""
         with self._errors():
             names = self._database.execute("SELECT path FROM picture").fetchall()
         root = absolute(path)
@@ -221,7 +221,7 @@ class Index:
             self._database.execute("INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def _forget(self, names: Iterable[bytes], folders: Iterable[Path]) -> int:
-        """Remove pictures that are gone."""
+        """Remove images that are gone."""
         roots = [absolute(folder) for folder in folders]
         gone = []
         for name in names:
@@ -236,7 +236,7 @@ class Index:
             return self._database.executemany("DELETE FROM picture WHERE path = ?", rows).rowcount
 
     def embeddings(self) -> tuple[list[bytes], Floats]:
-        """Names of all pictures and their embeddings, float32 (pictures, D)."""
+        """Names of all images and their embeddings, float32 (images, D)."""
         with self._errors():
             rows = self._database.execute("SELECT path, embedding FROM picture ORDER BY path").fetchall()
         vectors = np.frombuffer(b"".join(blob for _, blob in rows), "<f4")
@@ -245,7 +245,7 @@ class Index:
         return [name for name, _ in rows], vectors.reshape(len(rows), self.head.dimensions).astype(np.float32)
 
     def nearest(self, embedding: Floats, k: int = 10) -> list[Match]:
-        """The pictures nearest to an embedding, nearest first.
+        """The images nearest to an embedding, nearest first.
 
         Args:
             embedding: float32 (D,), of length 1.

@@ -1,4 +1,4 @@
-"""Any picture as a point of the manifold: a file that is coded already, or a picture that is coded in passing."""
+"""Any image as a point of the manifold: a file that is coded already, or an image that is coded in passing."""
 
 from __future__ import annotations
 
@@ -19,74 +19,74 @@ from codec.decoding.streams import SUFFIX, read_bounded
 from codec.engine.registry import DEFAULT_TUNE, TUNES, known_tune, tune_by_id
 from codec.util.progress import Progress
 
-Pictured = str | os.PathLike[str] | bytes | Image.Image
+AnyImage = str | os.PathLike[str] | bytes | Image.Image
 SURVEYED = 1000
 """About how many files are looked at to find the most common tune."""
 
 
 @contextmanager
-def named(picture: Pictured) -> Iterator[None]:
-    """Have errors on a picture say which it is, if it has a name."""
+def named(image: AnyImage) -> Iterator[None]:
+    """Have errors on an image say which it is, if it has a name."""
     try:
         yield
     except CodecError as error:
-        name = os.fspath(picture) if isinstance(picture, str | os.PathLike) else ""
+        name = os.fspath(image) if isinstance(image, str | os.PathLike) else ""
         if str(error).startswith(name):
             raise
         raise type(error)(f"{name}: {error}") from error
 
 
-def at_rest(picture: Pictured) -> Pictured:
+def at_rest(image: AnyImage) -> AnyImage:
     """The bytes of what can be read but once, such as a pipe; anything else as it is."""
-    if isinstance(picture, str | os.PathLike) and Path(picture).exists() and not Path(picture).is_file():
-        with Path(picture).open("rb") as pipe:
-            return bytes_of(pipe)
-    return picture
+    if isinstance(image, str | os.PathLike) and Path(image).exists() and not Path(image).is_file():
+        with Path(image).open("rb") as pipe:
+            return read_all_bytes(pipe)
+    return image
 
 
-def bytes_of(pipe: BinaryIO) -> bytes:
+def read_all_bytes(pipe: BinaryIO) -> bytes:
     """All that a pipe brings, or if it is an ``.lmc`` file no more than that."""
     start = pipe.read(len(MAGIC))
     return read_bounded(pipe, start=start).getvalue() if start == MAGIC else start + pipe.read()
 
 
-def is_coded(picture: Pictured) -> bool:
-    """Whether a picture is an ``.lmc`` file, by its first bytes."""
-    if isinstance(picture, Image.Image):
+def is_coded(image: AnyImage) -> bool:
+    """Whether an image is an ``.lmc`` file, by its first bytes."""
+    if isinstance(image, Image.Image):
         return False
-    if isinstance(picture, bytes):
-        return picture.startswith(MAGIC)
-    with Path(picture).open("rb") as file:
+    if isinstance(image, bytes):
+        return image.startswith(MAGIC)
+    with Path(image).open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def own_tune(picture: Pictured) -> str | None:
-    """The tune that a picture was coded with; None if it is no ``.lmc`` file, or of a model that does not ship.
+def own_tune(image: AnyImage) -> str | None:
+    """The tune that an image was coded with; None if it is no ``.lmc`` file, or of a model that does not ship.
 
     Args:
-        picture: not a pipe, from which what is read would be gone.
+        image: not a pipe, from which what is read would be gone.
     """
-    if not is_coded(picture):
+    if not is_coded(image):
         return None
-    assert not isinstance(picture, Image.Image)
-    with io.BytesIO(picture) if isinstance(picture, bytes) else Path(picture).open("rb") as file, suppress(CodecError):
+    assert not isinstance(image, Image.Image)
+    with io.BytesIO(image) if isinstance(image, bytes) else Path(image).open("rb") as file, suppress(CodecError):
         start = file.read(16)
         start += file.read(header_bytes(start) - len(start))
         return tune_by_id(parse_header(start, MAX_SIDE**2).header.model_id)
     return None
 
 
-def most_common_tune(pictures: Sequence[Path]) -> str:
+def most_common_tune(images: Sequence[Path]) -> str:
     """The tune that most ``.lmc`` files of a collection were coded with, so that the fewest need to be coded again.
 
     Args:
-        pictures: files; only the headers of ``.lmc`` files are read, of :data:`SURVEYED` spread over a large
+        images: files; only the headers of ``.lmc`` files are read, of :data:`SURVEYED` spread over a large
             collection.
 
     Returns:
         str: of :data:`~codec.engine.registry.TUNES`, the first if there are no such files.
     """
-    files = [path for path in pictures if path.suffix.lower() == SUFFIX and path.is_file()]
+    files = [path for path in images if path.suffix.lower() == SUFFIX and path.is_file()]
     counts = dict.fromkeys(TUNES, 0)
     for path in files[:: 1 + len(files) // SURVEYED]:
         with suppress(OSError):
@@ -97,35 +97,35 @@ def most_common_tune(pictures: Sequence[Path]) -> str:
 
 
 def open_coded(
-    picture: Pictured,
+    image: AnyImage,
     *,
     tune: str | None = DEFAULT_TUNE,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS,
     progress: Progress | None = None,
 ) -> LmcFile:
-    """Open a picture as an ``.lmc`` file of one model, so that its coordinates compare with those of others.
+    """Open an image as an ``.lmc`` file of one model, so that its coordinates compare with those of others.
 
-    Any other picture, and a file of another model, is coded in memory first, at the default quality.
+    Any other image, and a file of another model, is coded in memory first, at the default quality.
 
     Args:
-        picture: a path, the bytes of a file, or a Pillow image.
-        tune: of the model; None takes the picture's own if it was coded with a model that ships, else the default.
+        image: a path, the bytes of a file, or a Pillow image.
+        tune: of the model; None takes the image's own if it was coded with a model that ships, else the default.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger images are refused.
         progress: of coding it.
 
     Raises:
-        CodecError: it is damaged, too large, or no picture.
+        CodecError: it is damaged, too large, or no image.
     """
-    picture = at_rest(picture)
-    tune = (own_tune(picture) or DEFAULT_TUNE) if tune is None else known_tune(tune)
+    image = at_rest(image)
+    tune = (own_tune(image) or DEFAULT_TUNE) if tune is None else known_tune(tune)
     options = EncodeOptions(tune=tune, strip=True, threads=threads, max_pixels=max_pixels)
-    if not is_coded(picture):
-        source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-        picture = encode(source, options, progress=progress).data
-    assert not isinstance(picture, Image.Image)
-    file = LmcFile(picture, threads=threads, max_pixels=max_pixels)
+    if not is_coded(image):
+        source = io.BytesIO(image) if isinstance(image, bytes) else image
+        image = encode(source, options, progress=progress).data
+    assert not isinstance(image, Image.Image)
+    file = LmcFile(image, threads=threads, max_pixels=max_pixels)
     if tune_by_id(file.header.model_id) in (tune, None):
         return file  # in need of a model that is not here, it says so when it is read
     with file:

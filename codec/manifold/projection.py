@@ -1,4 +1,4 @@
-"""A collection on a plane: alike pictures near each other.
+"""A collection on a plane: alike images near each other.
 
 Reference:
     van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; McInnes, Healy and Melville, "UMAP: Uniform
@@ -16,27 +16,27 @@ from bitstream.errors import CodecError
 from codec.manifold.embedding import Floats
 
 METHODS = ("pca", "tsne", "umap")
-LEAST_PICTURES = 3
-"""Pictures without which there is no map."""
+MIN_IMAGES = 3
+"""Images without which there is no map."""
 
 
 def flatten(embeddings: Sequence[Floats], method: str = "pca", seed: int = 0) -> NDArray[np.float64]:
-    """Places on a plane, float64 (pictures, 2), the longer side from 0 to 1.
+    """Places on a plane, float64 (images, 2), the longer side from 0 to 1.
 
     Args:
-        embeddings: of the pictures, float32 (D,) each.
+        embeddings: of the images, float32 (D,) each.
         method: one of :data:`METHODS`.
         seed: of the methods that draw at random.
 
     Raises:
-        CodecError: there are too few pictures.
+        CodecError: there are too few images.
         ValueError: there is no such method.
     """
     count = len(embeddings)
-    if count < LEAST_PICTURES:
-        raise CodecError(f"{count} pictures; a map takes at least {LEAST_PICTURES}")
+    if count < MIN_IMAGES:
+        raise CodecError(f"{count} images; a map takes at least {MIN_IMAGES}")
     vectors = np.stack(embeddings)
-    if not np.ptp(vectors, axis=0).any():  # one picture many times: nothing to spread out
+    if not np.ptp(vectors, axis=0).any():  # one image many times: nothing to spread out
         return np.zeros((count, 2))
     if method == "pca":
         from sklearn.decomposition import PCA
@@ -52,7 +52,7 @@ def flatten(embeddings: Sequence[Floats], method: str = "pca", seed: int = 0) ->
         from umap import UMAP
 
         neighbours = min(15, count - 1)
-        # A spectral start needs more pictures than dimensions.
+        # A spectral start needs more images than dimensions.
         start = "spectral" if count > 2 * neighbours else "random"
         places = UMAP(n_neighbors=neighbours, metric="cosine", init=start, n_jobs=1, random_state=seed).fit_transform(
             vectors

@@ -1,7 +1,7 @@
 """Points drawn from the model's own distributions: what it takes for likely, as a file like any other.
 
 Symbols are drawn in the order in which they are coded, from the very integer tables that code them.
-Around a picture, its z stays and some symbols of y are drawn anew. No network runs until somebody looks at the file.
+Around an image, its z stays and some symbols of y are drawn anew. No network runs until somebody looks at the file.
 Draws are NumPy's legacy ones, whose stream is frozen: the same seed gives the same file with every version of NumPy.
 """
 
@@ -23,7 +23,7 @@ from bitstream.tables import Tables
 from codec.api import DEFAULT_QUALITY
 from codec.engine.registry import shipped
 from codec.engine.tiling import Area
-from codec.manifold.loading import Pictured, named, open_coded
+from codec.manifold.loading import AnyImage, named, open_coded
 
 Ints = NDArray[np.int32]
 
@@ -75,14 +75,14 @@ def draw(
 def sample(
     width: int, height: int, quality: float = DEFAULT_QUALITY, *, seed: int = 0, max_pixels: int = MAX_PIXELS
 ) -> bytes:
-    """Draw a picture from the prior.
+    """Draw an image from the prior.
 
     Args:
         width: pixels, 1 to 65,535.
         height: pixels, 1 to 65,535.
         quality: 0 to 100; of which level's distributions.
         seed: the same seed gives the same file on every machine.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger images are refused.
 
     Returns:
         bytes: an ``.lmc`` file.
@@ -105,16 +105,16 @@ def sample(
     return _file(runtime.tables, header, symbols(), [])
 
 
-def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> bytes:
-    """Draw a picture around another.
+def sample_near(image: AnyImage, strength: float = 0.3, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> bytes:
+    """Draw an image around another.
 
     Args:
-        picture: a path, the bytes of a file, or a Pillow image; coded first if it is no ``.lmc`` file of a model that
+        image: a path, the bytes of a file, or a Pillow image; coded first if it is no ``.lmc`` file of a model that
             ships.
-        strength: share of the symbols of y that are drawn anew, given the file's z; 0 is the coded picture, at 1
+        strength: share of the symbols of y that are drawn anew, given the file's z; 0 is the coded image, at 1
             nothing but z is left of it.
-        seed: the same seed gives the same file, on every machine if the picture need not be coded first.
-        max_pixels: larger pictures are refused.
+        seed: the same seed gives the same file, on every machine if the image need not be coded first.
+        max_pixels: larger images are refused.
 
     Returns:
         bytes: an ``.lmc`` file, without metadata and transparency.
@@ -126,7 +126,7 @@ def sample_near(picture: Pictured, strength: float = 0.3, *, seed: int = 0, max_
     if not 0 <= strength <= 1:
         raise ValueError(f"strength: found {strength}, expected 0 to 1")
     rng = np.random.RandomState(seed)
-    with named(picture), open_coded(picture, tune=None, max_pixels=max_pixels) as source:
+    with named(image), open_coded(image, tune=None, max_pixels=max_pixels) as source:
         source.verify()
         tables, header = source.runtime.tables, source.header
 

@@ -1,7 +1,7 @@
-"""Training of the embedding by contrast: views of one picture come close, views of different pictures are pushed apart.
+"""Training of the embedding by contrast: views of one image come close, views of different images are pushed apart.
 
-Views are parts of a picture, scaled, recoloured, with grain, blur or the marks of JPEG, coded at random qualities. They
-pass the frozen codec once; what its receiver would see of them, y_hat, is kept in memory, and only the head learns.
+Views are parts of an image, scaled, recoloured, with grain, blur or the marks of JPEG, coded at random qualities. They
+pass the frozen codec once; what its decoder would see of them, y_hat, is kept in memory, and only the head learns.
 
 Reference:
     Oord, Li and Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018 (InfoNCE);
@@ -32,9 +32,9 @@ from codec.training.data import read_rgb, to_tensor
 
 CPU = torch.device("cpu")
 SIDES = 128, 768
-"""Least and most pixels of a view's longer side, unless the picture has fewer."""
+"""Least and most pixels of a view's longer side, unless the image has fewer."""
 TEMPERATURE = 0.07
-LEAST_SEEN = 0.4
+MIN_SEEN = 0.4
 """Share of a view's cells that a step sees, at least."""
 
 
@@ -43,9 +43,9 @@ class EmbeddingConfig:
     """How to train.
 
     Attributes:
-        views: of each picture.
+        views: of each image.
         steps: of the optimiser.
-        batch: pictures in a step, with two views each.
+        batch: images in a step, with two views each.
         learning_rate: highest, reached after a tenth of the steps and then lowered along a cosine.
         width: of what is seen at a position or in a cell.
         hidden: width of the hidden layer.
@@ -141,17 +141,17 @@ def distort(view: Image.Image, rng: np.random.Generator) -> Image.Image:
     return view
 
 
-def view_of(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A view of a picture: two fifths of it or more, smaller by up to any factor that :data:`SIDES` allow."""
+def draw_view(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """A view of an image: two fifths of it or more, smaller by up to any factor that :data:`SIDES` allow."""
     share, stretch = rng.uniform(0.4, 1.0), np.exp(rng.uniform(-0.25, 0.25))
-    width = picture.width * min(1.0, np.sqrt(share * stretch))
-    height = picture.height * min(1.0, np.sqrt(share / stretch))
-    left, top = rng.uniform(0, picture.width - width), rng.uniform(0, picture.height - height)
+    width = image.width * min(1.0, np.sqrt(share * stretch))
+    height = image.height * min(1.0, np.sqrt(share / stretch))
+    left, top = rng.uniform(0, image.width - width), rng.uniform(0, image.height - height)
     longer = max(width, height)
     least, most = min(SIDES[0], longer), min(SIDES[1], longer)
     factor = np.exp(rng.uniform(np.log(least), np.log(most))) / longer
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    view = picture.resize(size, Image.Resampling.BICUBIC, (left, top, left + width, top + height))
+    view = image.resize(size, Image.Resampling.BICUBIC, (left, top, left + width, top + height))
     if rng.random() < 0.5:
         view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return distort(view, rng)
@@ -165,12 +165,12 @@ def aligned(view: Image.Image) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Bank:
-    """What the receiver sees of all views.
+    """What the decoder sees of all views.
 
     Attributes:
         blocks: bfloat16 (cells, 16, channels of y), arcsinh of y_hat in units of each channel's scale.
-        starts: int64 (views of all pictures + 1,), where the cells of each view begin.
-        views: of each picture; they follow each other.
+        starts: int64 (views of all images + 1,), where the cells of each view begin.
+        views: of each image; they follow each other.
     """
 
     blocks: Tensor
@@ -178,46 +178,46 @@ class Bank:
     views: int
 
     @property
-    def pictures(self) -> int:
+    def images(self) -> int:
         """How many there are."""
         return (len(self.starts) - 1) // self.views
 
 
-def y_hat_of(model: Architecture, x: Tensor, t: Tensor) -> Tensor:
-    """What the receiver sees of pixels, float (N, channels of y, H/16, W/16); see :meth:`Architecture.send`."""
+def decoded_latent(model: Architecture, x: Tensor, t: Tensor) -> Tensor:
+    """What the decoder sees of pixels, float (N, channels of y, H/16, W/16); see :meth:`Architecture.encode`."""
     with torch.no_grad(), autocast(CPU):
         gains = model.gains(t)
         z_hat, symbols = model.encode(x, gains)
         return model.reconstruct(z_hat.float(), symbols.float(), gains).float()
 
 
-def cells_of(y_hat: Tensor, scale: Tensor) -> Tensor:
+def split_cells(y_hat: Tensor, scale: Tensor) -> Tensor:
     """Cells of latents, float (N * h * w, 16, C), of y_hat, float (N, C, 4 h, 4 w)."""
     blocks = y_hat.unflatten(3, (-1, HYPER_STRIDE)).unflatten(2, (-1, HYPER_STRIDE)).permute(0, 2, 4, 3, 5, 1)
     return torch.asinh(blocks.reshape(-1, HYPER_STRIDE**2, y_hat.shape[1]) / scale)
 
 
 def build_bank(model: Architecture, paths: list[Path], config: EmbeddingConfig) -> Bank:
-    """Draw views of all pictures and pass them through the frozen codec.
+    """Draw views of all images and pass them through the frozen codec.
 
     Raises:
         CodecError: fewer than two of them can be read.
     """
     rng = np.random.default_rng(config.seed)
     blocks, counts = [], []
-    for path in tqdm(paths, unit="picture", desc="views"):
+    for path in tqdm(paths, unit="image", desc="views"):
         pixels = read_rgb(path)
         if pixels is None:
             continue
-        picture = Image.fromarray(pixels)
+        image = Image.fromarray(pixels)
         for _ in range(config.views):
-            view = aligned(view_of(picture, rng))
+            view = aligned(draw_view(image, rng))
             t = torch.tensor([rng.uniform(0.1, 0.95)], dtype=torch.float32)
-            cells = cells_of(y_hat_of(model, to_tensor([view]), t), model.latent_scale)
+            cells = split_cells(decoded_latent(model, to_tensor([view]), t), model.latent_scale)
             blocks.append(cells.bfloat16())
             counts.append(len(cells))
     if len(counts) < 2 * config.views:
-        raise CodecError(f"{len(counts) // config.views} readable pictures to train on, expected at least 2")
+        raise CodecError(f"{len(counts) // config.views} readable images to train on, expected at least 2")
     starts = torch.tensor([0, *np.cumsum(counts)])
     return Bank(torch.cat(blocks), starts, config.views)
 
@@ -232,25 +232,25 @@ def contrastive_loss(one: Tensor, other: Tensor) -> Tensor:
     Returns:
         Tensor: float (), in nats.
     """
-    likeness = one @ other.T / TEMPERATURE
+    similarity = one @ other.T / TEMPERATURE
     target = torch.arange(len(one))
-    return 0.5 * (F.cross_entropy(likeness, target) + F.cross_entropy(likeness.T, target))
+    return 0.5 * (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target))
 
 
 def _batches(bank: Bank, config: EmbeddingConfig) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cells of pairs of views and the view each belongs to; every pair of a batch is of another picture."""
+    """Cells of pairs of views and the view each belongs to; every pair of a batch is of another image."""
     generator = torch.Generator().manual_seed(config.seed)
-    size = min(config.batch, bank.pictures)
+    size = min(config.batch, bank.images)
     for _ in range(config.steps):
-        chosen = torch.randperm(bank.pictures, generator=generator)[:size] * bank.views
+        chosen = torch.randperm(bank.images, generator=generator)[:size] * bank.views
         one = torch.randint(bank.views, (size,), generator=generator)
         other = (one + torch.randint(1, bank.views, (size,), generator=generator)) % bank.views
         views = torch.cat([chosen + one, chosen + other])
         spans = []
         for view in views.tolist():
             cells = torch.arange(int(bank.starts[view]), int(bank.starts[view + 1]))
-            # Never quite the same view again, or a thousand pictures would soon be known by heart.
-            share = LEAST_SEEN + (1 - LEAST_SEEN) * float(torch.rand((), generator=generator))
+            # Never quite the same view again, or a thousand images would soon be known by heart.
+            share = MIN_SEEN + (1 - MIN_SEEN) * float(torch.rand((), generator=generator))
             seen = torch.rand(len(cells), generator=generator) < share
             spans.append(cells[seen] if seen.any() else cells)
         owner = torch.repeat_interleave(torch.arange(len(views)), torch.tensor([len(s) for s in spans]))

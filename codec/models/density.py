@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LEAST_MASS = 1e-9
+MIN_MASS = 1e-9
 """Probability that nothing falls below, so that no symbol costs without end."""
 WIDTHS = (1, 3, 3, 3, 3, 1)
 """Of the layers of a learned cumulative."""
@@ -43,7 +43,7 @@ def at_least(x: Tensor, bound: float) -> Tensor:
 
 
 def gaussian_mass(x: Tensor, sigma: Tensor) -> Tensor:
-    """Probability of the unit interval around each value under a Gaussian of mean zero, at least :data:`LEAST_MASS`.
+    """Probability of the unit interval around each value under a Gaussian of mean zero, at least :data:`MIN_MASS`.
 
     Args:
         x: float, any shape.
@@ -52,7 +52,7 @@ def gaussian_mass(x: Tensor, sigma: Tensor) -> Tensor:
     # Below the mean, where a difference of tails keeps its digits.
     far = x.abs()
     upper, lower = ((side - far) / sigma for side in (0.5, -0.5))
-    return at_least(0.5 * (torch.erfc(-math.sqrt(0.5) * upper) - torch.erfc(-math.sqrt(0.5) * lower)), LEAST_MASS)
+    return at_least(0.5 * (torch.erfc(-math.sqrt(0.5) * upper) - torch.erfc(-math.sqrt(0.5) * lower)), MIN_MASS)
 
 
 class Cumulative(nn.Module):

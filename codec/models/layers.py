@@ -20,10 +20,10 @@ weights that move together would shift a pixel by more than the whole quantisati
 
 
 INPUT_BOUND = 12.0
-"""Most that enters a network, in standard deviations of natural pictures.
+"""Most that enters a network, in standard deviations of natural images.
 
-Blocks are about linear in what they are given, each with a gain of its own, so a dithered picture, at hundreds of
-standard deviations, would leave three of them at millions. Natural pictures reach 12 once in many pictures.
+Blocks are about linear in what they are given, each with a gain of its own, so a dithered image, at hundreds of
+standard deviations, would leave three of them at millions. Natural images reach 12 once in many images.
 """
 
 

@@ -22,7 +22,7 @@ OPSIN = (
 )
 """Of linear RGB, what the three kinds of cones take."""
 OPSIN_BIAS = 0.0037930732552754493
-LEAST_LIGHT = 0.001
+MIN_LIGHT = 0.001
 """Of a cone, below which the cube root goes on as a straight line, so that its gradient stays bounded."""
 SCALES = 5
 SIGMA = 1.5
@@ -47,8 +47,8 @@ def linear_light(x: Tensor) -> Tensor:
 def xyb(linear: Tensor) -> Tensor:
     """XYB as SSIMULACRA 2 scales it, float (N, 3, H, W) like its argument, linear RGB."""
     cones = torch.einsum("oc,nchw->nohw", linear.new_tensor(OPSIN), linear) + OPSIN_BIAS
-    root = cones.clamp(min=LEAST_LIGHT) ** (1 / 3)
-    root = root + (cones - LEAST_LIGHT).clamp(max=0) / (3 * LEAST_LIGHT ** (2 / 3)) - OPSIN_BIAS ** (1 / 3)
+    root = cones.clamp(min=MIN_LIGHT) ** (1 / 3)
+    root = root + (cones - MIN_LIGHT).clamp(max=0) / (3 * MIN_LIGHT ** (2 / 3)) - OPSIN_BIAS ** (1 / 3)
     long, middle, short = root.unbind(dim=1)
     x, y = 0.5 * (long - middle), 0.5 * (long + middle)
     return torch.stack([14 * x + 0.42, y + 0.01, short - y + 0.55], dim=1)

@@ -1,8 +1,8 @@
-"""How far a picture lies off a collection: by what it costs to code, what it looks like, and where it lies.
+"""How far an image lies off a collection: by what it costs to code, what it looks like, and where it lies.
 
-Four tests, each calibrated on the collection itself, say how rare a picture would be in it:
+Four tests, each calibrated on the collection itself, say how rare an image would be in it:
 
-- **cost**: bits of its symbols against those that the model expected, and how many it expected, for the picture's size,
+- **cost**: bits of its symbols against those that the model expected, and how many it expected, for the image's size,
   see :mod:`codec.manifold.anomaly.codelength`;
 - **appearance**: Mahalanobis distance of the embedding head's statistics;
 - **neighbours**: distance to the nearest of the collection, as embeddings;
@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
-from codec.manifold.anomaly.detectors import TESTS, Gaussian, Line, Oddities
-from codec.manifold.anomaly.features import Facts
+from codec.manifold.anomaly.detectors import TESTS, Detectors, Gaussian, Line
+from codec.manifold.anomaly.features import ImageFeatures
 from codec.manifold.embedding import EmbeddingHead, shipped_of
 from codec.util.files import replacing
 
@@ -36,17 +36,17 @@ CELL_COMPONENTS = 24
 FOLDS = 5
 TAIL = 0.1
 """Share of the collection from which the tail of a test is extrapolated."""
-LEAST_PICTURES = 20
-"""Pictures without which there is nothing to learn."""
+MIN_IMAGES = 20
+"""Images without which there is nothing to learn."""
 _VERSION = 2
 
 
 @dataclass(frozen=True)
 class Score:
-    """How odd a picture is.
+    """How odd an image is.
 
     Attributes:
-        score: odds against finding its like in the collection, as a power of ten: at 2, one picture in a hundred
+        score: odds against finding its like in the collection, as a power of ten: at 2, one image in a hundred
             would be as odd.
         parts: the same of each test.
     """
@@ -61,33 +61,33 @@ class Collection:
     Attributes:
         head: the embedding head whose statistics these are.
         tests: of the collection.
-        references: scores of each test on pictures of the collection that it was not fitted to, ascending; of
+        references: scores of each test on images of the collection that it was not fitted to, ascending; of
             "all", the oddest of the others, and of "all but error", the oddest without that one.
         cells: distribution of what is known of single cells.
     """
 
-    def __init__(self, head: EmbeddingHead, tests: Oddities, references: dict[str, Floats], cells: Gaussian) -> None:
+    def __init__(self, head: EmbeddingHead, tests: Detectors, references: dict[str, Floats], cells: Gaussian) -> None:
         self.head, self.tests, self.references, self.cells = head, tests, references, cells
 
     @classmethod
-    def fit(cls, facts: Sequence[Facts], head: EmbeddingHead) -> Collection:
-        """Learn what is normal from what is known of pictures.
+    def fit(cls, facts: Sequence[ImageFeatures], head: EmbeddingHead) -> Collection:
+        """Learn what is normal from what is known of images.
 
         Args:
-            facts: of each picture; what is there twice counts once, as it would vouch for itself.
+            facts: of each image; what is there twice counts once, as it would vouch for itself.
             head: that they are of.
 
         Raises:
             CodecError: there are too few.
         """
         facts = _different(facts)
-        if len(facts) < LEAST_PICTURES:
-            raise CodecError(f"collection: {len(facts)} different pictures, expected at least {LEAST_PICTURES}")
+        if len(facts) < MIN_IMAGES:
+            raise CodecError(f"collection: {len(facts)} different images, expected at least {MIN_IMAGES}")
         # Each fifth is scored by tests fitted to the others.
         scores = {name: np.empty(len(facts)) for name in TESTS}
         for part in np.array_split(np.random.default_rng(0).permutation(len(facts)), FOLDS):
             inside = set(part.tolist())
-            tests = Oddities.fit([f for i, f in enumerate(facts) if i not in inside])
+            tests = Detectors.fit([f for i, f in enumerate(facts) if i not in inside])
             for name, values in tests.run([facts[i] for i in part]).items():
                 scores[name][part] = values
         scores = {name: values for name, values in scores.items() if not np.isnan(values).any()}
@@ -96,10 +96,10 @@ class Collection:
         references["all"] = np.sort(np.max(list(parts.values()), axis=0))
         references["all but error"] = np.sort(np.max([parts[n] for n in parts if n != "error"], axis=0))
         cells = Gaussian.fit(np.concatenate([f.cell_sample() for f in facts]), CELL_COMPONENTS)
-        return cls(head, Oddities.fit(facts), references, cells)
+        return cls(head, Detectors.fit(facts), references, cells)
 
-    def score(self, facts: Facts) -> Score:
-        """Score a picture."""
+    def score(self, facts: ImageFeatures) -> Score:
+        """Score an image."""
         parts = {}
         for name, values in self.tests.run([facts]).items():
             if name in self.references and not np.isnan(values[0]):
@@ -107,7 +107,7 @@ class Collection:
         oddest = self.references["all" if len(parts) == len(self.references) - 2 else "all but error"]
         return Score(float(_rarity(oddest, max(parts.values()), of_rarities=True)), parts)
 
-    def heat(self, facts: Facts) -> NDArray[np.float32]:
+    def heat(self, facts: ImageFeatures) -> NDArray[np.float32]:
         """Oddness of each cell of 64 pixels, float32 (rows, columns): 1 is as odd as cells of the collection are in
         the root mean square."""
         heat: NDArray[np.float32] = self.cells.distance(facts.cells).astype(np.float32)
@@ -153,7 +153,7 @@ class Collection:
                 error = None
                 if "error_weights" in stored:
                     error = Line(stored["error_weights"], float(stored["error_offset"]))
-                tests = Oddities(
+                tests = Detectors(
                     gaussian("cost"), gaussian("appearance"), stored["embeddings"].astype(np.float64), error
                 )
                 references = {
@@ -171,9 +171,9 @@ class Collection:
         return collection
 
 
-def _different(facts: Sequence[Facts]) -> list[Facts]:
+def _different(facts: Sequence[ImageFeatures]) -> list[ImageFeatures]:
     """One of those that are the same, one that knows of an error if there is any."""
-    found: dict[bytes, Facts] = {}
+    found: dict[bytes, ImageFeatures] = {}
     for one in facts:
         key = one.costs.tobytes() + one.embedding.tobytes()
         if key not in found or found[key].error is None:
@@ -182,7 +182,7 @@ def _different(facts: Sequence[Facts]) -> list[Facts]:
 
 
 def _rarity_within(scores: Floats) -> Floats:
-    """How rare each score is among the others, itself left out, as a new picture's is not among them either."""
+    """How rare each score is among the others, itself left out, as a new image's is not among them either."""
     ascending, places = np.sort(scores), np.argsort(np.argsort(scores))
     rare: Floats = np.array([_rarity(np.delete(ascending, i), ascending[i]) for i in places], float)
     return rare
@@ -206,7 +206,7 @@ def _rarity(reference: Floats, values: Floats | float, of_rarities: bool = False
         # They fall at least tenfold for each unit, as they are meant to. The oddest of a collection may be odd beyond
         # measure, so it is the middle one that says whether they fall more slowly.
         slope = max(float(tail[(len(tail) - 1) // 2]) / math.log(2) if len(tail) else 0.0, 1 / math.log(10))
-    else:  # a collection of much the same pictures has hardly a tail
+    else:  # a collection of much the same images has hardly a tail
         slope = max(float(tail.mean()) if len(tail) else 0.0, 0.01 * abs(float(knee)), 1e-3)
     beyond = TAIL * np.exp(-np.maximum(values - knee, 0) / slope)
     rare: Floats = -np.log10(np.where(values > knee, np.maximum(beyond, 1e-300), share))

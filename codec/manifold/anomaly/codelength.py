@@ -1,6 +1,6 @@
-"""What a picture's symbols cost, and what the model expected them to cost, symbol by symbol.
+"""What an image's symbols cost, and what the model expected them to cost, symbol by symbol.
 
-The table that codes a symbol has an entropy: what the symbol is expected to cost. A picture of the kind that the model
+The table that codes a symbol has an entropy: what the symbol is expected to cost. An image of the kind that the model
 was made for costs about that; one that costs much more or less is not what the model takes it for.
 
 Reference:
@@ -76,13 +76,13 @@ class CodeLength:
             values = stage.select(latents[stage.latent])
             if prediction.offset is not None:
                 values = values - prediction.offset
-            costs = self._costs_of(stage.tables)
+            costs = self._cost_table(stage.tables)
             actual, expected = found[stage.latent]
             stage.place(actual, costs(prediction.table, values))
             stage.place(expected, costs.entropies[prediction.table])
         return found
 
-    def _costs_of(self, tables: FrequencyTables) -> _Costs:
+    def _cost_table(self, tables: FrequencyTables) -> _Costs:
         if id(tables) not in self._costs:  # the model holds the tables as long as it lives
             self._costs[id(tables)] = _Costs(tables)
         return self._costs[id(tables)]

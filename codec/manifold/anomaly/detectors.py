@@ -1,4 +1,4 @@
-"""Four tests of how odd a picture is in a collection, each on a scale of its own.
+"""Four tests of how odd an image is in a collection, each on a scale of its own.
 
 :mod:`codec.manifold.anomaly.calibration` says what they are, and makes them comparable.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.manifold.anomaly.features import Facts
+from codec.manifold.anomaly.features import ImageFeatures
 
 Floats = NDArray[np.float64]
 TESTS = ("cost", "appearance", "neighbours", "error")
@@ -45,7 +45,7 @@ class Gaussian:
         from sklearn.decomposition import PCA
 
         mean, scale = values.mean(axis=0).astype(np.float64), values.std(axis=0) + 1e-6
-        if not np.ptp(values, axis=0).any():  # one picture many times
+        if not np.ptp(values, axis=0).any():  # one image many times
             return cls(mean, np.zeros((values.shape[1], 1)))
         count = max(1, min(components, values.shape[1], len(values) // 4))
         pca = PCA(count, random_state=0).fit((values - mean) / scale)
@@ -80,13 +80,13 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Oddities:
+class Detectors:
     """The tests of a collection, not calibrated.
 
     Attributes:
-        cost: of costs, see :class:`~codec.manifold.anomaly.features.Facts`.
+        cost: of costs, see :class:`~codec.manifold.anomaly.features.ImageFeatures`.
         appearance: of statistics.
-        embeddings: (pictures, D), all of the collection.
+        embeddings: (images, D), all of the collection.
         error: predicts the reconstruction's error from statistics and costs; None if there were no pixels.
     """
 
@@ -96,8 +96,8 @@ class Oddities:
     error: Line | None
 
     @classmethod
-    def fit(cls, facts: Sequence[Facts]) -> Oddities:
-        """Fit to what is known of pictures."""
+    def fit(cls, facts: Sequence[ImageFeatures]) -> Detectors:
+        """Fit to what is known of images."""
         costs, statistics = np.stack([f.costs for f in facts]), np.stack([f.statistics for f in facts])
         appearance = Gaussian.fit(statistics, COMPONENTS)
         errors = [f.error for f in facts if f.error is not None]
@@ -108,10 +108,10 @@ class Oddities:
             Gaussian.fit(costs, costs.shape[1]), appearance, np.stack([f.embedding for f in facts]).astype(float), line
         )
 
-    def run(self, facts: Sequence[Facts]) -> dict[str, Floats]:
-        """Scores of each test for each picture, higher is odder; NaN where a test cannot be made."""
-        likeness = np.stack([f.embedding for f in facts]) @ self.embeddings.T
-        nearest = -np.partition(-likeness, min(NEIGHBOURS, likeness.shape[1]) - 1, axis=1)[:, :NEIGHBOURS]
+    def run(self, facts: Sequence[ImageFeatures]) -> dict[str, Floats]:
+        """Scores of each test for each image, higher is odder; NaN where a test cannot be made."""
+        similarity = np.stack([f.embedding for f in facts]) @ self.embeddings.T
+        nearest = -np.partition(-similarity, min(NEIGHBOURS, similarity.shape[1]) - 1, axis=1)[:, :NEIGHBOURS]
         scores = {
             "cost": self.cost.distance(np.stack([f.costs for f in facts])),
             "appearance": self.appearance.distance(np.stack([f.statistics for f in facts])),
@@ -125,7 +125,7 @@ class Oddities:
         return {name: values.round(5) for name, values in scores.items()}
 
 
-def _predictors(appearance: Gaussian, facts: Sequence[Facts]) -> Floats:
-    """What the reconstruction's error is predicted from: the look of a picture, and what it costs."""
+def _predictors(appearance: Gaussian, facts: Sequence[ImageFeatures]) -> Floats:
+    """What the reconstruction's error is predicted from: the look of an image, and what it costs."""
     components = (np.stack([f.statistics for f in facts]) - appearance.mean) @ appearance.axes
     return np.concatenate([components, np.stack([f.costs for f in facts])], axis=1)

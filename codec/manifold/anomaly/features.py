@@ -1,4 +1,4 @@
-"""What is known of a picture when its normality is to be judged: from its coordinates, and if there are pixels the
+"""What is known of an image when its normality is to be judged: from its coordinates, and if there are pixels the
 error as well."""
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from codec.engine.tiling import Area
 from codec.images.sources import open_source
 from codec.manifold.anomaly.codelength import CodeLength
 from codec.manifold.embedding import EmbeddingHead, pooled
-from codec.manifold.loading import Pictured, at_rest, is_coded, named, open_coded
+from codec.manifold.loading import AnyImage, at_rest, is_coded, named, open_coded
 from codec.util.progress import Progress
 
 Floats = NDArray[np.float32]
-LEAST_BITS = 1e-3
+MIN_BITS = 1e-3
 """Added to bits a position before their logarithm is taken."""
-LEAST_ERROR = 1e-3
+MIN_ERROR = 1e-3
 """Added to a mean squared error, in levels, likewise."""
 SAMPLED_CELLS = 32
-"""Of a picture, for the distribution of cells."""
+"""Of an image, for the distribution of cells."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known of a picture.
+class ImageFeatures:
+    """What is known of an image.
 
     Attributes:
         costs: float32 (3,): logarithms of expected bits of y a position, of actual over expected bits of y, and of z.
@@ -52,41 +52,41 @@ class Facts:
         flat = self.cells.reshape(-1, self.cells.shape[-1])
         return flat[np.sort(np.random.default_rng(0).permutation(len(flat))[:SAMPLED_CELLS])]
 
-    def condensed(self) -> Facts:
+    def condensed(self) -> ImageFeatures:
         """The same, of the cells only the sample: what a collection is learned from."""
         return replace(self, cells=self.cell_sample()[None])
 
 
-def facts_of(
-    picture: Pictured, head: EmbeddingHead, *, threads: int | None = None, progress: Progress | None = None
-) -> Facts:
-    """Find out about a picture.
+def image_features(
+    image: AnyImage, head: EmbeddingHead, *, threads: int | None = None, progress: Progress | None = None
+) -> ImageFeatures:
+    """Find out about an image.
 
     Args:
-        picture: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
+        image: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
             the head's model, and if it is none at all then also decoded, to know the error.
         head: of the model.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         progress: of each step of the work.
 
     Raises:
-        CodecError: it is damaged, or no picture.
+        CodecError: it is damaged, or no image.
     """
-    with named(picture):
-        held = at_rest(picture)
+    with named(image):
+        held = at_rest(image)
         with open_coded(held, tune=head.tune, threads=threads, progress=progress) as file:
-            return facts_of_file(file, head, None if is_coded(held) else held, progress)
+            return file_features(file, head, None if is_coded(held) else held, progress)
 
 
-def facts_of_file(
-    file: LmcFile, head: EmbeddingHead, original: Pictured | None = None, progress: Progress | None = None
-) -> Facts:
-    """Find out about the picture of an open file, see :func:`facts_of`.
+def file_features(
+    file: LmcFile, head: EmbeddingHead, original: AnyImage | None = None, progress: Progress | None = None
+) -> ImageFeatures:
+    """Find out about the image of an open file, see :func:`image_features`.
 
     Args:
         file: an ``.lmc`` file.
         head: of the model.
-        original: the picture it was made from, if it is to be decoded to know the error.
+        original: the image it was made from, if it is to be decoded to know the error.
         progress: of each step of the work.
 
     Raises:
@@ -97,14 +97,15 @@ def facts_of_file(
     seen: list[Floats] = []
     statistics = pooled(_kept(map(head.features, file.latents(progress=progress)), seen))
     (actual, expected), z_bits = _bits(file, progress)
-    ratio = np.log((actual + LEAST_BITS) / (expected + LEAST_BITS))
-    cells = np.concatenate([np.concatenate(seen), np.log(expected + LEAST_BITS)[..., None], ratio[..., None]], axis=-1)
+    ratio = np.log((actual + MIN_BITS) / (expected + MIN_BITS))
+    cells = np.concatenate([np.concatenate(seen), np.log(expected + MIN_BITS)[..., None], ratio[..., None]], axis=-1)
     costs = [
-        np.log(expected.mean() + LEAST_BITS),
-        np.log((actual.mean() + LEAST_BITS) / (expected.mean() + LEAST_BITS)),
-        np.log((z_bits[0] + LEAST_BITS) / (z_bits[1] + LEAST_BITS)),
+        np.log(expected.mean() + MIN_BITS),
+        np.log((actual.mean() + MIN_BITS) / (expected.mean() + MIN_BITS)),
+        np.log((z_bits[0] + MIN_BITS) / (z_bits[1] + MIN_BITS)),
     ]
-    return Facts(np.array(costs, np.float32), statistics, head.project(statistics), cells.astype(np.float32), error)
+    embedding = head.project(statistics)
+    return ImageFeatures(np.array(costs, np.float32), statistics, embedding, cells.astype(np.float32), error)
 
 
 def _kept(features: Iterator[tuple[Floats, Floats]], cells: list[Floats]) -> Iterator[tuple[Floats, Floats]]:
@@ -135,12 +136,12 @@ def _bits(file: LmcFile, progress: Progress | None) -> tuple[Floats, Floats]:
     return y_bits / HYPER_STRIDE**2, (z_bits / (rows * columns * HYPER_STRIDE**2)).astype(np.float32)
 
 
-def _error(picture: Pictured, file: LmcFile, progress: Progress | None) -> float:
-    """Logarithm of the mean squared error of a file against its picture, in levels of 0 to 255."""
-    source = open_source(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
+def _error(image: AnyImage, file: LmcFile, progress: Progress | None) -> float:
+    """Logarithm of the mean squared error of a file against its image, in levels of 0 to 255."""
+    source = open_source(io.BytesIO(image) if isinstance(image, bytes) else image)
     total = 0.0
     for top, strip in file.strips(progress=progress):
         wanted = source.crop(top, top + len(strip), 0, source.width)
         total += float(np.square(strip.astype(np.float32) - wanted).sum(dtype=np.float64))
     levels = ((1 << source.form.depth) - 1) / 255
-    return float(np.log(total / (source.width * source.height * source.form.components) / levels**2 + LEAST_ERROR))
+    return float(np.log(total / (source.width * source.height * source.form.components) / levels**2 + MIN_ERROR))

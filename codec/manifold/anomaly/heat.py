@@ -1,4 +1,4 @@
-"""Where in a picture it is odd, for people to see."""
+"""Where in an image it is odd, for people to see."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TINT = np.array([220, 20, 40], np.float32)
 
 
 def heat_map(file: LmcFile, heat: NDArray[np.float32]) -> Image.Image:
-    """A picture's preview in gray, the more red the odder.
+    """An image's preview in gray, the more red the odder.
 
     Args:
-        file: of the picture.
+        file: of the image.
         heat: float32 (rows, columns), oddness of cells, see :meth:`codec.manifold.anomaly.calibration.Collection.heat`.
     """
     gray = np.asarray(as_rgb(file.preview()).convert("L"), np.float32)
@@ -28,6 +28,6 @@ def heat_map(file: LmcFile, heat: NDArray[np.float32]) -> Image.Image:
     grown = Image.fromarray(heat).resize((side * columns, side * rows), Image.Resampling.BICUBIC)
     cover = np.clip((np.asarray(grown)[: gray.shape[0], : gray.shape[1]] - USUAL) / (ODD - USUAL), 0, 1)[..., None]
     mixed = (1 - 0.75 * cover) * gray[..., None] + 0.75 * cover * TINT
-    picture = Image.fromarray(np.rint(mixed).astype(np.uint8))
-    factor = max(1, round(512 / max(picture.size)))
-    return picture.resize((factor * picture.width, factor * picture.height), Image.Resampling.BICUBIC)
+    image = Image.fromarray(np.rint(mixed).astype(np.uint8))
+    factor = max(1, round(512 / max(image.size)))
+    return image.resize((factor * image.width, factor * image.height), Image.Resampling.BICUBIC)

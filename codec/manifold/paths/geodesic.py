@@ -1,8 +1,8 @@
 """Shortest ways on the manifold, by gradient descent on the energy of a discretised path (needs torch).
 
 The energy of points y_0 .. y_n is ``n sum |f(y_{i+1}) - f(y_i)|^2``, f being what the embedding's head sees in each
-cell: means and spreads of its features, so that half-transparent pictures on top of each other are far from both.
-Beside it counts what the entropy model charges for each point, so that the way keeps to where pictures are. It is made
+cell: means and spreads of its features, so that half-transparent images on top of each other are far from both.
+Beside it counts what the entropy model charges for each point, so that the way keeps to where images are. It is made
 for what the analysis gives; for decoded coordinates, which the analysis never gives, it may ask a hundred times too
 much. So a point is synthesised and analysed first, and what this changed at the beginning is added as it moves. The
 ends stay. Pixels would say next to nothing about the manifold: the coordinates are nearly linear in them, and the
@@ -43,7 +43,7 @@ class PathReport:
     Attributes:
         energy: see above, mean over cells and features.
         length: root of the mean over cells and features, summed over the steps.
-        rate_bpp: what the entropy model charges for coding the pictures of the points between the ends, bits a pixel,
+        rate_bpp: what the entropy model charges for coding the images of the points between the ends, bits a pixel,
             mean.
     """
 
@@ -136,7 +136,7 @@ class Geodesics:
         return (features[1:] - features[:-1]).square().mean(dim=(1, 2))
 
     def _analysed(self, y: Tensor) -> Tensor:
-        """What the analysis gives for the pictures of points, of 8 bits, one by one as they may be large."""
+        """What the analysis gives for the images of points, of 8 bits, one by one as they may be large."""
         images = (self.model.synthesise(point, self.gains) for point in y.split(1))
         levels = (x.clamp(0, 1).mul(255).round().div(255) for x in images)
         return torch.cat([self.model.analyse(x, self.gains) for x in levels])

@@ -1,4 +1,4 @@
-"""Ways between two pictures: points of a path on the manifold, straight in its coordinates or the shortest there is.
+"""Ways between two images: points of a path on the manifold, straight in its coordinates or the shortest there is.
 
 A straight line in the coordinates is all numpy and ONNX. The shortest way, see
 :mod:`codec.manifold.paths.geodesic`, needs torch.
@@ -19,17 +19,17 @@ from codec.decoding.lmc_file import LmcFile
 from codec.engine.registry import DEFAULT_TUNE
 from codec.engine.runtime import Runtime
 from codec.images.pillow_compat import as_rgb
-from codec.manifold.loading import Pictured, at_rest, named, open_coded, own_tune
+from codec.manifold.loading import AnyImage, at_rest, named, open_coded, own_tune
 
 Floats = NDArray[np.float32]
 USUAL_PIXELS = 1 << 20
-"""Larger pictures are made smaller unless a size is given: a path is for looking at."""
+"""Larger images are made smaller unless a size is given: a path is for looking at."""
 MAX_PIXELS = 1 << 24
 """Points are synthesised whole, and those of a geodesic are all in memory at once."""
 
 
-class Ends:
-    """Two pictures brought to one size and quality, as coordinates.
+class Endpoints:
+    """Two images brought to one size and quality, as coordinates.
 
     Args:
         one: a path, the bytes of a file, or a Pillow image.
@@ -38,19 +38,19 @@ class Ends:
         threads: for the networks.
 
     Attributes:
-        size: width and height of all pictures of the path.
+        size: width and height of all images of the path.
         quality_index: level of quality at which points are synthesised.
         y: float32 (2, channels, rows, columns), coordinates of the two ends.
 
     Raises:
-        CodecError: one is damaged, or no picture.
+        CodecError: one is damaged, or no image.
         LimitError: the size is too large.
     """
 
     def __init__(
         self,
-        one: Pictured,
-        other: Pictured,
+        one: AnyImage,
+        other: AnyImage,
         *,
         size: tuple[int, int] | None = None,
         threads: int | None = None,
@@ -70,7 +70,7 @@ class Ends:
             with named(other):
                 second = files.enter_context(open_coded(other, tune=tune, threads=threads))
             self.size = size or _within(first.size)
-            # Of an ordinary picture it is that at which it was coded in passing.
+            # Of an ordinary image it is that at which it was coded in passing.
             self.quality_index = max(
                 first.header.quality_index, second.header.quality_index, self.runtime.scale.level(DEFAULT_QUALITY)
             )
@@ -101,8 +101,8 @@ class Ends:
             raise ValueError(f"steps: found {steps}, expected at least 2")
         return ((1 - t) * self.y[0] + t * self.y[1] for t in np.linspace(0, 1, steps, dtype=np.float32))
 
-    def pictures(self, path: Iterable[Floats]) -> Iterator[Image.Image]:
-        """The pictures of points, float32 (channels, rows, columns) each."""
+    def images(self, path: Iterable[Floats]) -> Iterator[Image.Image]:
+        """The images of points, float32 (channels, rows, columns) each."""
         width, height = self.size
         for y in path:
             x = self.runtime.synthesise(y[None], self.quality_index)[0, :, :height, :width]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bitstream.z_context import NEIGHBOURS, PHASES
-from codec.models.density import LEAST_MASS, at_least
+from codec.models.density import MIN_MASS, at_least
 from codec.models.gains import KNOTS, QualityKnots
 from codec.models.v1.hyperprior import FactorizedPrior
 
@@ -84,4 +84,4 @@ class HyperContext(nn.Module):
         far = (z - mean).abs()
         # Below the mean, where a difference of tails keeps its digits.
         mass = torch.sigmoid((0.5 - far) * inverse) - torch.sigmoid((-0.5 - far) * inverse)
-        return at_least(mass, LEAST_MASS)
+        return at_least(mass, MIN_MASS)

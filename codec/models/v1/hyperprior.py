@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bitstream.geometry import HYPER_STRIDE
-from codec.models.density import LEAST_MASS, Cumulative, at_least
+from codec.models.density import MIN_MASS, Cumulative, at_least
 from codec.models.gains import KNOTS, QualityKnots
 from codec.models.layers import Block, Pointwise, bounded, modulate
 
@@ -101,7 +101,7 @@ class FactorizedPrior(Cumulative):
         # On the side where both are far from saturation, so that the difference keeps its digits.
         sign = torch.where(lower + upper > 0, -1.0, 1.0)
         mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
-        return at_least(mass, LEAST_MASS)
+        return at_least(mass, MIN_MASS)
 
 
 SCALES = 64

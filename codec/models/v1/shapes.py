@@ -19,7 +19,7 @@ FLOOR = 1e-12
 """Probability of a magnitude of either sign below which a Gaussian is not believed."""
 
 
-def sigma_of(scale: int) -> float:
+def scale_sigma(scale: int) -> float:
     """Standard deviation, in symbols, that a scale stands for."""
     return SCALE_MIN * float(np.exp(scale * LOG_SCALE_STEP))
 
@@ -82,7 +82,7 @@ class SymbolShapes(nn.Module):
     def fit(self, counts: Tensor) -> None:
         """Take on the shape of counts as :meth:`count` gives them, and keep the Gaussian where there are few."""
         for scale, row in enumerate(counts.double()):
-            both_signs = 2 * torch.from_numpy(expected_pmf(sigma_of(scale), REACH - 1))
+            both_signs = 2 * torch.from_numpy(expected_pmf(scale_sigma(scale), REACH - 1))
             both_signs[0] /= 2
             rest = (1 - both_signs.sum(0, keepdim=True)).clamp(min=FLOOR)
             expected = torch.cat([both_signs, rest])
@@ -93,6 +93,6 @@ class SymbolShapes(nn.Module):
         """Probabilities of magnitudes at one scale, as :func:`expected_pmf`; of both signs at most 1 in sum."""
         ratio = self.log_ratio[scale].double().exp().numpy()
         fitted: NDArray[np.float64] = (
-            expected_pmf(sigma_of(scale), reach) * ratio[np.minimum(np.arange(reach + 1), REACH)]
+            expected_pmf(scale_sigma(scale), reach) * ratio[np.minimum(np.arange(reach + 1), REACH)]
         )
         return fitted

@@ -14,7 +14,7 @@ from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import PHASES, ZContext
 from codec.models.v1.hyper_context import SHIFT, HyperContext
 from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
-from codec.models.v1.shapes import SymbolShapes, sigma_of
+from codec.models.v1.shapes import SymbolShapes, scale_sigma
 
 if TYPE_CHECKING:
     from codec.models.v1.network import V1
@@ -41,7 +41,7 @@ def symbol_counts(shapes: SymbolShapes, scale: int) -> tuple[int, NDArray[np.int
         tuple[int, NDArray[np.int64]]: the largest magnitude without escape, and counts of -limit ..
         limit and of the escape.
     """
-    pmf = shapes.pmf(scale, int(8 * sigma_of(scale)) + 8)
+    pmf = shapes.pmf(scale, int(8 * scale_sigma(scale)) + 8)
     rare = np.flatnonzero(pmf < RAREST)
     limit = max(0, int(rare[0]) - 1 if rare.size else len(pmf) - 1)
     kept = np.concatenate([pmf[limit:0:-1], pmf[: limit + 1]])
