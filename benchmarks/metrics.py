@@ -144,5 +144,14 @@ def measure(original: Pixels, decoded: Pixels, names: Collection[str] = tuple(ME
 
 
 __all__ = [
-    "METRICS", "Metric", "Pixels", "array_psnr_db", "judges", "known_metrics", "luma", "measure", "ms_ssim", "ms_ssim_to_db",
-]  # fmt: skip
+    "METRICS",
+    "Metric",
+    "Pixels",
+    "array_psnr_db",
+    "judges",
+    "known_metrics",
+    "luma",
+    "measure",
+    "ms_ssim",
+    "ms_ssim_to_db",
+]
