@@ -234,7 +234,7 @@ def test_too_few_pictures_are_refused(photos, head):
 
 def test_what_is_there_many_times_counts_once(photos, head):
     facts = [image_features(photo, head) for photo in photos[:MIN_IMAGES]]
-    with pytest.raises(CodecError, match="19 different pictures"):
+    with pytest.raises(CodecError, match="19 different images"):
         Collection.fit(2 * facts[1:], head)
     from_file = image_features(codec.compress(photos[0], 50), head)
     once, twice = (Collection.fit(known, head) for known in (facts, [from_file, *facts]))
@@ -258,7 +258,7 @@ def test_the_commands_work_on_files_alone(photos, tmp_path):
     photos[0].save(folder / "00.png")
     result = run("fit", folder, "--model", model, "-j", 2)
     assert result.exit_code == 0, result.output
-    assert "1 .lmc files are left out" in result.output and f"learned from {MIN_IMAGES} pictures" in result.output
+    assert "1 .lmc files are left out" in result.output and f"learned from {MIN_IMAGES} images" in result.output
     (folder / "00.png").unlink()
     assert run("fit", folder, "--model", model).exit_code == 1
     (folder / "broken.lmc").write_bytes(b"\x89LMC")

@@ -83,7 +83,7 @@ def test_a_failure_keeps_the_old_file(tmp_path):
     ("args", "code", "message"),
     [
         (["compress", "missing.png"], 1, "No such file"),
-        (["compress", "text.png"], 1, "not a picture"),
+        (["compress", "text.png"], 1, "not an image"),
         (["compress", "empty.png"], 1, "empty file"),
         (["decompress", "empty.png", "a.png"], 1, "empty"),
         (["compress", "."], 2, "directory"),

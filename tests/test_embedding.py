@@ -190,7 +190,7 @@ def test_damaged_pictures_are_left_out_of_training(photo_folder, tmp_path):
     arguments = ["train-embedding", "--data", str(folder), "--out", str(tmp_path / "head.npz"), "--model", str(MODEL)]
     arguments += ["--steps", "1", "--hold-out", "1000"]
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 1 and "0 readable pictures" in result.output
+    assert result.exit_code == 1 and "0 readable images" in result.output
     (tmp_path / "head.npz").mkdir()
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1 and "is a directory" in result.output

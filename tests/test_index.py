@@ -46,11 +46,11 @@ def test_a_folder_of_coded_files_is_indexed_once_and_kept_up_to_date(folder, tmp
     database = tmp_path / "all.index"
     first = search("index", folder, "--index", database)
     assert first.exit_code == 0, first.output
-    assert "3 pictures; 3 added, 0 unchanged, 0 removed" in first.output
+    assert "3 images; 3 added, 0 unchanged, 0 removed" in first.output
     assert "0 added, 3 unchanged" in search("index", folder, "--index", database).output
     (folder / "coffee.lmc").unlink()
     (folder / "chelsea.lmc").write_bytes((folder / "astronaut.lmc").read_bytes())
-    assert "2 pictures; 1 added, 1 unchanged, 1 removed" in search("index", folder, "--index", database).output
+    assert "2 images; 1 added, 1 unchanged, 1 removed" in search("index", folder, "--index", database).output
     with Index(database) as found:
         matches = found.nearest(embed(folder / "astronaut.lmc"))
         assert [match.similarity for match in matches] == pytest.approx([1, 1], abs=1e-5)
@@ -61,13 +61,13 @@ def test_what_is_gone_altogether_is_forgotten_too(folder, tmp_path):
     search("index", folder, "--index", database)
     (folder / "coffee.lmc").unlink()
     result = search("index", folder / "coffee.lmc", "--index", database)
-    assert result.exit_code == 0 and "2 pictures; 0 added, 0 unchanged, 1 removed" in result.output
+    assert result.exit_code == 0 and "2 images; 0 added, 0 unchanged, 1 removed" in result.output
     (folder / "chelsea.lmc").unlink()
     result = search("index", folder, tmp_path / "mistyped", "--index", database)
     assert result.exit_code == 1 and "mistyped" in result.output
-    assert "1 pictures; 0 added, 1 unchanged, 1 removed" in search("index", folder, "--index", database).output
+    assert "1 images; 0 added, 1 unchanged, 1 removed" in search("index", folder, "--index", database).output
     shutil.rmtree(folder)
-    assert "0 pictures; 0 added, 0 unchanged, 1 removed" in search("index", folder, "--index", database).output
+    assert "0 images; 0 added, 0 unchanged, 1 removed" in search("index", folder, "--index", database).output
     assert search("index", folder, "--index", database).exit_code == 1
     assert search("index", folder, "--index", tmp_path / "new").exit_code == 1 and not (tmp_path / "new").exists()
 
@@ -77,7 +77,7 @@ def test_a_picture_that_was_spoilt_is_not_found_as_what_it_was(folder, tmp_path)
     search("index", folder, "--index", database)
     (folder / "coffee.lmc").write_bytes(b"spoilt")
     result = search("index", folder, "--index", database)
-    assert result.exit_code == 1 and "2 pictures; 0 added, 2 unchanged, 1 removed, 1 failed" in result.output
+    assert result.exit_code == 1 and "2 images; 0 added, 2 unchanged, 1 removed, 1 failed" in result.output
 
 
 def test_what_lies_outside_the_folders_is_not_forgotten(folder, tmp_path):
@@ -87,7 +87,7 @@ def test_what_lies_outside_the_folders_is_not_forgotten(folder, tmp_path):
     database = tmp_path / "all.index"
     search("index", folder, "--index", database)
     (folder / "chelsea.lmc").unlink()
-    assert "3 pictures; 0 added, 1 unchanged, 0 removed" in search("index", inner, "--index", database).output
+    assert "3 images; 0 added, 1 unchanged, 0 removed" in search("index", inner, "--index", database).output
 
 
 def test_a_query_finds_the_picture_it_is_a_version_of(folder, photo_folder, tmp_path):
@@ -131,7 +131,7 @@ def test_one_broken_file_does_not_stop_the_rest(folder, tmp_path):
     (folder / "empty.png").touch()
     result = search("index", folder, "--index", tmp_path / "i", "-j", 2)
     assert result.exit_code == 1
-    assert "3 pictures; 3 added" in result.output
+    assert "3 images; 3 added" in result.output
     assert result.output.count("Error: ") == 2 and "broken.lmc" in result.output and "empty.png" in result.output
 
 
