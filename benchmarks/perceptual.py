@@ -106,7 +106,7 @@ def butteraugli(original: Pixels, decoded: Pixels) -> float | None:
 def psnr_hvs(original: Pixels, decoded: Pixels) -> float:
     """PSNR-HVS of luma in dB: errors of 8 x 8 DCT coefficients, weighted by contrast sensitivity, not masked.
 
-    Images with sides that are no multiples of 8 are continued by their edges.
+    Images with sides that are not multiples of 8 are continued by their edges.
     """
     with contextlib.redirect_stdout(io.StringIO()):  # it advertises a faster way
         from psnr_hvsm import bt601ycbcr, psnr_hvs_hvsm

@@ -63,7 +63,7 @@ class Form:
 
 
 def metadata_boxes(metadata: Metadata) -> list[Box]:
-    """Boxes of what there is of metadata.
+    """Boxes for the metadata that is present.
 
     Raises:
         LimitError: one is longer than :data:`MAX_METADATA`.
@@ -109,10 +109,10 @@ def is_known(kind: int) -> bool:
 
 
 def most_bytes(kind: BoxType, pixels: int) -> int:
-    """No sound box of this kind, of an image of so many pixels, takes more.
+    """Upper bound on the bytes of a sound box of this kind, in a file of an image with this many pixels.
 
-    That of metadata is a zlib stream, which where nothing can be saved is hardly longer than what it holds; that of
-    transparency a PNG image of at most two bytes a pixel.
+    Metadata is a zlib stream, which at worst is slightly longer than what it holds; transparency is a PNG image of at
+    most two bytes a pixel.
     """
     return {BoxType.FORM: 2, BoxType.ALPHA: 4 * pixels}.get(kind, 2 * MAX_METADATA) + SLACK
 
@@ -140,7 +140,7 @@ def read_form(boxes: dict[BoxType, bytes]) -> Form:
     """Form of the pixels of a file.
 
     Raises:
-        CorruptError: there is no such form.
+        CorruptError: the box is not a valid form.
     """
     data = boxes.get(BoxType.FORM)
     if data is None:

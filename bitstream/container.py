@@ -208,7 +208,7 @@ def _header_reader(data: bytes | memoryview) -> _Reader:
 
 
 def parse_header(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Layout:
-    """Read everything before the payloads; nothing is allocated that the bytes at hand do not bear out.
+    """Read everything before the payloads; memory is allocated only in proportion to the bytes at hand.
 
     Args:
         data: a file, or at least its start.

@@ -139,7 +139,7 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
 
 
 def most_chunk_bytes(tables: Tables, rows: int, columns: int) -> int:
-    """No payload of a chunk is longer: a symbol takes at most 24 bits, and 36 more if it is escaped."""
+    """Upper bound on a chunk's payload: a symbol takes at most 24 bits, and 36 more if it is escaped."""
     return 8 * (tables.hyper_latents + HYPER_STRIDE**2 * tables.latents) * rows * columns + 8
 
 
@@ -166,7 +166,7 @@ def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, pa
     latents = empty_latents(tables, rows, columns)
     for stage in coding_stages(tables, quality_index, rows, columns):
         prediction = stage.predict(latents["z"])
-        # An offset takes a value back into bounds; what it may have been before is bounded as well.
+        # A coded value is a symbol less its offset. Both are within the bound, so it is within twice the bound.
         values = _pop(coder, prediction.table.ravel(), stage.tables, stage.latent, 2 * stage.bound)
         values = values.reshape(prediction.table.shape)
         if prediction.offset is not None:

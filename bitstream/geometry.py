@@ -20,10 +20,10 @@ class Halos:
     """Positions of y to each side of an output that each network depends on.
 
     Attributes:
-        analysis: of y on the blocks of pixels around its own.
-        hyper_analysis: of a cell of z on y around that cell.
-        context: of a mean on z and y.
-        synthesis: of a block of pixels on y.
+        analysis: how far a position of y looks into the blocks of pixels around its own.
+        hyper_analysis: how far a cell of z looks into y around that cell.
+        context: how far a mean looks into z and y.
+        synthesis: how far a block of pixels looks into y.
     """
 
     analysis: int
@@ -81,8 +81,8 @@ class Geometry:
             levels: of quality, that the model's tables have.
 
         Raises:
-            ValueError: they are no such values.
-            TypeError: they are of other types.
+            ValueError: the values are not valid, or the tables have another number of levels.
+            TypeError: a value is of the wrong type.
         """
         if values is None:
             return cls(levels=levels)

@@ -1,7 +1,7 @@
 """The order in which a chunk's symbols are coded, as a list of stages. ``FORMAT.md`` section 6.
 
 Whoever walks over the symbols of a chunk (encoder, decoder, estimates of cost, sampling) walks this list. A stage
-depends on nothing but z, and of z only on what the stages before it have given.
+depends on z alone, and only on those symbols of z that earlier stages have coded.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class Tables:
         index += bias
         index *= 0.5**self.shift  # exact: a power of two
         np.clip(index, 0, len(self.y_limits) - 1, out=index)
-        # Towards zero, which is down now. Four neighbours in a row then move as one word.
+        # Rounds down, as nothing is negative after the clip. Four neighbours in a row then move as one uint32.
         rows = index.astype(np.uint8).view(np.uint32).reshape(h, w, self.latents, HYPER_STRIDE)
         by_row = np.ascontiguousarray(rows.transpose(2, 0, 3, 1))
         return by_row.view(np.uint8).reshape(self.latents, HYPER_STRIDE * h, HYPER_STRIDE * w)

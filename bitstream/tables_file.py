@@ -1,4 +1,4 @@
-"""The file of a model's integer tables and gains, read with limits: whoever gives a model need not mean well."""
+"""The file of a model's integer tables and gains, loaded with size limits: model files are untrusted input."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def read_tables(path: Path) -> ModelTables:
     except ModelError:
         raise
     except Exception as error:  # what a damaged archive raises is not documented
-        raise ModelError(f"{path}: no readable tables: {error}") from error
+        raise ModelError(f"{path}: cannot read tables: {error}") from error
     for name, dtype in dtypes.items():
         if arrays[name].dtype != dtype:
             raise ModelError(f"{path}: {name} is {arrays[name].dtype}, expected {np.dtype(dtype)}")
@@ -90,7 +90,7 @@ def read_tables(path: Path) -> ModelTables:
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    """An array, for which nothing is claimed that its bytes do not bear out, as ``numpy.load`` would."""
+    """An array; its header is checked against its bytes before memory is claimed, which ``numpy.load`` omits."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others expand without a bound
         raise ValueError(f"{member.filename}: compressed by method {member.compress_type}")
     with archive.open(member) as stored:  # read as a whole, it would expand first and be cut then

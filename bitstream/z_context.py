@@ -1,4 +1,4 @@
-"""Half of z coded around what its neighbours let expect. ``FORMAT.md`` sections 5 and 6.
+"""Context model for half of z: each cell is predicted from its decoded neighbours. ``FORMAT.md`` sections 5 and 6.
 
 Cells are a checkerboard. Those of the first half are read with the tables of their channel; each of the others then
 has up to four neighbours that are known, and an integer linear map of them gives its mean in eighths. Its table

@@ -89,7 +89,7 @@ def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progr
         ImageError: the image cannot be read or coded, or no quality meets the target.
         OSError: the file is not there, is a folder, or may not be read.
         LimitError: ICC profile, EXIF or XMP is longer than 64 MiB.
-        CodecError: effort needs packages that are not installed, or ``CODEC_THREADS`` is no number.
+        CodecError: effort needs packages that are not installed, or ``CODEC_THREADS`` is not a number.
         ModelError: the model is damaged, or there is none.
         ValueError: there is no such tune.
     """
@@ -133,13 +133,13 @@ def compress(
 ) -> bytes:
     """Code an image.
 
-    What of it is lost or converted is told of as a :class:`~bitstream.errors.ConversionWarning`.
+    A :class:`~bitstream.errors.ConversionWarning` says what of it is lost or converted.
 
     Args:
         image: a path, a binary file, read from its beginning, a Pillow image, or an array of uint8 or uint16: (H, W),
             or (H, W, C) with gray, gray and alpha, RGB, or RGB and alpha. EXIF orientation is applied to an image as
-            ``Image.open`` gave it. What was made from it, as by ``convert`` or ``rotate``, is taken as it is: call
-            ``ImageOps.exif_transpose`` before.
+            ``Image.open`` gave it. Images derived from it, such as by ``convert`` or
+            ``rotate``, are taken as they are: call ``ImageOps.exif_transpose`` before deriving them.
         quality: see :class:`~codec.encoding.options.EncodeOptions`, as all that follows.
         tune: ``"visual"`` or ``"psnr"``.
         model: folder of an exported model.
@@ -158,11 +158,11 @@ def compress(
         ImageError: the image cannot be read or coded, or no quality meets the target.
         OSError: the file is not there, is a folder, or may not be read.
         LimitError: ICC profile, EXIF or XMP is longer than 64 MiB.
-        CodecError: effort needs packages that are not installed, or ``CODEC_THREADS`` is no number.
+        CodecError: effort needs packages that are not installed, or ``CODEC_THREADS`` is not a number.
         ModelError: the model is damaged, or there is none.
         ValueError: quality, tune, effort or budget is out of range, or there are both a tune and a model, or both a
             quality and a target.
-        TypeError: quality is no number, or target no :class:`Target`.
+        TypeError: quality is not a number, or target not a :class:`Target`.
     """
     options = EncodeOptions(quality, tune, model, target, effort, budget, strip, threads, max_pixels)
     encoded = encode(image, options, progress=progress)
@@ -197,9 +197,9 @@ def decompress(
         BitstreamError: the file is damaged, or no ``.lmc`` file.
         ModelError: it needs a model that is not here.
         OSError: the file cannot be opened or read.
-        TypeError: it is no path, bytes or binary file.
+        TypeError: it is neither a path nor bytes nor a binary file.
         ValueError: there is no such ``on_damage``.
-        CodecError: ``CODEC_THREADS`` is no number.
+        CodecError: ``CODEC_THREADS`` is not a number.
     """
     with open(data, model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage) as file:
         file.verify()
@@ -232,7 +232,7 @@ def open(
         BitstreamError: the file is damaged, or no ``.lmc`` file.
         ModelError: the model is damaged, or there is none.
         OSError: the file cannot be opened or read.
-        TypeError: it is no path, bytes or binary file.
+        TypeError: it is neither a path nor bytes nor a binary file.
         ValueError: there is no such ``on_damage``.
     """
     from codec.decoding.lmc_file import LmcFile
@@ -303,7 +303,7 @@ def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
         OSError: the file cannot be opened or read.
-        TypeError: it is no path, bytes or binary file.
+        TypeError: it is neither a path nor bytes nor a binary file.
     """
     with open(data, max_pixels=max_pixels) as file:
         file.verify()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,11 @@ from PIL import Image
 
 from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import ZContext
+
+VECTORS = Path(__file__).parent / "vectors"
+"""Pinned files, see the README there."""
+MODEL = VECTORS / "model"
+"""A small exported model."""
 
 
 def small_tables(

@@ -1,10 +1,16 @@
-"""Fixtures that several test files share."""
+"""What is tested where, and fixtures that several test files share.
+
+A test belongs to a group by its folder, or by what its file or function is marked with. The groups need extras; what
+needs none and is fast is marked ``core``. Files that cannot be imported without an extra are not collected, and the
+header says so.
+"""
 
 from __future__ import annotations
 
 import signal
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +22,50 @@ from PIL import Image
 # What may fail by chance fails for whoever changed nothing; tests.fuzz is for finding more.
 settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
+
+GROUPS = {
+    "train": (
+        ("tests/models", "tests/training", "tests/encoding/test_refinement.py"),
+        ("torch", "onnx", "safetensors"),
+    ),
+    "bench": (("tests/benchmarks",), ("matplotlib", "bjontegaard", "torch")),
+    "manifold": (("tests/manifold",), ("jinja2", "sklearn", "usearch", "torch")),
+}
+"""Of each group the folders and files that belong to it, and packages that they are imported with."""
+ROOT = Path(__file__).parent.parent
+
+
+def _group(path: Path) -> str | None:
+    """The group of a file by where it lies."""
+    name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
+    return next((group for group, (places, _) in GROUPS.items() if name.startswith(places)), None)
+
+
+def _missing(group: str) -> list[str]:
+    return [package for package in GROUPS[group][1] if find_spec(package) is None]
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out files that could not be imported."""
+    group = _group(collection_path)
+    return True if group and _missing(group) else None
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is left out."""
+    lines = [(group, _missing(group)) for group in GROUPS]
+    return [f"not collected: tests marked {group}, for want of {', '.join(lost)}" for group, lost in lines if lost]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its group, and ``core`` if it has none and is fast."""
+    for item in items:
+        group = _group(item.path)
+        if group:
+            item.add_marker(group)
+        if not any(item.get_closest_marker(name) for name in (*GROUPS, "metrics", "slow", "heavy")):
+            item.add_marker("core")
+
 
 if TYPE_CHECKING:
     from codec.training.config import TrainingConfig

@@ -20,7 +20,8 @@ from codec.training.checkpoint import load_model
 from codec.training.config import TrainingConfig
 from codec.training.export import export
 from codec.training.loop import Trainer
-from tests.test_vectors import MODEL, PICTURES, digest, read
+from tests.bitstream.test_vectors import PICTURES, digest, read
+from tests.common import MODEL
 from tests.tiny import TINY
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from bitstream import encode_chunk
+from tests.bitstream.test_entropy import CONTEXT_VECTORS, VECTORS, _symbols
 from tests.common import small_tables
-from tests.test_entropy import CONTEXT_VECTORS, VECTORS, _symbols
 
 SHAPES = {
     VECTORS: [(1, 1, 0.0, 0), (1, 2, 1.0, 3), (2, 1, 40.0, 6), (1, 1, 9e4, 2)],

@@ -126,6 +126,7 @@ def test_a_folder_that_vanishes_meanwhile(folder, tmp_path):
     assert not list(tmp_path.glob("*.tmp"))
 
 
+@pytest.mark.train
 def test_a_killed_export_leaves_no_model_that_loads_wrongly(tmp_path):
     """Whenever it is killed, the folder holds the old model, the new one, or one that is refused."""
     code = """
@@ -165,6 +166,8 @@ import os, sys
 import numpy as np
 import codec
 from codec.engine.registry import shipped
+
+pytestmark = pytest.mark.slow
 pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
 data = codec.compress(pixels)
 lock = shipped()._lock

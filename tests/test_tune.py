@@ -24,7 +24,7 @@ from codec.manifold.loading import most_common_tune, open_coded, own_tune
 from codec.manifold.paths.interpolation import Endpoints
 from codec.manifold.sampling import sample_near
 from codec.metrics import ms_ssim_db, psnr_db, ssimulacra2
-from tests.test_vectors import MODEL
+from tests.common import MODEL
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def judged(photo, data):
 
 
 @pytest.mark.parametrize("rate_bpp", [0.25, 0.8])
+@pytest.mark.metrics
 def test_each_model_is_better_at_what_it_is_for(photo, rate_bpp):
     target = codec.Target("bytes", rate_bpp * photo[..., 0].size / 8)
     files = {tune: codec.compress(photo, target=target, tune=tune) for tune in TUNES}
@@ -107,6 +108,7 @@ def test_collections_see_files_of_both_models_alike(photo, tune):
 
 
 @pytest.mark.parametrize("tune", TUNES)
+@pytest.mark.manifold
 def test_files_of_a_shipped_model_are_looked_at_without_being_decoded(photo, tune, tmp_path, monkeypatch):
     """Indexed, mapped, scored and interpolated in their own coordinates."""
     for n, part in enumerate((photo[:200, :200], photo[100:300, 200:400], photo[150:350, 100:300])):

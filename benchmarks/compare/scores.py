@@ -76,7 +76,7 @@ def read_votes(paths: Sequence[Path]) -> list[Vote]:
     """Votes of files that pages have saved. Of one pair in one sitting, the vote of the last file counts.
 
     Raises:
-        ValueError: one is no file of votes.
+        ValueError: one is not a file of votes.
         OSError: one cannot be read.
     """
     found: dict[tuple[str, str, int, int], Vote] = {}

@@ -50,7 +50,7 @@ class Size(ParamType):
         """Two whole numbers."""
         parts = str(value).lower().split("x")
         if len(parts) != 2 or not all(re.fullmatch(r"[0-9]{1,5}", p) and 1 <= int(p) <= 65_535 for p in parts):
-            self.fail(f"{value!r} is no size; try 768x512", param, ctx)
+            self.fail(f"invalid size {value!r}; try 768x512", param, ctx)
         return int(parts[0]), int(parts[1])
 
 

@@ -27,7 +27,7 @@ class _Size(ParamType):
         """Bytes of a text such as 100K."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value))
         if match is None or match[2].upper() not in _UNITS or not 0 < float(match[1]) < 1e18:
-            self.fail(f"{value!r} is no size; try 80000, 80K or 0.5M", param, ctx)
+            self.fail(f"invalid size {value!r}; try 80000, 80K or 0.5M", param, ctx)
         return float(match[1]) * _UNITS[match[2].upper()]
 
 

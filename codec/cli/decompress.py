@@ -27,7 +27,7 @@ class _Region(ParamType):
         except ValueError:
             numbers = ()
         if len(numbers) != 4 or min(numbers) < 0 or not numbers[2] * numbers[3]:
-            self.fail(f"{value!r} is no region; try 0,0,512,512", param, ctx)
+            self.fail(f"invalid region {value!r}; try 0,0,512,512", param, ctx)
         return numbers
 
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def map_images(images: Sequence[Path], look: Callable[[Path, Progress], T], jobs: int) -> tuple[dict[Path, T], int]:
-    """What ``look`` tells of each image that it can read, in their order, and how many it cannot.
+    """Results of ``look`` for each image that it can read, in their order, and the number of those that it cannot.
 
     Args:
         images: files.

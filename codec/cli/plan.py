@@ -54,7 +54,7 @@ def plan(
         click.UsageError: they make no sense together.
     """
     if out_dir is not None and out_dir.exists() and not out_dir.is_dir():
-        raise click.UsageError(f"--out-dir: {out_dir} is no folder")
+        raise click.UsageError(f"--out-dir: {out_dir} is not a folder")
     last = arguments[-1]
     if len(arguments) > 1 and out_dir is None and last.is_dir():
         if recursive:

@@ -90,7 +90,7 @@ def _read_sizes(path: Path) -> object:
     except ModelError:
         raise
     except (ValueError, AttributeError, TypeError) as error:
-        raise CodecError(f"{path}: no JSON object with sizes of networks") from error
+        raise CodecError(f"{path}: not a JSON object with sizes of networks") from error
     if wrong:
         raise CodecError(f"{path}: a model has no {', '.join(wrong)} of such a type; it has {', '.join(known)}")
     config = config_type(**sizes)

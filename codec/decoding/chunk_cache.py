@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_BYTES = 1 << 28
-"""Most that all symbols take that are kept; a single chunk may exceed it."""
+"""Most bytes that all kept symbols may take together; a single chunk may exceed it."""
 
 ChunkSymbols = tuple[NDArray[np.int32], NDArray[Any]]
 """z, and y in the narrowest integers that hold it."""
@@ -36,7 +36,7 @@ class ChunkCache:
             return self._chunks[i]
 
     def put(self, i: int, z: NDArray[np.int32], y: NDArray[np.int32], keep: int) -> ChunkSymbols:
-        """Keep the symbols of chunk ``i``, and of the others the last ``keep - 1`` at most; give them back."""
+        """Keep and return the symbols of chunk ``i``; of the other chunks keep at most the last ``keep - 1``."""
         symbols = z, narrow(y)
         with self._lock:
             if i not in self._chunks:  # another thread may have been first

@@ -67,9 +67,9 @@ class FileParts:
         file_bytes: length of the file as its header has it.
 
     Raises:
-        BitstreamError: the file is damaged, or no ``.lmc`` file.
+        BitstreamError: the file is damaged, or not an ``.lmc`` file.
         OSError: it cannot be opened or read.
-        TypeError: it is no path, bytes or binary file.
+        TypeError: it is neither a path nor bytes nor a binary file.
     """
 
     def __init__(self, file: File, max_pixels: int, fills: bool) -> None:
@@ -136,7 +136,7 @@ class FileParts:
             self._file.close()
 
     def read(self, at: int, length: int, whole: bool = True) -> bytes:
-        """Bytes of the file; fewer at its end only if they need not be whole.
+        """Bytes of the file. At its end they may be fewer than ``length``, but only if ``whole`` is false.
 
         Raises:
             TruncatedError: it ends before.

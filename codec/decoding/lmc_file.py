@@ -49,10 +49,10 @@ class LmcFile:
         form: of the pixels.
 
     Raises:
-        BitstreamError: the file is damaged, or no ``.lmc`` file.
+        BitstreamError: the file is damaged, or not an ``.lmc`` file.
         ModelError: it needs a model that is not here; only raised once pixels are wanted.
         OSError: it cannot be opened or read.
-        TypeError: it is no path, bytes or binary file.
+        TypeError: it is neither a path nor bytes nor a binary file.
         ValueError: there is no such ``on_damage``.
     """
 
@@ -187,7 +187,7 @@ class LmcFile:
         self.scaled_size(scale)
         box = box or (0, 0, *self.size)
         if box[0] % scale or box[1] % scale:
-            raise ValueError(f"box: {box[0]}, {box[1]} is no multiple of the scale {scale}")
+            raise ValueError(f"box: {box[0]}, {box[1]} is not a multiple of the scale {scale}")
         yield from self._decoder(max_tile).strips(box, scale, progress)
 
     def latents(self, max_tile: int = TILE_CELLS, progress: Progress | None = None) -> Iterator[NDArray[np.float32]]:
@@ -284,7 +284,7 @@ class LmcFile:
 
         Raises:
             ValueError: it does not lie within the image.
-            TypeError: one is no whole number.
+            TypeError: one is not a whole number.
         """
         box = self.box(x, y, width, height)
         return _as_image(self.strips(box), (width, height), self.form, self.alpha(box), self.metadata)
@@ -294,7 +294,7 @@ class LmcFile:
 
         Raises:
             ValueError: it does not lie within the image.
-            TypeError: one is no whole number.
+            TypeError: one is not a whole number.
         """
         x, y, width, height = map(operator.index, (x, y, width, height))
         if min(x, y) < 0 or min(width, height) < 1 or x + width > self.size[0] or y + height > self.size[1]:

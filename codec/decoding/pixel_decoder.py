@@ -62,7 +62,7 @@ class PixelDecoder:
         first_column, latents = self._latents(area, halo)
         most = geometry.hyper_stride**2 * self._max_tile
         for v, row in grid(area, positions, halo, stride(area, most), most):
-            # A pixel that lies only in part within the image or box belongs to it.
+            # A scaled pixel that lies only partly within the image or box is kept.
             y0, y1 = ((self._edge(edge, top, bottom) - top) for edge in (v.begin, v.end))
             y0, y1 = y0 // scale, -(-y1 // scale)
             strip = np.empty((y1 - y0, -(-(right - left) // scale), self._form.components), f"u{self._form.depth // 8}")

@@ -43,7 +43,7 @@ def open_seekable(file: File, max_pixels: int) -> BinaryIO:
 
 
 def read_bounded(pipe: BinaryIO, max_pixels: int = MAX_PIXELS, start: bytes = b"") -> io.BytesIO:
-    """What a pipe brings, and no more of it than one file and a byte: it may have no end.
+    """Read one file and at most one byte more from a pipe, as the pipe may never end.
 
     Args:
         pipe: read from where it is.

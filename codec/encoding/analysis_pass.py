@@ -20,7 +20,7 @@ from codec.images.source import Source
 from codec.util.progress import Progress
 
 TileSymbols = tuple[Tile, Tile, NDArray[np.int32], NDArray[np.int32]]
-"""RowBuffer and columns of a tile, and the integers of its z and y."""
+"""Rows and columns of a tile, and the integers of its z and y."""
 
 
 class AnalysisPass:
@@ -36,7 +36,7 @@ class AnalysisPass:
         quality_index: level of quality.
         cells: rows and columns of the image in cells.
         max_tile: cells of a tile with its halo.
-        progress: told of pixels done and in all.
+        progress: called with pixels done and pixels in total.
         coding_work: what coding a position takes, where analysing it takes 1.
     """
 
@@ -61,7 +61,7 @@ class AnalysisPass:
         self.z = RowBuffer(tables.hyper_latents, cells[1], 1, 0, self._fill_z)
 
     def symbols(self, side: int) -> Iterator[TileSymbols]:
-        """RowBuffer and columns of tiles whose sides are multiples of ``side`` cells, and their symbols of z and y."""
+        """Rows and columns of tiles whose sides are multiples of ``side`` cells, and their symbols of z and y."""
         area = Area(0, self.cells[0], 0, self.cells[1])
         for v, row in grid(area, self.cells, self.context_halo, side, self.max_tile):
             z_rows = self.z.get(v.low, v.high)

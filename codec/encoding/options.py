@@ -97,7 +97,7 @@ class EncodeOptions:
     Raises:
         ValueError: quality, effort or budget is out of range, or there are both a tune and a model, or both a quality
             and a target.
-        TypeError: quality is no number, or target no :class:`Target`.
+        TypeError: quality is not a number, or target not a :class:`Target`.
     """
 
     quality: float | None = None

@@ -57,7 +57,7 @@ def encode_to_target(
         target = Target("bytes", target.value * source.width * source.height / 8)
     beside = sum(len(box.data) for box in boxes)
     files: dict[int, bytes] = {}
-    # Middling photographs; the search corrects what the image at hand has of its own.
+    # Guesses from typical photographs; the search corrects them for the image at hand.
     if target.kind == "bytes":
         slope, at_most = math.log(20) / (levels - 1), True
         wanted, tolerance = math.log(max(target.value - beside, 1)), TOLERANCE

@@ -20,8 +20,8 @@ from codec.engine.tiling import Area, Tile, grid
 
 
 def view_reach(geometry: Geometry) -> int:
-    """Positions from a view's edge inwards where pixels are not what they would be: means reach so far, and pixels
-    from there."""
+    """Positions inwards from a view's edge whose pixels the edge changes: means as far as the context reaches, and from
+    there pixels as far as the synthesis reaches."""
     return geometry.halos.context + geometry.halos.synthesis
 
 

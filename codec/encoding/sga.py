@@ -33,15 +33,15 @@ RATE = 0.02
 FLAT = 10.0
 """Gradients well below this, in bits a symbol, move a symbol less than the rate: most say nothing but noise."""
 SHARPNESS = 2.0
-"""How much oftener than in proportion the nearer integer is drawn, as a factor on the logit at temperature 1."""
+"""Factor on the logit, at temperature 1: above 1, the nearer integer is drawn more often than in proportion."""
 HOT = 0.7
 """Temperature at which rounding begins."""
 HOLD = 0.7
-"""Share of the work after which it cools and the learning rate is lowered ..."""
+"""Share of the work after which the temperature falls and the learning rate is lowered."""
 COOLING = 10.0
-"""... the one as exp(-COOLING) in the time of all the work ..."""
+"""From then on the temperature falls as exp(-COOLING * (share of the work since))."""
 SETTLED = 0.3
-"""... the other at once, to this share of it."""
+"""From then on the learning rate is this share of RATE."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def shares(iterations: int, seconds: float | None, progress: Callable[[float], N
     Args:
         iterations: most there are.
         seconds: to be done by then; None is no limit.
-        progress: told of each share.
+        progress: called with each share.
     """
     started = time.monotonic()
     for k in range(iterations):

@@ -36,7 +36,7 @@ class Manifest(NamedTuple):
 
 
 def model_id(digests: dict[str, str]) -> bytes:
-    """Four bytes that name a model: what its numbers are, not how the graphs that compute with them are written.
+    """Four bytes that name a model. They depend on its numbers, not on how the graphs that use these are written.
 
     Args:
         digests: SHA-256 of each file, hexadecimal.
@@ -57,6 +57,6 @@ def read_manifest(folder: Path) -> Manifest:
         name = bytes.fromhex(manifest["model_id"])
         return Manifest(name, digests, manifest.get("quality_scale"), manifest.get("geometry"))
     except FileNotFoundError as error:
-        raise ModelError(f"{folder}: no exported model, as there is no {MANIFEST}") from error
+        raise ModelError(f"{folder}: not an exported model: it has no {MANIFEST}") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{folder}: cannot read the model manifest: {error}") from error

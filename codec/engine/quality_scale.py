@@ -39,7 +39,7 @@ class QualityScale:
         """Of a manifest's ``quality_scale``; linear if that is None.
 
         Raises:
-            ValueError: it is no scale of so many levels.
+            ValueError: it is not a valid scale for this number of levels.
         """
         if values is None:
             return cls.linear(levels)
@@ -53,14 +53,14 @@ class QualityScale:
 
         Raises:
             ValueError: the quality is out of range.
-            TypeError: it is no number.
+            TypeError: it is not a number.
         """
         if not isinstance(quality, Real):
             raise TypeError(f"quality: expected a number, found {quality!r}")
         if not 0 <= quality <= 100:  # also refuses NaN
             raise ValueError(f"quality: found {quality}, expected 0 to 100")
         level = float(np.interp(float(quality) / 10, np.arange(POINTS), self.at))
-        return round(round(level, 6))  # first to what it would be if 0.29 times 400 were 116 in floats, too
+        return round(round(level, 6))  # the inner one mends float errors: 0.29 * 400 is just below 116
 
     def quality(self, level: int) -> float:
         """The quality of a level: a whole number if one stands for it, else to a hundredth."""

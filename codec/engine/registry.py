@@ -37,7 +37,7 @@ def known_tune(tune: str) -> str:
 
 
 def loaded(folder: str | os.PathLike[str], threads: int | None = None) -> Runtime:
-    """An exported model, loaded once for each number of threads, and again once it was exported anew.
+    """An exported model, loaded once for each number of threads, and again if it was exported anew.
 
     Args:
         folder: of the model.
@@ -101,7 +101,7 @@ def shipped_by_id(model_id: bytes, threads: int | None = None) -> Runtime:
 
 
 def _after_fork() -> None:
-    """In a forked child: whoever held the lock did not come along."""
+    """Renew the lock in a forked child, where the thread that held it does not exist."""
     global _loading
     _loading = threading.Lock()
 

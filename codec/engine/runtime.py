@@ -101,7 +101,7 @@ class Runtime:
             raise ModelError(f"{self.folder / name}: has changed since the model was loaded")
 
     def check_all(self) -> None:
-        """Find out whether all files are what the manifest says, those as well that have not been used yet.
+        """Check all files against the manifest, including those that have not been used yet.
 
         Raises:
             ModelError: one is not, or cannot be read.
@@ -113,8 +113,8 @@ class Runtime:
         """Begin to load networks in the background, for whoever has other work to do until they are needed.
 
         Args:
-            networks: ``"synthesis"`` and so on, by the names of their graphs. What cannot be loaded is told of when it
-                is used.
+            networks: ``"synthesis"`` and so on, by the names of their graphs. What cannot be loaded raises its
+                error when it is used.
         """
         for graph in (f"{name}.onnx" for name in networks):
             if graph not in self._sessions:
@@ -248,7 +248,7 @@ class Runtime:
 
     @contextmanager
     def _failing(self, graph: str) -> Iterator[None]:
-        """What ONNX Runtime fails with, which has classes of its own, as an error of ours."""
+        """Raise :class:`ModelError` in place of ONNX Runtime's own exceptions."""
         try:
             yield
         except MemoryError:
@@ -258,7 +258,7 @@ class Runtime:
 
 
 def _after_fork() -> None:
-    """In a forked child: whoever held a lock did not come along."""
+    """Renew locks in a forked child, where the threads that held them do not exist."""
     for runtime in list(_runtimes):
         runtime._lock, runtime._building = threading.Lock(), {}
 

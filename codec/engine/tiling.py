@@ -47,7 +47,7 @@ class Tile:
 
 
 def stride(area: Area, most: int) -> int:
-    """What sides of tiles that need not fit chunks are multiples of: a few shapes are enough where tiles are many."""
+    """Unit of the sides of tiles that need not fit chunks; a coarse one in large areas, so that shapes are few."""
     return STRIDE if (area.bottom - area.top) * (area.right - area.left) > most else 1
 
 
@@ -97,7 +97,7 @@ def grid(area: Area, cells: tuple[int, int], halo: int, unit: int, most: int) ->
 
 @dataclass(frozen=True)
 class _Cut:
-    """A way to cut an axis, the length of its longest tile, and of all, with their halos."""
+    """A way to cut an axis; lengths of its longest tile and of all tiles together, halos included."""
 
     tiles: list[Tile]
     largest: int

@@ -46,7 +46,7 @@ def decode(data: bytes, width: int, height: int, depth: int) -> NDArray[Any]:
     """A transparency plane from its PNG.
 
     Raises:
-        CorruptError: it is no such image, or of another size or depth.
+        CorruptError: it is not a valid PNG image, or has another size or depth.
     """
     try:
         with open_image(io.BytesIO(data), ("PNG",)) as image:

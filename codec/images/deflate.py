@@ -1,4 +1,4 @@
-"""A zlib stream compressed by several threads: what one of them takes for PNG is most of the time to write it.
+"""A zlib stream compressed by several threads: with only one, this is most of the time of writing a PNG.
 
 Each part becomes deflate blocks of its own, with the end of the part before as its dictionary. Where the stream is cut
 does not depend on the number of threads, so neither do its bytes.

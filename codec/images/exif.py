@@ -11,7 +11,7 @@ from codec.images.metadata import EXIF_PREFIX
 
 ORIENTATION = 0x0112
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">", b"II\0*": "<", b"MM*\0": ">"}
-"""First bytes of a TIFF structure, those as well that are not in order but are read; how its numbers are."""
+"""Byte order by the first bytes of a TIFF structure, including malformed ones that readers accept."""
 _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "B", 8: "H", 9: "I"}
 """Types of a TIFF field that may hold an orientation."""
 
@@ -87,7 +87,7 @@ def upright(exif: bytes) -> bytes:
         exif: a TIFF structure.
 
     Returns:
-        bytes: what is no TIFF structure comes back as it is; none, if nobody can make it upright.
+        bytes: the argument itself if it is not a TIFF structure; empty if it cannot be made upright.
     """
     fixed = _with_upright_field(exif)
     found = read(fixed)

@@ -48,7 +48,7 @@ def without_limit() -> Iterator[None]:
 
 
 def _after_fork() -> None:
-    """In a forked child: whoever held the lock, or had lifted the limit, did not come along."""
+    """Renew lock and limit in a forked child, where threads that held the one or lifted the other do not exist."""
     global _lock, _users
     _lock = threading.Lock()
     if _users:
@@ -149,7 +149,7 @@ def frame_count(image: Image.Image) -> tuple[int, bool]:
 def transparent_level(image: Image.Image) -> tuple[Any, bool]:
     """The level or colour that stands for transparency, on the scale of the pixels, and whether it is exact.
 
-    Of an image that was loaded by others, nothing says what scale it is on; what we load is told of it.
+    If others loaded an image, nothing says which scale its level is on. In those that we load, ``info`` is updated.
     """
     clear, tile = image.info.get("transparency"), getattr(image, "tile", None)
     raw = tile[0][3] if tile and isinstance(tile[0][3], str) else ""

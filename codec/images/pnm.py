@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bitstream.errors import ImageError
 
-# A comment can be taken in one way only: where there are two, time doubles with each comment.
+# Keep this unambiguous: with two ways to match a comment, time doubles with each comment in the header.
 _GAP = rb"\s+(?:#[^\n]*\n\s*)*"
 _HEADER = re.compile(rb"P([56])" + 2 * (_GAP + rb"(\d{1,6})") + _GAP + rb"(\d{1,5})\s")
 
@@ -66,7 +66,7 @@ def _stamp(found: os.stat_result) -> tuple[int, ...]:
 
 
 def read(file: Path | bytes) -> Pixmap | None:
-    """A pixmap; None if the file is no binary one or has a maximum other than 255 and 65,535.
+    """A pixmap; None if the file is not a binary one, or its maximum is neither 255 nor 65,535.
 
     Args:
         file: a path, or the bytes of a file.

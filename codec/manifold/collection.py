@@ -60,8 +60,8 @@ def each(
 
     Args:
         paths: images.
-        function: safe to call from threads; what it is to tell of its progress stops it, by an error, once nobody
-            wants the results.
+        function: safe to call from threads; the progress that it is given to call raises an error, and so stops it,
+            once nobody wants the results.
         jobs: calls at a time.
     """
     watch = Watch()

@@ -175,7 +175,7 @@ def load(path: Path, model_id: bytes | None = None) -> EmbeddingHead:
             belongs = bytes.fromhex(about["model_id"])
             head = EmbeddingHead(**{name: stored[name].astype(np.float32) for name in ARRAYS}, model_id=belongs)
     except Exception as error:  # what a damaged archive raises is not documented
-        raise ModelError(f"{path}: no readable embedding: {error}") from error
+        raise ModelError(f"{path}: cannot read an embedding head: {error}") from error
     if model_id is not None and belongs != model_id:
         raise ModelError(
             f"{path}: belongs to model {belongs.hex()}, files here are of {model_id.hex()}; "
@@ -238,7 +238,7 @@ def embed(image: AnyImage, *, tune: str = DEFAULT_TUNE, threads: int | None = No
     """Embedding of an image: the cosine between two of one tune says how alike they are.
 
     Args:
-        image: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
+        image: a path, the bytes of a file, or a Pillow image; coded in memory first if it is not an ``.lmc`` file of
             this tune.
         tune: of the model whose coordinates are embedded; those of different tunes do not compare.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
@@ -247,7 +247,7 @@ def embed(image: AnyImage, *, tune: str = DEFAULT_TUNE, threads: int | None = No
         NDArray: float32 (D,), of length 1.
 
     Raises:
-        CodecError: it is damaged, or no image.
+        CodecError: it is damaged, or not an image.
         ModelError: the file needs a model that is not here.
     """
     with open_coded(image, tune=tune, threads=threads) as file:

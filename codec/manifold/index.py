@@ -173,7 +173,7 @@ class Index:
             forget_below: folders and files; what the index has of them, or below, and is gone is removed.
             jobs: images at a time.
             threads: for the networks, each of the jobs.
-            progress: told of images done and in all.
+            progress: called with images done and images in total.
         """
         with self._errors():
             rows = self._database.execute("SELECT path, bytes, modified_ns FROM picture")

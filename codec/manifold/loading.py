@@ -61,7 +61,7 @@ def is_coded(image: AnyImage) -> bool:
 
 
 def own_tune(image: AnyImage) -> str | None:
-    """The tune that an image was coded with; None if it is no ``.lmc`` file, or of a model that does not ship.
+    """The tune that an image was coded with; None if it is not an ``.lmc`` file, or of a model that does not ship.
 
     Args:
         image: not a pipe, from which what is read would be gone.
@@ -116,7 +116,7 @@ def open_coded(
         progress: of coding it.
 
     Raises:
-        CodecError: it is damaged, too large, or no image.
+        CodecError: it is damaged, too large, or not an image.
     """
     image = at_rest(image)
     tune = (own_tune(image) or DEFAULT_TUNE) if tune is None else known_tune(tune)

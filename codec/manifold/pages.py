@@ -50,5 +50,5 @@ def write(path: Path, template: str, overwrite: bool, **content: Any) -> None:
     """Write a page, see :func:`render`."""
     text = render(template, path, **content)
     with replacing(path, overwrite) as temporary:
-        # Names that are no text are shown as well as they can be.
+        # Names that cannot be decoded are shown as well as they can be.
         temporary.write_text(text, encoding="utf-8", errors="replace")

@@ -44,14 +44,14 @@ def make_record(
     """Look at an image: embedding and thumbnail.
 
     Args:
-        image: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
+        image: a path, the bytes of a file, or a Pillow image; coded in memory first if it is not an ``.lmc`` file of
             the head's model.
         head: embeds; None takes the one that ships for the default tune.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         progress: of each step of the work.
 
     Raises:
-        CodecError: it is damaged, or no image.
+        CodecError: it is damaged, or not an image.
     """
     head = head or shipped()
     with named(image), open_coded(image, tune=head.tune, threads=threads, progress=progress) as file:

@@ -109,7 +109,7 @@ def sample_near(image: AnyImage, strength: float = 0.3, *, seed: int = 0, max_pi
     """Draw an image around another.
 
     Args:
-        image: a path, the bytes of a file, or a Pillow image; coded first if it is no ``.lmc`` file of a model that
+        image: a path, the bytes of a file, or a Pillow image; coded first if it is not an ``.lmc`` file of a model that
             ships.
         strength: share of the symbols of y that are drawn anew, given the file's z; 0 is the coded image, at 1
             nothing but z is left of it.

@@ -1,5 +1,5 @@
-"""Model v1 in torch: the networks that are trained and exported (extra ``[train]``).
+"""Models in torch: what every architecture has, the architectures themselves, and what they share (extra ``[train]``).
 
-Only what needs torch itself imports this package (training, annealing, geodesics, the embedding's training), and
-is imported when it is asked for, so that the runtime never loads torch.
+Only modules that need torch themselves import this package (training, refinement, geodesics, the embedding's
+training). They are imported when they are asked for, so that the runtime never loads torch.
 """

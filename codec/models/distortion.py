@@ -13,8 +13,8 @@ from codec.models.structure import structural_distance
 SMALLEST_SIDES = {"psnr": 1, "ms-ssim": SMALLEST_SIDE, "visual": SMALLEST_SIDE}
 """The metrics that a model can be trained for, and the pixels a side from which on each is defined."""
 MS_SSIM_WEIGHT = 1270.0
-"""How much 1 - MS-SSIM counts where the squared error counts 1: about the same rates for the same multipliers, and what
-the multipliers of CompressAI's two families of models are apart."""
+"""Weight of 1 - MS-SSIM where the squared error has weight 1. Equal multipliers then give about equal rates; it is also
+the ratio between the multipliers of CompressAI's two families of models."""
 STRUCTURE_WEIGHT = 613.0
 """How much the distance of structure counts: the same as the squared error, in the mean at the quality t = 0.45 of the
 model that is trained for PSNR."""

@@ -84,7 +84,7 @@ def load_exported(folder: Path) -> Architecture:
     except (OSError, MemoryError, ModelError):
         raise
     except Exception as error:  # of three libraries, each with errors of its own
-        raise ModelError(f"{folder / WEIGHTS}: no weights of a model: {error}") from error
+        raise ModelError(f"{folder / WEIGHTS}: cannot read weights of a model: {error}") from error
     lost = [k for k in missing.missing_keys if k in dict(model.named_parameters())]
     if lost or missing.unexpected_keys:
         raise ModelError(f"{folder / WEIGHTS}: weights do not fit: {lost} {missing.unexpected_keys}")

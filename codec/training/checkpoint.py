@@ -166,7 +166,7 @@ def load(path: Path) -> dict[str, Any]:
     except (OSError, MemoryError, CodecError):
         raise
     except Exception as error:  # what another file makes it raise is not documented, and its advice is unsafe
-        raise CodecError(f"{path}: no checkpoint of codec train, or a damaged one") from error
+        raise CodecError(f"{path}: damaged, or not a checkpoint of codec train") from error
     version = state.get("version") if isinstance(state, dict) else None
     if version != VERSION:
         raise CodecError(f"{path}: checkpoint version {version}, expected {VERSION}")
@@ -191,7 +191,7 @@ def load_model(path: Path, averaged: bool = True) -> Architecture:
         Architecture: in evaluation mode.
 
     Raises:
-        CodecError: it is no checkpoint, or was written by another version of the trainer.
+        CodecError: it is not a checkpoint, or was written by another version of the trainer.
         OSError: the file cannot be read.
     """
     state = load(path)

@@ -244,7 +244,7 @@ def decoded_bytes(paths: list[Path]) -> int:
         try:
             with Image.open(path) as image:
                 total += 3 * image.width * image.height
-        except Exception:  # told of when it is read
+        except Exception:  # reported when it is read
             continue
     return total
 

@@ -254,7 +254,7 @@ class Trainer:
             self._train(end, log, validation_log)
         except Exception:
             if self.learner.is_whole and not self.learner.guard.has_diverged() and self.step > begun:
-                with contextlib.suppress(Exception):  # the first error is the one to tell of
+                with contextlib.suppress(Exception):  # the first error is the one to report
                     self._save()
             raise
         if self.rank == 0 and config.decay_steps and self.step >= end and not self.hardened:

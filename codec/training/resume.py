@@ -58,7 +58,7 @@ def state_to_resume(stable: Path, branch: Path, decay_steps: int) -> dict[str, A
 
 
 def settings(config: TrainingConfig, metric: str) -> dict[str, Any]:
-    """What is told of if it changes, by name."""
+    """Settings whose changes are reported, by name."""
     return {**{name: getattr(config, name) for name in SETTINGS}, "metric": metric}
 
 

@@ -15,8 +15,7 @@ from pathlib import Path
 def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to, and move it into place if all went well.
 
-    What is there but no regular file, such as a device or a pipe, is written to instead of being replaced; a symbolic
-    link is followed.
+    An existing device, pipe or other special file is written to instead of being replaced; a symbolic link is followed.
 
     Args:
         path: where the file is to be.
@@ -88,8 +87,8 @@ def find_files(folder: Path, failed: Callable[[OSError], None] = _fail) -> Itera
 
     Args:
         folder: where to look.
-        failed: told of each folder or file that cannot be looked at; what it raises ends the search, as
-            every error does by default.
+        failed: called with the error of each folder or file that cannot be looked at; what it raises ends the
+            search. The default raises every error.
     """
     for top, folders, names in os.walk(folder, onerror=failed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

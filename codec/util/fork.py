@@ -1,4 +1,4 @@
-"""What a forked child must make anew: whoever held a lock in the parent did not come along."""
+"""What a forked child must make anew: locks, as the threads that held them exist only in the parent."""
 
 from __future__ import annotations
 

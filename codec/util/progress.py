@@ -1,4 +1,4 @@
-"""How long work tells how far it is, and is told to stop."""
+"""How work that takes long reports its progress, and how it is stopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
-"""Told of pixels done and pixels in all."""
+"""Called with pixels done and pixels in total."""
 
 
 class Watch:

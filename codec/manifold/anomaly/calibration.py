@@ -167,7 +167,7 @@ class Collection:
         except ModelError:
             raise
         except Exception as error:  # what a damaged archive raises is not documented
-            raise ModelError(f"{path}: no file of codec anomaly fit, or a damaged one: {error}") from error
+            raise ModelError(f"{path}: damaged, or not a file of codec anomaly fit: {error}") from error
         return collection
 
 

@@ -63,14 +63,14 @@ def image_features(
     """Find out about an image.
 
     Args:
-        image: a path, the bytes of a file, or a Pillow image; coded in memory first if it is no ``.lmc`` file of
-            the head's model, and if it is none at all then also decoded, to know the error.
+        image: a path, the bytes of a file, or a Pillow image; coded in memory first if it is not an ``.lmc`` file of
+            the head's model, and if it is not an ``.lmc`` file at all, also decoded, to know the error.
         head: of the model.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         progress: of each step of the work.
 
     Raises:
-        CodecError: it is damaged, or no image.
+        CodecError: it is damaged, or not an image.
     """
     with named(image):
         held = at_rest(image)

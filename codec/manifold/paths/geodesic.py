@@ -86,7 +86,7 @@ class Geodesics:
         Args:
             path: float32 (points, channels, rows, columns), where to begin.
             iterations: of gradient descent.
-            progress: told of iterations done.
+            progress: called with iterations done.
 
         Returns:
             NDArray: like ``path``.

@@ -43,7 +43,7 @@ class Endpoints:
         y: float32 (2, channels, rows, columns), coordinates of the two ends.
 
     Raises:
-        CodecError: one is damaged, or no image.
+        CodecError: one is damaged, or not an image.
         LimitError: the size is too large.
     """
 

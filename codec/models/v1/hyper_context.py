@@ -1,4 +1,4 @@
-"""Half of z coded around what its neighbours let expect, in training; :mod:`bitstream.z_context` is what files do.
+"""Context model for half of z, as training sees it; :mod:`bitstream.z_context` is the one that files use.
 
 Reference:
     He et al., "Checkerboard Context Model for Efficient Learned Image Compression", CVPR 2021.
