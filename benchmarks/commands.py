@@ -10,6 +10,7 @@ import click
 from tqdm import tqdm
 
 from benchmarks.codecs import CODECS
+from codec.util.files import replacing
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 ROOT = Path(__file__).parent.parent
@@ -110,9 +111,8 @@ def rd(
     plots = list(draw_all(results, out / "plots"))
     spread = paths[:: max(1, len(paths) // visual)][:visual] if visual else []
     looked_at = scenes(spread, codecs, targets, threads, rows) if spread else []
-    page = out / "report.html.tmp"
-    page.write_text(render(results, plots, looked_at), encoding="utf-8")
-    page.replace(out / "report.html")
+    with replacing(out / "report.html", overwrite=True) as temporary:
+        temporary.write_text(render(results, plots, looked_at), encoding="utf-8")
     for anchor, table in results["bd_rate"].items():
         for metric in judged:
             click.echo(f"BD-rate against {anchor}, {METRICS[metric].label}. {METRICS[metric].weakness}")

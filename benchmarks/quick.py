@@ -42,6 +42,7 @@ def estimated_bytes(images: list[Pixels], quality: float, folder: Path) -> float
     from codec.training.data import to_tensor
 
     model, runtime = load_exported(folder), loaded(folder)
+    runtime.check_all()  # torch reads the weights itself
     t = torch.tensor([runtime.scale.level(quality) / (runtime.tables.levels - 1)])
     total = 0.0
     with torch.no_grad():

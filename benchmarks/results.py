@@ -23,6 +23,7 @@ from benchmarks.codecs import CODECS, MODEL_PREFIX
 from benchmarks.metrics import METRICS, ms_ssim_to_db
 from benchmarks.rows import Row
 from codec.engine.registry import loaded
+from codec.util.files import replacing
 
 Results = dict[str, Any]
 
@@ -223,18 +224,15 @@ def write(results: Results, rows: list[Row], folder: Path) -> None:
 
 
 def _write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path, overwrite=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
-    temporary.replace(path)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def known_codecs(names: str) -> list[str]:

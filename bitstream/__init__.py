@@ -4,7 +4,7 @@ Imports neither torch nor :mod:`codec`: what is needed to read a file's symbols 
 tables as well.
 """
 
-from bitstream.boxes import BoxType, Form, Metadata
+from bitstream.boxes import BoxType, Metadata, PixelFormat
 from bitstream.container import Box, Container, Header, parse, parse_header, serialize
 from bitstream.entropy import decode_chunk, encode_chunk
 from bitstream.errors import (
@@ -29,11 +29,11 @@ __all__ = [
     "CodecError",
     "Container",
     "CorruptError",
-    "Form",
     "Header",
     "LimitError",
     "Metadata",
     "ModelError",
+    "PixelFormat",
     "Tables",
     "TruncatedError",
     "UnsupportedVersionError",

@@ -46,8 +46,8 @@ class Metadata:
 
 
 @dataclass(frozen=True)
-class Form:
-    """Form of the pixels that were coded.
+class PixelFormat:
+    """PixelFormat of the pixels that were coded.
 
     Attributes:
         components: 1 for gray, 3 for RGB.
@@ -77,9 +77,9 @@ def metadata_boxes(metadata: Metadata) -> list[Box]:
     return boxes
 
 
-def form_boxes(form: Form) -> list[Box]:
+def form_boxes(form: PixelFormat) -> list[Box]:
     """Box of a form; none for the usual one."""
-    return [] if form == Form() else [Box(BoxType.FORM, bytes([form.components, form.depth]))]
+    return [] if form == PixelFormat() else [Box(BoxType.FORM, bytes([form.components, form.depth]))]
 
 
 def alpha_box(flat: int | None, png: bytes = b"") -> Box:
@@ -108,7 +108,7 @@ def is_known(kind: int) -> bool:
     return kind in BoxType.__members__.values()
 
 
-def most_bytes(kind: BoxType, pixels: int) -> int:
+def max_box_bytes(kind: BoxType, pixels: int) -> int:
     """Upper bound on the bytes of a sound box of this kind, in a file of an image with this many pixels.
 
     Metadata is a zlib stream, which at worst is slightly longer than what it holds; transparency is a PNG image of at
@@ -136,18 +136,18 @@ def expand(kind: BoxType, data: bytes) -> bytes:
     return expanded
 
 
-def read_form(boxes: dict[BoxType, bytes]) -> Form:
-    """Form of the pixels of a file.
+def read_form(boxes: dict[BoxType, bytes]) -> PixelFormat:
+    """PixelFormat of the pixels of a file.
 
     Raises:
         CorruptError: the box is not a valid form.
     """
     data = boxes.get(BoxType.FORM)
     if data is None:
-        return Form()
+        return PixelFormat()
     if len(data) != 2:
         raise CorruptError(f"form: found {len(data)} bytes, expected 2")
-    return Form(data[0], data[1])
+    return PixelFormat(data[0], data[1])
 
 
 def read_alpha(boxes: dict[BoxType, bytes]) -> int | bytes | None:

@@ -138,7 +138,7 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
     return words.astype("<u4").tobytes().rstrip(b"\0")
 
 
-def most_chunk_bytes(tables: Tables, rows: int, columns: int) -> int:
+def max_chunk_bytes(tables: Tables, rows: int, columns: int) -> int:
     """Upper bound on a chunk's payload: a symbol takes at most 24 bits, and 36 more if it is escaped."""
     return 8 * (tables.hyper_latents + HYPER_STRIDE**2 * tables.latents) * rows * columns + 8
 

@@ -24,12 +24,14 @@ class Halos:
         hyper_analysis: how far a cell of z looks into y around that cell.
         context: how far a mean looks into z and y.
         synthesis: how far a block of pixels looks into y.
+        preview: how far a block of the preview looks into y.
     """
 
     analysis: int
     hyper_analysis: int
     context: int
     synthesis: int
+    preview: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,22 @@ class Geometry:
     hyper_stride: int = HYPER_STRIDE
 
     def __post_init__(self) -> None:
+        numbers = {
+            **asdict(self.halos),
+            "levels": self.levels - 1,
+            "preview_factor": self.preview_factor - 1,
+            "cell": self.cell - 1,
+            "hyper_stride": self.hyper_stride - 1,
+        }
+        if any(type(value) is not int for value in numbers.values()):
+            raise TypeError(f"{self}: expected whole numbers")
         if (self.cell, self.hyper_stride) != (CELL, HYPER_STRIDE):
-            raise ValueError(f"cells of {self.cell} pixels, {self.hyper_stride} positions a side: the format fixes "
-                             f"{CELL} and {HYPER_STRIDE}")  # fmt: skip
-        numbers = {**asdict(self.halos), "levels": self.levels - 1, "preview_factor": self.preview_factor - 1}
-        wrong = [name for name, value in numbers.items() if type(value) is not int or value < 0]
-        if wrong or max(asdict(self.halos).values()) > MAX_HALO or self.block % self.preview_factor:
+            raise ValueError(
+                f"cells of {self.cell} pixels, {self.hyper_stride} positions a side: the format fixes {CELL} and "
+                f"{HYPER_STRIDE}"
+            )
+        small = min(numbers.values()) < 0
+        if small or max(asdict(self.halos).values()) > MAX_HALO or self.block % self.preview_factor:
             raise ValueError(f"{self}: expected halos of 0 to {MAX_HALO}, and a preview factor that divides {BLOCK}")
 
     @property

@@ -81,10 +81,10 @@ def coding_stages(tables: Tables, quality_index: int, rows: int, columns: int) -
     context, bank = tables.z_context, tables.bank(quality_index)
     later = second_half(rows, columns) if context else np.zeros((rows, columns), bool)
     first = np.repeat(np.arange(tables.hyper_latents, dtype=np.int32)[:, None], int((~later).sum()), axis=1)
-    stages = [Stage("z", ~later, tables.z_family(quality_index), Z_BOUND, lambda z: Prediction(first))]
+    stages = [Stage("z", ~later, tables.z_tables(quality_index), Z_BOUND, lambda z: Prediction(first))]
     if context is not None and later.any():
-        stages.append(Stage("z", later, context.family, Z_BOUND, lambda z: Prediction(*context.predict(z, bank))))
-    stages.append(Stage("y", None, tables.y_family, Y_BOUND, lambda z: _by_scale(tables, quality_index, z)))
+        stages.append(Stage("z", later, context.tables, Z_BOUND, lambda z: Prediction(*context.predict(z, bank))))
+    stages.append(Stage("y", None, tables.y_tables, Y_BOUND, lambda z: _by_scale(tables, quality_index, z)))
     return stages
 
 

@@ -110,19 +110,19 @@ class Tables:
         return np.split(self.y_counts.astype(np.int64), ends[:-1])
 
     @cached_property
-    def y_family(self) -> FrequencyTables:
+    def y_tables(self) -> FrequencyTables:
         """The tables of y."""
         return FrequencyTables(self._split())
 
-    def z_family(self, quality_index: int) -> FrequencyTables:
+    def z_tables(self, quality_index: int) -> FrequencyTables:
         """The tables of z without context, one for each channel."""
         bank = self.bank(quality_index)
-        if bank not in self._z_families:
-            self._z_families[bank] = FrequencyTables(list(self.z_counts[bank].astype(np.int64)))
-        return self._z_families[bank]
+        if bank not in self._z_tables:
+            self._z_tables[bank] = FrequencyTables(list(self.z_counts[bank].astype(np.int64)))
+        return self._z_tables[bank]
 
     @cached_property
-    def _z_families(self) -> dict[int, FrequencyTables]:
+    def _z_tables(self) -> dict[int, FrequencyTables]:
         return {}
 
     def scale_index(self, z: NDArray[np.int32], quality_index: int) -> NDArray[np.uint8]:

@@ -64,7 +64,7 @@ class ZContext:
             raise ModelError(f"z_context: counts must be at least 1 and sum to {TOTAL}")
 
     @cached_property
-    def family(self) -> FrequencyTables:
+    def tables(self) -> FrequencyTables:
         """Tables in order: the eight fractions of scale 0, of scale 1, and so on."""
         return FrequencyTables(list(self.counts.reshape(-1, self.counts.shape[2]).astype(np.int64)))
 

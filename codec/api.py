@@ -230,7 +230,7 @@ def open(
 
     Raises:
         BitstreamError: the file is damaged, or no ``.lmc`` file.
-        ModelError: the model is damaged, or there is none.
+        ModelError: there is no such model, or its manifest or tables are damaged.
         OSError: the file cannot be opened or read.
         TypeError: it is neither a path nor bytes nor a binary file.
         ValueError: there is no such ``on_damage``.

@@ -5,13 +5,14 @@ Opening reads header and boxes; pixels are decoded when they are first used.
 
 from __future__ import annotations
 
+import warnings
 from typing import IO, Any
 
 from PIL import Image, ImageFile
 
 from bitstream.container import MAGIC
-from bitstream.errors import CodecError
-from codec.api import DEFAULT_QUALITY, compress
+from bitstream.errors import CodecError, ConversionWarning
+from codec.api import EncodeOptions, encode
 from codec.decoding.lmc_file import LmcFile
 from codec.images import exif, metadata
 from codec.images.exif import ORIENTATIONS, find_orientation
@@ -79,8 +80,10 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         image.info = {**image.info, **{k: v for k, v in given.items() if v}}
         for name in [k for k, v in given.items() if not v]:
             image.info.pop(name, None)
-    quality = options.get("quality")
-    file.write(compress(image, DEFAULT_QUALITY if quality is None else quality, tune=options.get("tune")))
+    encoded = encode(image, EncodeOptions(quality=options.get("quality"), tune=options.get("tune")))
+    for note in encoded.notes:
+        warnings.warn(note, ConversionWarning, stacklevel=3)  # of whoever called Image.save
+    file.write(encoded.data)
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:

@@ -27,7 +27,7 @@ import numpy as np
 
 import codec
 from bitstream import Box, Container, Metadata, parse, serialize
-from bitstream.boxes import BoxType, Form, alpha_box, form_boxes, metadata_boxes
+from bitstream.boxes import BoxType, PixelFormat, alpha_box, form_boxes, metadata_boxes
 from bitstream.container import parse_header
 from codec.api import read_symbols
 from codec.encoding.encoder import encode
@@ -54,7 +54,7 @@ def corpus() -> list[bytes]:
         encode(runtime, ArraySource(noise), 400, []),
         encode(runtime, ArraySource(smooth), 200, [alpha_box(None, plane), *boxes], chunk_log2=0),
         encode(runtime, ArraySource(smooth[:1, :1]), 0, [alpha_box(7)]),
-        encode(runtime, ArraySource(smooth[:70, :70, 0]), 100, form_boxes(Form(1, 8))),
+        encode(runtime, ArraySource(smooth[:70, :70, 0]), 100, form_boxes(PixelFormat(1, 8))),
     ]
 
 

@@ -247,6 +247,11 @@ def test_a_damaged_model_is_refused(tmp_path):
     for use in (Runtime.check_all, lambda runtime: encode_at_level(runtime, np.zeros((9, 9, 3), np.uint8), 40)):
         with pytest.raises(ModelError, match="sha256"):
             use(Runtime(folder))
+    runtime, data = Runtime(folder), codec.compress(np.zeros((9, 9, 3), np.uint8))
+    for _ in range(2):  # no network is used before the weights were found to be sound, by whomever
+        runtime.preload("reconstruction", "synthesis")
+        with pytest.raises(ModelError, match="sha256"):
+            codec.LmcFile(data, runtime=runtime).array()
     weights.unlink()
     with pytest.raises(ModelError, match=r"model\.safetensors"):
         encode_at_level(Runtime(folder), np.zeros((9, 9, 3), np.uint8), 40)
@@ -335,3 +340,24 @@ def test_torchs_threads_are_the_callers(photo):
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_file_is_written_in_other_formats_or_refused(photo):
+    with codec.open(codec.compress(photo[:130, :150])) as file:
+        whole = np.asarray(file.load())
+        for options, expected in (
+            ({}, whole),
+            ({"region": (3, 5, 40, 60)}, whole[5:65, 3:43]),
+            ({"scale": 8}, np.asarray(file.preview())),
+        ):
+            output = io.BytesIO()
+            assert file.write(output, ".PNG", **options) == ()
+            np.testing.assert_array_equal(np.asarray(Image.open(output)), expected)
+        with pytest.raises(ValueError, match="expected 1 for a region"):
+            file.write(io.BytesIO(), ".png", region=(0, 0, 64, 64), scale=2)
+        for suffix in (".xyz", "png"):
+            with pytest.raises(codec.ImageError, match="known are"):
+                file.write(io.BytesIO(), suffix)
+        with pytest.raises(codec.ImageError, match="region"):
+            file.write(io.BytesIO(), ".png", region=(100, 100, 64, 64))
+    assert {"LmcFile", "Damage", "compress", "__version__"} <= set(dir(codec))

@@ -175,7 +175,7 @@ def score(votes: Sequence[Vote], seed: int = 0) -> list[Score]:
 def _interval(
     cells: list[tuple[int, int]], wins: NDArray[np.float64], persons: int, images: int, seed: int
 ) -> tuple[list[float | None], list[float | None]]:
-    """Endpoints of the 95% interval of each codec; None where they say nothing."""
+    """Ends of the 95% interval of each codec; None where they say nothing."""
     nothing: list[float | None] = [None] * wins.shape[1]
     if images < FEWEST_IMAGES:
         return nothing, nothing

@@ -87,6 +87,6 @@ def program() -> None:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-    except OSError:  # of a reader that is gone: Python knows what to do
+    except (OSError, ValueError):  # of a reader that is gone, or a closed stream: Python knows what to do
         return
     os._exit(0)

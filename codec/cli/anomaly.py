@@ -61,7 +61,7 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
     if len(known) < MIN_IMAGES:
         raise CodecError(too_few.format(len(known)))
     Collection.fit(known, head).save(model, force)
-    if 0 < sum(facts.error is None for facts in known) < len(known):
+    if 0 < sum(features.error is None for features in known) < len(known):
         click.echo("Note: some of them are .lmc files, so what errors coding makes is not learned", err=True)
     click.echo(f"{click.format_filename(model)}: learned from {len(known)} images", err=True)
     if failed:
@@ -109,12 +109,12 @@ def score(
     def look(path: Path, progress: Progress) -> Score:
         held = at_rest(path)
         with open_coded(held, tune=head.tune, threads=threads, progress=progress) as file:
-            facts = file_features(file, head, None if is_coded(held) else held, progress)
+            features = file_features(file, head, None if is_coded(held) else held, progress)
             if path in targets:
-                image = heat_map(file, collection.heat(facts))
+                image = heat_map(file, collection.heat(features))
                 with replacing(targets[path], force) as temporary:
                     image.save(temporary, "PNG")
-        return collection.score(facts)
+        return collection.score(features)
 
     found, failed = map_images(images, look, jobs)
     ranked = sorted(found.items(), key=lambda item: -item[1].score)

@@ -58,7 +58,9 @@ def train_embedding(
     prepare(target, force=True)
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target.parent))
-    model_id = Runtime(folder).model_id
+    runtime = Runtime(folder)
+    runtime.check_all()  # torch reads the weights itself
+    model_id = runtime.model_id
     if threads:
         torch.set_num_threads(threads)
     networks = load_exported(folder)

@@ -87,8 +87,8 @@ def _read_sizes(path: Path) -> object:
         config_type = architecture(str(sizes.pop("architecture", DEFAULT))).Config
         known = {field.name: type(field.default) for field in fields(config_type)}
         wrong = [name for name, value in sizes.items() if type(value) is not known.get(name)]
-    except ModelError:
-        raise
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
     except (ValueError, AttributeError, TypeError) as error:
         raise CodecError(f"{path}: not a JSON object with sizes of networks") from error
     if wrong:

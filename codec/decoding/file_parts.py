@@ -16,9 +16,9 @@ from bitstream import (
     BoxType,
     CodecError,
     CorruptError,
-    Form,
     Header,
     Metadata,
+    PixelFormat,
     TruncatedError,
     boxes,
 )
@@ -87,7 +87,7 @@ class FileParts:
             self.header: Header = self._layout.header
             boxes.check_types(kind for *_, kind in self._layout.boxes)
             self.boxes = dict(self._sound_boxes())
-            self.form: Form = boxes.read_form(self.boxes)
+            self.form: PixelFormat = boxes.read_form(self.boxes)
         except BaseException:
             self.close()
             raise
@@ -97,7 +97,7 @@ class FileParts:
         for at, length, checksum, kind in self._layout.boxes:
             try:
                 if boxes.is_known(kind):
-                    most = boxes.most_bytes(BoxType(kind), self.header.width * self.header.height)
+                    most = boxes.max_box_bytes(BoxType(kind), self.header.width * self.header.height)
                     if length > most:
                         raise CorruptError(f"box {kind}: found {length} bytes, expected at most {most}")
                     yield BoxType(kind), checked(self.read(at, length), checksum, f"box {kind}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream import BoxType, CorruptError, Form, Header, Metadata, ModelError
+from bitstream import BoxType, CorruptError, Header, Metadata, ModelError, PixelFormat
 from bitstream.container import MAX_PIXELS
 from bitstream.errors import ImageError
 from codec.decoding.file_parts import Damage, FileParts
@@ -72,7 +72,7 @@ class LmcFile:
         self._reader, self._transparency = SymbolReader(self._parts), Transparency(self._parts)
         self.header: Header = self._parts.header
         self.size = (self.header.width, self.header.height)
-        self.form: Form = self._parts.form
+        self.form: PixelFormat = self._parts.form
 
     def close(self) -> None:
         """Close the file if it was opened here."""
@@ -253,11 +253,14 @@ class LmcFile:
             tuple[str, ...]: what the format could not hold, for people to read.
 
         Raises:
-            ImageError: the format cannot hold the image, or the region does not lie within it.
-            ValueError: there is no such scale.
+            ImageError: the format cannot hold the image, no format has such a suffix, or the region does not lie
+                within the image.
+            ValueError: there is no such scale, or there are both a scale and a region.
             BitstreamError: a chunk is damaged, and damage is not to be filled.
             ModelError: the file needs a model that is not here.
         """
+        if region is not None and scale != 1:
+            raise ValueError(f"scale: found {scale}, expected 1 for a region")
         width, height = self.scaled_size(scale)
         box, alpha = None, None
         if region is None:
@@ -327,7 +330,7 @@ class LmcFile:
 
 
 def _as_image(
-    strips: Strips, size: tuple[int, int], form: Form, alpha: NDArray[Any] | None, metadata: Metadata
+    strips: Strips, size: tuple[int, int], form: PixelFormat, alpha: NDArray[Any] | None, metadata: Metadata
 ) -> Image.Image:
     from codec.images.pillow_sink import to_image  # Pillow takes a while to import, and files of our own need none
 

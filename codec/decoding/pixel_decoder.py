@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream import Form, Header
+from bitstream import Header, PixelFormat
 from codec.engine.row_buffer import RowBuffer
 from codec.engine.runtime import Runtime
 from codec.engine.tiling import TILE_CELLS, Area, Tile, grid, stride
@@ -32,7 +32,7 @@ class PixelDecoder:
     """
 
     def __init__(
-        self, runtime: Runtime, header: Header, form: Form, symbols: ReadSymbols, max_tile: int = TILE_CELLS
+        self, runtime: Runtime, header: Header, form: PixelFormat, symbols: ReadSymbols, max_tile: int = TILE_CELLS
     ) -> None:
         self._runtime, self._header, self._form, self._symbols = runtime, header, form, symbols
         self._max_tile, self._geometry = max_tile, runtime.geometry
@@ -54,7 +54,7 @@ class PixelDecoder:
         geometry, block = self._geometry, self._geometry.block
         preview = scale >= geometry.preview_factor
         ratio = geometry.preview_factor if preview else 1
-        halo = 0 if preview else geometry.halos.synthesis
+        halo = geometry.halos.preview if preview else geometry.halos.synthesis
         positions = geometry.hyper_stride * self._header.cells[0], geometry.hyper_stride * self._header.cells[1]
         area = Area(top // block, -(-bottom // block), left // block, -(-right // block))
         done, total = 0, (area.bottom - area.top) * (area.right - area.left)

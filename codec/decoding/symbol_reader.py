@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream import BitstreamError, decode_chunk
-from bitstream.entropy import most_chunk_bytes
+from bitstream.entropy import max_chunk_bytes
 from bitstream.geometry import HYPER_STRIDE
 from bitstream.stages import empty_latents
 from bitstream.tables import Tables
@@ -65,7 +65,7 @@ class SymbolReader:
             return found
         size = header.chunk(i)[2:]
         try:
-            payload = self._parts.chunk(i, most_chunk_bytes(tables, *size))
+            payload = self._parts.chunk(i, max_chunk_bytes(tables, *size))
             z, y = decode_chunk(tables, header.quality_index, *size, payload)
         except BitstreamError as error:
             self._parts.note_chunk(i, error)

@@ -10,7 +10,7 @@ from pathlib import Path
 from bitstream.errors import ModelError
 from codec.engine.manifest import read_manifest
 from codec.engine.runtime import Runtime
-from codec.util.fork import after_fork_in_child
+from codec.util.fork import around_fork
 
 TUNES = ("visual", "psnr")
 """What the models that ship are good at, each in a folder of that name; the first is the default."""
@@ -44,7 +44,7 @@ def loaded(folder: str | os.PathLike[str], threads: int | None = None) -> Runtim
         threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
 
     Raises:
-        ModelError: files are missing, damaged, or do not belong together.
+        ModelError: manifest or tables are missing, damaged, or do not belong together.
     """
     folder = Path(folder).resolve()
     with _loading:
@@ -63,7 +63,7 @@ def shipped(threads: int | None = None, tune: str = DEFAULT_TUNE) -> Runtime:
 
     Raises:
         ValueError: there is no such model.
-        ModelError: files are missing, damaged, or do not belong together.
+        ModelError: manifest or tables are missing, damaged, or do not belong together.
     """
     folder = MODELS / known_tune(tune)
     with _loading:
@@ -106,4 +106,4 @@ def _after_fork() -> None:
     _loading = threading.Lock()
 
 
-after_fork_in_child(_after_fork)
+around_fork(_after_fork)

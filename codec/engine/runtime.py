@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from bitstream.geometry import Geometry
 from bitstream.tables_file import read_tables
 from codec.engine.manifest import FILES, MANIFEST, TABLES, WEIGHTS, model_id, read_manifest
 from codec.engine.quality_scale import QualityScale
-from codec.util.fork import after_fork_in_child
+from codec.util.fork import around_fork
 
 _Floats = NDArray[np.float32]
 
@@ -38,6 +39,9 @@ def _sha256(file: BinaryIO) -> str:
 
 
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
+_preloading: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+FORK_PATIENCE = 10.0
+"""Seconds that a fork waits for networks that are being loaded; the forking thread may hold a lock they wait for."""
 
 
 class Runtime:
@@ -48,7 +52,8 @@ class Runtime:
         threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
 
     Raises:
-        ModelError: files are missing, damaged, or do not belong together.
+        ModelError: manifest or tables are missing, damaged, or do not belong together. Weights and graphs are checked
+            when they are first used, or by :meth:`check_all`.
     """
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
@@ -80,13 +85,14 @@ class Runtime:
             ModelError: it is not, or cannot be read.
         """
         try:
-            self._stamps[name] = self._stamp(name)
+            stamp = self._stamp(name)
             with (self.folder / name).open("rb") as file:
                 found = _sha256(file)
         except OSError as error:
             raise ModelError(f"{self.folder / name}: {error}") from error
         if found != self._digests[name]:
             raise ModelError(f"{self.folder / name}: sha256 {found}, expected {self._digests[name]}")
+        self._stamps[name] = stamp  # only of a file that is sound
 
     def _stamp(self, name: str) -> tuple[int, int]:
         status = (self.folder / name).stat()
@@ -118,10 +124,14 @@ class Runtime:
         """
         for graph in (f"{name}.onnx" for name in networks):
             if graph not in self._sessions:
-                threading.Thread(target=self._try_session, args=(graph,), daemon=True).start()
+                # No daemon: a process must not end while a thread of its own is within ONNX Runtime.
+                thread = threading.Thread(target=self._try_session, args=(graph,))
+                with suppress(RuntimeError):  # there can be no more threads, so it is loaded when it is used
+                    thread.start()
+                    _preloading.add(thread)
 
     def _try_session(self, graph: str) -> None:
-        with suppress(ModelError, MemoryError):
+        with suppress(Exception):  # it comes again when the network is used
             self._session(graph)
 
     def _session(self, graph: str) -> Any:
@@ -257,10 +267,19 @@ class Runtime:
             raise ModelError(f"{self.folder / graph}: cannot be run: {error}") from error
 
 
+def _before_fork() -> None:
+    """Wait for networks that are being loaded: a child would wait for ever for the locks of those threads."""
+    deadline = time.monotonic() + FORK_PATIENCE
+    for thread in list(_preloading):
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
 def _after_fork() -> None:
     """Renew locks in a forked child, where the threads that held them do not exist."""
+    _preloading.clear()
     for runtime in list(_runtimes):
         runtime._lock, runtime._building = threading.Lock(), {}
 
 
-after_fork_in_child(_after_fork)
+around_fork(_after_fork, before=_before_fork)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.boxes import Form
+from bitstream.boxes import PixelFormat
 
 Strips = Iterable[tuple[int, NDArray[Any]]]
 """Row of the image at which each part begins, and its pixels, (h, W, components), from top to bottom."""
 
 
-def to_array(strips: Strips, width: int, height: int, form: Form, alpha: NDArray[Any] | None) -> NDArray[Any]:
+def to_array(strips: Strips, width: int, height: int, form: PixelFormat, alpha: NDArray[Any] | None) -> NDArray[Any]:
     """All pixels as an array.
 
     Returns:

@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bitstream.boxes import Form, Metadata
+from bitstream.boxes import Metadata, PixelFormat
 from bitstream.errors import ImageError
 from codec.images.arrays import Strips, eight_bits, to_array
 from codec.images.metadata import to_info
 
 
 def to_image(
-    strips: Strips, width: int, height: int, form: Form, alpha: NDArray[Any] | None, metadata: Metadata
+    strips: Strips, width: int, height: int, form: PixelFormat, alpha: NDArray[Any] | None, metadata: Metadata
 ) -> Image.Image:
     """A Pillow image: L, LA, RGB, RGBA, or I;16 for gray of 16 bits; Pillow has no more for other wide pixels."""
-    if form == Form(1, 16) and alpha is None:
+    if form == PixelFormat(1, 16) and alpha is None:
         image = Image.fromarray(to_array(strips, width, height, form, alpha))
     else:
         made: Image.Image | None = None
@@ -45,7 +45,7 @@ def save(
     strips: Strips,
     width: int,
     height: int,
-    form: Form,
+    form: PixelFormat,
     alpha: NDArray[Any] | None,
     options: dict[str, Any],
 ) -> list[str]:

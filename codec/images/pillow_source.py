@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from bitstream.boxes import Form
+from bitstream.boxes import PixelFormat
 from bitstream.errors import ImageError
 from codec.images.exif import ORIENTATIONS, Corners, find_orientation
 from codec.images.metadata import fits
@@ -114,19 +114,19 @@ def _from_cmyk(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, 
     return image.convert("RGB"), "CMYK converted to RGB without a profile"
 
 
-def _target(image: Image.Image) -> tuple[str, Form]:
+def _target(image: Image.Image) -> tuple[str, PixelFormat]:
     """Mode to convert parts to, empty for 16 bits of gray, and its form."""
     mode = image.mode
     if mode.startswith("I;16"):
-        return "", Form(1, 16)
+        return "", PixelFormat(1, 16)
     if mode == "I":
         low, high = (int(end) for end in image.getextrema())  # type: ignore[arg-type]
         if low < 0 or high > 65_535:
             raise ImageError(f"mode I: values {low} to {high}, expected 0 to 65535")
-        return "", Form(1, 16)
+        return "", PixelFormat(1, 16)
     if mode == "F":
         raise ImageError("mode F: images of real numbers cannot be coded")
     transparent = image.has_transparency_data
     if mode in ("1", "L", "LA", "La"):
-        return ("LA" if transparent else "L"), Form(1, 8)
-    return ("RGBA" if transparent else "RGB"), Form(3, 8)
+        return ("LA" if transparent else "L"), PixelFormat(1, 8)
+    return ("RGBA" if transparent else "RGB"), PixelFormat(3, 8)

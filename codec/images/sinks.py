@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.boxes import Form, Metadata
+from bitstream.boxes import Metadata, PixelFormat
 from bitstream.errors import ImageError
 from codec.images import metadata as metadata_of
 from codec.images import png, pnm
@@ -47,14 +47,17 @@ def is_writable(suffix: str) -> bool:
     return suffix in _OWN or suffix in writable_suffixes()  # Pillow takes a while to tell
 
 
-def format_for(suffix: str, form: Form) -> str:
-    """Pillow's name of the format that a lower-case suffix stands for.
+def format_for(suffix: str, form: PixelFormat) -> str:
+    """Pillow's name of the format that a suffix stands for.
 
     Raises:
-        ImageError: it is not for such pixels.
+        ImageError: there is no such format, or it is not for such pixels.
     """
+    suffix = suffix.lower()
     if suffix == ".pgm" and form.components == 3:
         raise ImageError("cannot be written as .pgm, which is gray: .ppm holds colours")
+    if not is_writable(suffix):
+        raise ImageError(f"cannot be written as {suffix!r}; known are {' '.join(sorted(writable_suffixes()))}")
     return _OWN[suffix] if suffix in _OWN else writable_suffixes()[suffix]
 
 
@@ -64,7 +67,7 @@ def write(
     strips: Strips,
     width: int,
     height: int,
-    form: Form,
+    form: PixelFormat,
     alpha: NDArray[Any] | None,
     metadata: Metadata,
 ) -> list[str]:
@@ -114,7 +117,7 @@ def write(
     return notes + pillow_sink.save(file, format_name, strips, width, height, form, alpha, options)
 
 
-def _options(format_name: str, form: Form, metadata: Metadata) -> tuple[dict[str, Any], list[str]]:
+def _options(format_name: str, form: PixelFormat, metadata: Metadata) -> tuple[dict[str, Any], list[str]]:
     """Options of Pillow's writer, and what of the metadata it leaves out."""
     options: dict[str, Any] = {}
     notes = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bitstream.boxes import Form, Metadata
+from bitstream.boxes import Metadata, PixelFormat
 
 
 class Source(ABC):
@@ -23,7 +23,7 @@ class Source(ABC):
 
     width: int
     height: int
-    form: Form
+    form: PixelFormat
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
 

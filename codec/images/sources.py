@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from bitstream.boxes import Form
+from bitstream.boxes import PixelFormat
 from bitstream.container import MAX_PIXELS, MAX_SIDE
 from bitstream.errors import ImageError
 from codec.images import pnm
@@ -39,7 +39,7 @@ class ArraySource(Source):
         if array.ndim != 3 or not 1 <= array.shape[2] <= 4:
             raise ImageError(f"array: found shape {array.shape}, expected (H, W) or (H, W, 1 to 4)")
         self.height, self.width, channels = array.shape
-        self.form = Form(1 if channels <= 2 else 3, 8 * array.dtype.itemsize)
+        self.form = PixelFormat(1 if channels <= 2 else 3, 8 * array.dtype.itemsize)
         self._array, self._alpha = array, channels in (2, 4)
 
     def crop(self, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
@@ -56,7 +56,7 @@ class PixmapSource(Source):
 
     def __init__(self, pixmap: pnm.Pixmap) -> None:
         self.height, self.width, components = pixmap.shape
-        self.form = Form(components, 8 * pixmap.dtype.itemsize)
+        self.form = PixelFormat(components, 8 * pixmap.dtype.itemsize)
         self._pixmap = pixmap
 
     def crop(self, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:

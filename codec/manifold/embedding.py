@@ -208,7 +208,7 @@ def shipped_for(model_id: bytes) -> EmbeddingHead:
     return shipped(tune_by_id(model_id) or DEFAULT_TUNE)
 
 
-def shipped_of(digest: bytes) -> EmbeddingHead | None:
+def shipped_by_digest(digest: bytes) -> EmbeddingHead | None:
     """The head of this :attr:`~EmbeddingHead.digest`, if it ships."""
     for tune in TUNES:
         with suppress(ModelError):  # another may be sound

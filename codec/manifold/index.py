@@ -19,7 +19,7 @@ import numpy as np
 from bitstream.errors import CodecError, ModelError
 from codec.engine.registry import DEFAULT_TUNE
 from codec.manifold.collection import absolute, each
-from codec.manifold.embedding import EmbeddingHead, Floats, shipped, shipped_of
+from codec.manifold.embedding import EmbeddingHead, Floats, shipped, shipped_by_digest
 from codec.manifold.record import Record, make_record
 from codec.util.progress import Progress
 
@@ -119,7 +119,7 @@ class Index:
         if found != (APPLICATION, VERSION):
             raise CodecError(f"{self.path}: not an index of this version")
         (digest,) = database.execute("SELECT digest FROM head").fetchone() or (b"",)
-        made_with = head or shipped_of(digest)
+        made_with = head or shipped_by_digest(digest)
         if made_with is None or made_with.digest != digest:
             raise ModelError(f"{self.path}: made with another model; remove it and index again")
         self.head = made_with

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -87,15 +88,29 @@ def autocast(device: torch.device, precision: str = "auto", enabled: bool = True
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled and use)
 
 
+_threads_lock = threading.Lock()
+_threads_before: list[int] = []
+"""How many threads torch had before each use of :func:`torch_threads` that has not ended."""
+
+
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
-    """Have torch work with so many threads, and put back what the process had; None or 0 leaves them as they are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    """Have torch work with so many threads, and put back what the process had once the last user is done.
+
+    Args:
+        count: None or 0 leaves them as they are. Of several users at a time, the last to begin decides.
+    """
+    with _threads_lock:
+        _threads_before.append(_threads_before[0] if _threads_before else torch.get_num_threads())
+        if count:
+            torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _threads_lock:
+            before = _threads_before.pop()
+            if not _threads_before:
+                torch.set_num_threads(before)
 
 
 def keep_freed_memory() -> None:

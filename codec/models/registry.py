@@ -81,8 +81,10 @@ def load_exported(folder: Path) -> Architecture:
         missing = model.load_state_dict(
             {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}, strict=False
         )
-    except (OSError, MemoryError, ModelError):
+    except (OSError, MemoryError):
         raise
+    except ModelError as error:
+        raise ModelError(f"{folder / WEIGHTS}: {error}") from error
     except Exception as error:  # of three libraries, each with errors of its own
         raise ModelError(f"{folder / WEIGHTS}: cannot read weights of a model: {error}") from error
     lost = [k for k in missing.missing_keys if k in dict(model.named_parameters())]

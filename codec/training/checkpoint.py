@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from bitstream.errors import CodecError
+from bitstream.errors import CodecError, ModelError
 from codec.models.architecture import Architecture
 from codec.models.registry import build, current, stored_config
 from codec.util.files import replacing
@@ -180,6 +180,22 @@ def _is_newer(path: Path, other: Path) -> bool:
     return path.stat().st_mtime_ns > other.stat().st_mtime_ns
 
 
+def build_stored(path: Path, state: dict[str, Any]) -> Architecture:
+    """A model of the architecture and sizes of a checkpoint, with new weights.
+
+    Args:
+        path: of the checkpoint, for messages.
+        state: what it holds.
+
+    Raises:
+        CodecError: it is of an architecture that is not known.
+    """
+    try:
+        return build(stored_config(state["config"]))
+    except ModelError as error:
+        raise CodecError(f"{path}: {error}") from error
+
+
 def load_model(path: Path, averaged: bool = True) -> Architecture:
     """The model of a checkpoint, ready for evaluation.
 
@@ -195,6 +211,6 @@ def load_model(path: Path, averaged: bool = True) -> Architecture:
         OSError: the file cannot be read.
     """
     state = load(path)
-    model = build(stored_config(state["config"]))
+    model = build_stored(path, state)
     model.load_state_dict(current(state["average"] if averaged else state["model"]))
     return model.eval()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from codec.models.architecture import ModelConfig
-from codec.models.registry import DEFAULT, architecture
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class TrainingConfig:
             one file.
         checkpoint_minutes: between checkpoints.
         evaluate_minutes: between evaluations.
-        model: architecture and sizes of the networks of a new run.
+        model: architecture and sizes of the networks of a new run; None takes those of ``start_from``, or the default.
     """
 
     data: tuple[Path, ...]
@@ -78,4 +77,4 @@ class TrainingConfig:
     piece_megabytes: int | None = None
     checkpoint_minutes: float = 10.0
     evaluate_minutes: float = 30.0
-    model: ModelConfig = field(default_factory=lambda: architecture(DEFAULT).Config())
+    model: ModelConfig | None = None

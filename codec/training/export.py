@@ -21,7 +21,8 @@ from onnx import TensorProto, helper
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from bitstream.geometry import Geometry
+from bitstream.geometry import BLOCK, Geometry
+from bitstream.tables import Tables
 from bitstream.tables_file import ModelTables, write_tables
 from codec.engine.manifest import FILES, GRAPHS, MANIFEST, TABLES, WEIGHTS, model_id
 from codec.engine.runtime import Runtime
@@ -134,7 +135,7 @@ def export(model: Architecture, folder: Path) -> Path:
         manifest = {
             "model_id": model_id(digests).hex(),
             "architecture": model.config.architecture,
-            "geometry": Geometry(measure_halos(model), tables.levels).as_dict(),
+            "geometry": _geometry(model, tables).as_dict(),
             "sha256": digests,
         }
         (work / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
@@ -148,6 +149,16 @@ def export(model: Architecture, folder: Path) -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder
+
+
+@torch.no_grad()
+def _preview_factor(model: Architecture) -> int:
+    """Pixels a side that stand behind one of the preview's."""
+    return BLOCK // model.preview(torch.zeros(1, model.latent_scale.numel(), 1, 1)).shape[2]
+
+
+def _geometry(model: Architecture, tables: Tables) -> Geometry:
+    return Geometry(measure_halos(model, tables.hyper_latents), tables.levels, _preview_factor(model))
 
 
 def _trace_graphs(model: Architecture, folder: Path) -> None:

@@ -15,11 +15,12 @@ START = 2
 """Cells around the outputs that a network is given to reach into at first; twice as many as long as it reaches all."""
 
 
-def measure_halos(model: Architecture) -> Halos:
+def measure_halos(model: Architecture, hyper_latents: int) -> Halos:
     """Positions of y to each side that each network depends on, at the middle of the range of qualities.
 
     Args:
         model: in evaluation mode.
+        hyper_latents: channels of z.
 
     Raises:
         ValueError: a network reaches further than a tile may, as one does that looks at the whole image.
@@ -36,7 +37,7 @@ def measure_halos(model: Architecture) -> Halos:
 
     def z(positions: int) -> Tensor:
         cells = positions // HYPER_STRIDE
-        return torch.randn(1, model.tables().hyper_latents, cells, cells, generator=generator)
+        return torch.randn(1, hyper_latents, cells, cells, generator=generator)
 
     # Of an output of one position, one at each place within a cell, as z belongs to whole cells.
     places = [(at, at + 1) for at in range(HYPER_STRIDE)]
@@ -45,6 +46,7 @@ def measure_halos(model: Architecture) -> Halos:
         hyper_analysis=_reach(lambda x: model.hyper_analyse(x, gains), [y], [(0, HYPER_STRIDE)]),
         context=_reach(lambda z_hat, symbols: model.reconstruct(z_hat, symbols, gains), [z, y], places),
         synthesis=_reach(lambda y_hat: model.synthesise(y_hat, gains), [y], places[:1]),
+        preview=_reach(model.preview, [y], places[:1]),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -15,11 +16,30 @@ from torch.optim.swa_utils import AveragedModel
 from codec.models.architecture import Architecture
 from codec.models.device import autocast
 from codec.models.registry import current
-from codec.training.average import warm_average
 from codec.training.config import TrainingConfig
 from codec.training.loss import RateDistortion, rate_distortion
 from codec.training.optimizers import build_optimizers, load_state, set_learning_rate
 from codec.training.schedule import SpikeGuard
+
+Weights = tuple[Tensor, ...] | list[Tensor]
+
+
+def warm_average(decay: float) -> Callable[[Weights, Weights, Tensor | int], None]:
+    """Exponential running average that forgets its start: without this, a thousand steps at 0.999 still
+    hold a third of the initial weights.
+
+    Args:
+        decay: of the average once it is warm.
+
+    Returns:
+        Callable: as :class:`AveragedModel` takes it for all weights at once.
+    """
+
+    def update(average: Weights, current: Weights, count: Tensor | int) -> None:
+        warm = min(decay, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(average, current, 1 - warm)
+
+    return update
 
 
 class Objective(nn.Module):

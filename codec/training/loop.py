@@ -23,10 +23,10 @@ from tqdm import tqdm
 
 from bitstream.errors import CodecError
 from bitstream.geometry import CELL
-from codec.models.architecture import Architecture
+from codec.models.architecture import Architecture, ModelConfig
 from codec.models.device import distributed_backend, find_device, require_compiler, work_seconds
 from codec.models.distortion import SMALLEST_SIDES
-from codec.models.registry import build, load_exported, stored_config
+from codec.models.registry import DEFAULT, architecture, build, load_exported
 from codec.training import checkpoint
 from codec.training.config import TrainingConfig
 from codec.training.csvlog import CsvLog, set_aside
@@ -84,11 +84,10 @@ class Trainer:
         state = state_to_resume(stable_path, self.path, config.decay_steps)
         torch.manual_seed(config.seed)
         self.step, self.seconds, self.hardened = 0, 0.0, False
-        model = build(stored_config(state["config"])) if state else self._new_model()
+        model = checkpoint.build_stored(self.path, state) if state else self._new_model()
         if state is not None and config.start_from is not None and self.rank == 0:
             tqdm.write(f"{config.out}: holds a run; --from is for new ones, and was not used", file=sys.stderr)
-        asked = replace(config.model, metric=model.config.metric)
-        if self.rank == 0 and asked not in (type(asked)(metric=asked.metric), model.config):
+        if self.rank == 0 and config.model is not None and not self._is_of(model, config.model):
             tqdm.write(f"{config.out}: its networks have other sizes than those given, and keep them", file=sys.stderr)
         if config.metric is not None:
             model.config = replace(model.config, metric=config.metric)
@@ -109,6 +108,12 @@ class Trainer:
             self.hardened = state.get("hardened", False) and self.step >= self.schedule.end
         self._stop = False
 
+    @staticmethod
+    def _is_of(model: Architecture, asked: ModelConfig) -> bool:
+        """Whether a model has the sizes that are asked for; its metric may be another."""
+        found: ModelConfig = model.config
+        return type(found) is type(asked) and replace(found, metric=asked.metric) == asked
+
     @property
     def model(self) -> Architecture:
         """The model as it is after the last step."""
@@ -118,13 +123,15 @@ class Trainer:
         folder, sizes = self.config.start_from, self.config.model
         if folder is not None:
             source = load_exported(folder) if folder.is_dir() else checkpoint.load_model(folder)
+            if sizes is None:
+                sizes = type(source.config)()
             if type(source.config) is not type(sizes):
                 raise CodecError(
                     f"{folder}: of the architecture {source.config.architecture}, a new run of {sizes.architecture} "
                     "cannot start from it"
                 )
             return source.continued(sizes).train()
-        model = build(sizes)
+        model = build(sizes or architecture(DEFAULT).Config())
         # Of another seed: crops that training itself does not draw.
         draw = {"seed": self.config.seed + 1, "rank": 0, "batch": 8, "size": self.config.size}
         model.initialise(draw_batch(self.photos, i, **draw)[0] for i in range(PCA_BATCHES))
@@ -259,7 +266,7 @@ class Trainer:
             raise
         if self.rank == 0 and config.decay_steps and self.step >= end and not self.hardened:
             self._save()
-            self._harden()
+            self._refit()
         self._save()
         if validation_log.last != self.step:  # else it would be there twice
             self._evaluate(validation_log)
@@ -267,7 +274,7 @@ class Trainer:
             dist.barrier()
             dist.destroy_process_group()
 
-    def _harden(self) -> None:
+    def _refit(self) -> None:
         config = self.config
         fitted = copy.deepcopy(self.learner.average.module)
         if refit_entropy_model(

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from bitstream import CorruptError, Form, LimitError, Metadata, UnsupportedVersionError
+from bitstream import CorruptError, LimitError, Metadata, PixelFormat, UnsupportedVersionError
 from bitstream import boxes as b
 
 
@@ -45,9 +45,9 @@ def test_types():
 
 
 def test_forms():
-    assert b.form_boxes(Form()) == [] and b.read_form({}) == Form(3, 8)
-    (box,) = b.form_boxes(Form(1, 16))
-    assert b.read_form({b.BoxType(box.type): box.data}) == Form(1, 16)
+    assert b.form_boxes(PixelFormat()) == [] and b.read_form({}) == PixelFormat(3, 8)
+    (box,) = b.form_boxes(PixelFormat(1, 16))
+    assert b.read_form({b.BoxType(box.type): box.data}) == PixelFormat(1, 16)
     for bad in (b"", b"\2\x08", b"\1\x09", b"\1\x08\0"):
         with pytest.raises(CorruptError):
             b.read_form({b.BoxType.FORM: bad})

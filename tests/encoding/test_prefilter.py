@@ -72,7 +72,7 @@ def test_noise_in_one_channel_is_a_third_of_its_power():
     levels = np.zeros((BLOCK, BLOCK, 3), np.uint8)
     levels[..., 0] = black_and_white(2, BLOCK, BLOCK)
     gray = np.repeat(levels[..., :1], 3, axis=2)
-    assert float(block_detail(pixels(levels))) == pytest.approx(float(block_detail(pixels(gray))) / np.sqrt(3))
+    assert block_detail(pixels(levels)).item() == pytest.approx(block_detail(pixels(gray)).item() / np.sqrt(3))
 
 
 def test_a_block_does_not_depend_on_those_beside_it():

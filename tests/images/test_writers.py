@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 import codec
-from bitstream import Form, Metadata
+from bitstream import Metadata, PixelFormat
 from codec.images import png, pnm
 from codec.images.pillow_metadata import image_metadata
 from codec.images.sources import open_source
@@ -43,7 +43,7 @@ def test_pixmaps_come_back(tmp_path_factory, pixels, cut):
 def test_pixmaps_are_read_from_streams_with_all_bits():
     data = b"P5\n# a comment\n3 2\n65535\n" + np.arange(6, dtype=">u2").tobytes()
     source = open_source(io.BytesIO(data))
-    assert source.form == Form(1, 16) and source.crop(0, 2, 0, 3).ravel().tolist() == list(range(6))
+    assert source.form == PixelFormat(1, 16) and source.crop(0, 2, 0, 3).ravel().tolist() == list(range(6))
     with pytest.raises(codec.ImageError, match="ends at byte"):
         open_source(io.BytesIO(data[:-1]))
 

@@ -166,9 +166,9 @@ def test_maps_of_pictures_on_several_drives_do_not_collide(tmp_path, monkeypatch
 
 
 def test_cells_are_sampled_from_everywhere(photos, head):
-    facts = image_features(codec.compress(np.zeros((640, 700, 3), np.uint8), 20), head)
-    assert facts.cells.shape == (10, 11, len(head.cell_bias) + 2)
-    numbered = replace(facts, cells=np.arange(32 * 32, dtype=np.float32).reshape(32, 32, 1))
+    features = image_features(codec.compress(np.zeros((640, 700, 3), np.uint8), 20), head)
+    assert features.cells.shape == (10, 11, len(head.cell_bias) + 2)
+    numbered = replace(features, cells=np.arange(32 * 32, dtype=np.float32).reshape(32, 32, 1))
     sample = numbered.cell_sample()[:, 0]
     assert (
         len(sample) == SAMPLED_CELLS == len(set(sample)) and len(set(sample % 32)) > 12 and len(set(sample // 32)) > 12
@@ -204,9 +204,9 @@ def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_p
     collection.save(path)
     again = Collection.load(path)
     assert again.head.digest == head.digest
-    facts = image_features(photos[41], head)
-    assert again.score(facts).score == pytest.approx(collection.score(facts).score, rel=1e-4)
-    np.testing.assert_allclose(again.heat(facts), collection.heat(facts), rtol=1e-5)
+    features = image_features(photos[41], head)
+    assert again.score(features).score == pytest.approx(collection.score(features).score, rel=1e-4)
+    np.testing.assert_allclose(again.heat(features), collection.heat(features), rtol=1e-5)
     with pytest.raises(FileExistsError):
         collection.save(path)
     collection.head = EmbeddingHead(**{**vars(head), "scale": 2 * head.scale})
@@ -222,9 +222,9 @@ def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_p
 
 
 def test_a_collection_is_calibrated_on_pictures_that_were_left_out(photos, head):
-    facts = [image_features(photo, head) for photo in photos[:40]]
-    own = Detectors.fit(facts).run(facts)["neighbours"]  # each has itself as its nearest
-    assert Collection.fit(facts, head).references["neighbours"].mean() > 1.3 * own.mean()
+    features = [image_features(photo, head) for photo in photos[:40]]
+    own = Detectors.fit(features).run(features)["neighbours"]  # each has itself as its nearest
+    assert Collection.fit(features, head).references["neighbours"].mean() > 1.3 * own.mean()
 
 
 def test_too_few_pictures_are_refused(photos, head):
@@ -233,11 +233,11 @@ def test_too_few_pictures_are_refused(photos, head):
 
 
 def test_what_is_there_many_times_counts_once(photos, head):
-    facts = [image_features(photo, head) for photo in photos[:MIN_IMAGES]]
+    features = [image_features(photo, head) for photo in photos[:MIN_IMAGES]]
     with pytest.raises(CodecError, match="19 different images"):
-        Collection.fit(2 * facts[1:], head)
+        Collection.fit(2 * features[1:], head)
     from_file = image_features(codec.compress(photos[0], 50), head)
-    once, twice = (Collection.fit(known, head) for known in (facts, [from_file, *facts]))
+    once, twice = (Collection.fit(known, head) for known in (features, [from_file, *features]))
     odd = image_features(photos[45], head)
     assert once.score(odd) == twice.score(odd) and "error" in once.score(odd).parts
 

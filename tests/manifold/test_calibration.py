@@ -24,7 +24,7 @@ def drawn(rng):
     )
 
 
-def scores(count, seeds, collected=lambda facts: facts, seen=lambda facts: facts, new=200):
+def scores(count, seeds, collected=lambda features: features, seen=lambda features: features, new=200):
     """Of new pictures, by collections of ``count`` of the same kind."""
     head = shipped()
     for seed in range(seeds):
@@ -40,9 +40,9 @@ def test_one_in_a_hundred_reaches_two(count, seeds, most):
 
 
 def test_files_without_pixels_are_ranked_among_their_like():
-    files = list(scores(200, 5, seen=lambda facts: replace(facts, error=None)))
+    files = list(scores(200, 5, seen=lambda features: replace(features, error=None)))
     assert np.median(files) == pytest.approx(np.median(list(scores(200, 5))), abs=0.05)
 
 
 def test_pictures_that_are_there_twice_change_nothing():
-    assert list(scores(30, 2, collected=lambda facts: facts + facts)) == list(scores(30, 2))
+    assert list(scores(30, 2, collected=lambda features: features + features)) == list(scores(30, 2))

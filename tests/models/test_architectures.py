@@ -61,10 +61,16 @@ def test_another_architecture_trains_exports_codes_and_decodes(linear, face):
 
 def test_another_architecture_is_refined_and_cut_into_tiles(linear, face):
     runtime = Runtime(linear)
-    assert runtime.geometry.halos == Halos(analysis=3, hyper_analysis=0, context=0, synthesis=3)
+    assert runtime.geometry.halos == Halos(analysis=3, hyper_analysis=0, context=0, synthesis=3, preview=3)
     source, level = ArraySource(face), 5
     whole, tiled = (encode(runtime, source, level, [], max_tile=most, chunk_log2=0) for most in (1000, 1))
     assert whole == tiled
+    file = codec.LmcFile(whole, runtime=runtime)
+    for scale in (1, 8):
+        one, other = (
+            np.concatenate([s for _, s in file.strips(scale=scale, max_tile=m)]).astype(int) for m in (1000, 1)
+        )
+        assert np.abs(one - other).max() <= 1
     refined = encode(runtime, source, level, [], effort=Effort(30))
     one_pass = encode(runtime, source, level, [])
     assert refined != one_pass
@@ -107,19 +113,19 @@ def _lively(**sizes):
 
 
 def test_halos_are_those_of_the_networks():
-    assert measure_halos(_lively()) == Halos(analysis=1, hyper_analysis=5, context=3, synthesis=2)
-    assert measure_halos(_lively(analysis_depth=4, synthesis_depth=3, fine_depth=3)).synthesis == 5
-    assert measure_halos(_lively(analysis_depth=4)).analysis == 4
+    assert measure_halos(_lively(), 6) == Halos(analysis=1, hyper_analysis=5, context=3, synthesis=2)
+    assert measure_halos(_lively(analysis_depth=4, synthesis_depth=3, fine_depth=3), 6).synthesis == 5
+    assert measure_halos(_lively(analysis_depth=4), 6).analysis == 4
     wider = _lively()
     block = wider.context.block
     block.depthwise = type(block.depthwise)(block.channels, kernel=9)
-    assert measure_halos(wider).context == 5
+    assert measure_halos(wider, 6).context == 5
 
 
 def test_the_default_geometry_is_that_of_the_models_that_ship():
     from codec.engine.registry import SHIPPED
 
-    assert measure_halos(load_exported(SHIPPED)) == Geometry().halos
+    assert measure_halos(load_exported(SHIPPED), 96) == Geometry().halos
     assert Geometry.stored(read_manifest(SHIPPED).geometry, 401) == Geometry()
 
 
@@ -145,6 +151,7 @@ def test_a_model_that_looks_further_leaves_no_seam(tmp_path, face):
     ("wrong", "said"),
     [
         ({"cell": 32}, "the format fixes"),
+        ({"cell": 64.0}, "whole numbers"),
         ({"levels": 7}, "levels of quality"),
         ({"preview_factor": 5}, "divides 16"),
         ({"halos": {"analysis": 1000, "hyper_analysis": 5, "context": 3, "synthesis": 3}}, "halos of 0 to 64"),

@@ -39,7 +39,7 @@ def test_its_tables_charge_what_training_expects(context):
     table, mean = tables.predict(z[0].numpy().astype(np.int32), bank)
     off = z[0].numpy()[:, later].astype(int) - mean
     assert np.abs(mean).max() > 1 and len(np.unique(table % 8)) == 8
-    rows = [tables.family.frequencies[k][v + 15] for k, v in zip(table.ravel(), off.ravel(), strict=True)]
+    rows = [tables.tables.frequencies[k][v + 15] for k, v in zip(table.ravel(), off.ravel(), strict=True)]
     paid = np.log2(TOTAL / np.array(rows)).reshape(expected.shape)
     usual = expected < 12  # rarer, and both are at their least probability
     assert 0.5 < usual.mean() < 1 and np.all(np.abs(paid - expected)[usual] < 0.1 + 0.12 * expected[usual])

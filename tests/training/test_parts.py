@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from codec.training.average import warm_average
 from codec.training.csvlog import CsvLog
+from codec.training.learner import warm_average
 from codec.training.loop import Trainer
 from codec.training.loss import tempered
 from codec.training.schedule import SpikeGuard, WarmupStableDecay

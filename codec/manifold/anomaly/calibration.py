@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from bitstream.errors import CodecError, ModelError
 from codec.manifold.anomaly.detectors import TESTS, Detectors, Gaussian, Line
 from codec.manifold.anomaly.features import ImageFeatures
-from codec.manifold.embedding import EmbeddingHead, shipped_of
+from codec.manifold.embedding import EmbeddingHead, shipped_by_digest
 from codec.util.files import replacing
 
 Floats = NDArray[np.float64]
@@ -70,47 +70,47 @@ class Collection:
         self.head, self.tests, self.references, self.cells = head, tests, references, cells
 
     @classmethod
-    def fit(cls, facts: Sequence[ImageFeatures], head: EmbeddingHead) -> Collection:
+    def fit(cls, features: Sequence[ImageFeatures], head: EmbeddingHead) -> Collection:
         """Learn what is normal from what is known of images.
 
         Args:
-            facts: of each image; what is there twice counts once, as it would vouch for itself.
+            features: of each image; what is there twice counts once, as it would vouch for itself.
             head: that they are of.
 
         Raises:
             CodecError: there are too few.
         """
-        facts = _different(facts)
-        if len(facts) < MIN_IMAGES:
-            raise CodecError(f"collection: {len(facts)} different images, expected at least {MIN_IMAGES}")
+        features = _different(features)
+        if len(features) < MIN_IMAGES:
+            raise CodecError(f"collection: {len(features)} different images, expected at least {MIN_IMAGES}")
         # Each fifth is scored by tests fitted to the others.
-        scores = {name: np.empty(len(facts)) for name in TESTS}
-        for part in np.array_split(np.random.default_rng(0).permutation(len(facts)), FOLDS):
+        scores = {name: np.empty(len(features)) for name in TESTS}
+        for part in np.array_split(np.random.default_rng(0).permutation(len(features)), FOLDS):
             inside = set(part.tolist())
-            tests = Detectors.fit([f for i, f in enumerate(facts) if i not in inside])
-            for name, values in tests.run([facts[i] for i in part]).items():
+            tests = Detectors.fit([f for i, f in enumerate(features) if i not in inside])
+            for name, values in tests.run([features[i] for i in part]).items():
                 scores[name][part] = values
         scores = {name: values for name, values in scores.items() if not np.isnan(values).any()}
         references = {name: np.sort(values) for name, values in scores.items()}
         parts = {name: _rarity_within(values) for name, values in scores.items()}
         references["all"] = np.sort(np.max(list(parts.values()), axis=0))
         references["all but error"] = np.sort(np.max([parts[n] for n in parts if n != "error"], axis=0))
-        cells = Gaussian.fit(np.concatenate([f.cell_sample() for f in facts]), CELL_COMPONENTS)
-        return cls(head, Detectors.fit(facts), references, cells)
+        cells = Gaussian.fit(np.concatenate([f.cell_sample() for f in features]), CELL_COMPONENTS)
+        return cls(head, Detectors.fit(features), references, cells)
 
-    def score(self, facts: ImageFeatures) -> Score:
+    def score(self, features: ImageFeatures) -> Score:
         """Score an image."""
         parts = {}
-        for name, values in self.tests.run([facts]).items():
+        for name, values in self.tests.run([features]).items():
             if name in self.references and not np.isnan(values[0]):
                 parts[name] = float(_rarity(self.references[name], values)[0])
         oddest = self.references["all" if len(parts) == len(self.references) - 2 else "all but error"]
         return Score(float(_rarity(oddest, max(parts.values()), of_rarities=True)), parts)
 
-    def heat(self, facts: ImageFeatures) -> NDArray[np.float32]:
+    def heat(self, features: ImageFeatures) -> NDArray[np.float32]:
         """Oddness of each cell of 64 pixels, float32 (rows, columns): 1 is as odd as cells of the collection are in
         the root mean square."""
-        heat: NDArray[np.float32] = self.cells.distance(facts.cells).astype(np.float32)
+        heat: NDArray[np.float32] = self.cells.distance(features.cells).astype(np.float32)
         return heat
 
     def save(self, path: Path, overwrite: bool = False) -> None:
@@ -143,7 +143,7 @@ class Collection:
                 if about["version"] != _VERSION:
                     raise ModelError(f"{path}: not of this version; fit it again")
                 digest = bytes.fromhex(about["head"])
-                head = shipped_of(digest) if head is None else head
+                head = shipped_by_digest(digest) if head is None else head
                 if head is None or head.digest != digest:
                     raise ModelError(f"{path}: fitted with another model; fit it again")
 
@@ -171,10 +171,10 @@ class Collection:
         return collection
 
 
-def _different(facts: Sequence[ImageFeatures]) -> list[ImageFeatures]:
+def _different(features: Sequence[ImageFeatures]) -> list[ImageFeatures]:
     """One of those that are the same, one that knows of an error if there is any."""
     found: dict[bytes, ImageFeatures] = {}
-    for one in facts:
+    for one in features:
         key = one.costs.tobytes() + one.embedding.tobytes()
         if key not in found or found[key].error is None:
             found[key] = one

@@ -96,36 +96,39 @@ class Detectors:
     error: Line | None
 
     @classmethod
-    def fit(cls, facts: Sequence[ImageFeatures]) -> Detectors:
+    def fit(cls, features: Sequence[ImageFeatures]) -> Detectors:
         """Fit to what is known of images."""
-        costs, statistics = np.stack([f.costs for f in facts]), np.stack([f.statistics for f in facts])
+        costs, statistics = np.stack([f.costs for f in features]), np.stack([f.statistics for f in features])
         appearance = Gaussian.fit(statistics, COMPONENTS)
-        errors = [f.error for f in facts if f.error is not None]
+        errors = [f.error for f in features if f.error is not None]
         line = None
-        if len(errors) == len(facts):
-            line = Line.fit(_predictors(appearance, facts), np.array(errors))
+        if len(errors) == len(features):
+            line = Line.fit(_predictors(appearance, features), np.array(errors))
         return cls(
-            Gaussian.fit(costs, costs.shape[1]), appearance, np.stack([f.embedding for f in facts]).astype(float), line
+            Gaussian.fit(costs, costs.shape[1]),
+            appearance,
+            np.stack([f.embedding for f in features]).astype(float),
+            line,
         )
 
-    def run(self, facts: Sequence[ImageFeatures]) -> dict[str, Floats]:
+    def run(self, features: Sequence[ImageFeatures]) -> dict[str, Floats]:
         """Scores of each test for each image, higher is odder; NaN where a test cannot be made."""
-        similarity = np.stack([f.embedding for f in facts]) @ self.embeddings.T
+        similarity = np.stack([f.embedding for f in features]) @ self.embeddings.T
         nearest = -np.partition(-similarity, min(NEIGHBOURS, similarity.shape[1]) - 1, axis=1)[:, :NEIGHBOURS]
         scores = {
-            "cost": self.cost.distance(np.stack([f.costs for f in facts])),
-            "appearance": self.appearance.distance(np.stack([f.statistics for f in facts])),
+            "cost": self.cost.distance(np.stack([f.costs for f in features])),
+            "appearance": self.appearance.distance(np.stack([f.statistics for f in features])),
             "neighbours": 1 - nearest.mean(axis=1),
-            "error": np.full(len(facts), np.nan),
+            "error": np.full(len(features), np.nan),
         }
         if self.error is not None:
-            found = np.array([np.nan if f.error is None else f.error for f in facts])
-            scores["error"] = np.abs(found - self.error(_predictors(self.appearance, facts)))
+            found = np.array([np.nan if f.error is None else f.error for f in features])
+            scores["error"] = np.abs(found - self.error(_predictors(self.appearance, features)))
         # So that what is equal but for the order of summation is equal.
         return {name: values.round(5) for name, values in scores.items()}
 
 
-def _predictors(appearance: Gaussian, facts: Sequence[ImageFeatures]) -> Floats:
+def _predictors(appearance: Gaussian, features: Sequence[ImageFeatures]) -> Floats:
     """What the reconstruction's error is predicted from: the look of an image, and what it costs."""
-    components = (np.stack([f.statistics for f in facts]) - appearance.mean) @ appearance.axes
-    return np.concatenate([components, np.stack([f.costs for f in facts])], axis=1)
+    components = (np.stack([f.statistics for f in features]) - appearance.mean) @ appearance.axes
+    return np.concatenate([components, np.stack([f.costs for f in features])], axis=1)

@@ -12,6 +12,8 @@ from codec.images.pillow_compat import as_rgb
 
 USUAL, ODD = 1.2, 3.0
 """Oddness at which red begins to show, and at which it covers three quarters."""
+SCALE = 8
+"""Of the preview that is shown."""
 TINT = np.array([220, 20, 40], np.float32)
 
 
@@ -22,8 +24,8 @@ def heat_map(file: LmcFile, heat: NDArray[np.float32]) -> Image.Image:
         file: of the image.
         heat: float32 (rows, columns), oddness of cells, see :meth:`codec.manifold.anomaly.calibration.Collection.heat`.
     """
-    gray = np.asarray(as_rgb(file.preview()).convert("L"), np.float32)
-    side = CELL // file.runtime.geometry.preview_factor
+    gray = np.asarray(as_rgb(file.preview(SCALE)).convert("L"), np.float32)
+    side = CELL // SCALE
     rows, columns = heat.shape
     grown = Image.fromarray(heat).resize((side * columns, side * rows), Image.Resampling.BICUBIC)
     cover = np.clip((np.asarray(grown)[: gray.shape[0], : gray.shape[1]] - USUAL) / (ODD - USUAL), 0, 1)[..., None]
