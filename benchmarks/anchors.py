@@ -36,7 +36,7 @@ def _read_json(path: Path) -> dict[str, Curve]:
 
 
 def _read_tsv(path: Path) -> dict[str, Curve]:
-    """One row a picture and Lagrange multiplier; averaged over pictures at each multiplier."""
+    """One row an image and Lagrange multiplier; averaged over images at each multiplier."""
     points: dict[str, list[tuple[float, float]]] = defaultdict(list)
     with path.open(newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):

@@ -59,7 +59,7 @@ def list_codecs() -> None:
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Timed runs of each step.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each codec.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes side by side.")
-@click.option("--visual", type=click.IntRange(0), default=6, show_default=True, help="Pictures to compare by eye.")
+@click.option("--visual", type=click.IntRange(0), default=6, show_default=True, help="Images to compare by eye.")
 @click.option("--rates", default="0.15,0.3,0.6", show_default=True, help="Bits per pixel to compare them at.")
 def rd(
     images: Path,
@@ -75,7 +75,7 @@ def rd(
     visual: int,
     rates: str,
 ) -> None:
-    """Measure codecs on pictures: OUT gets results.json, curves, points.csv, plots and report.html."""
+    """Measure codecs on images: OUT gets results.json, curves, points.csv, plots and report.html."""
     from benchmarks.anchors import read_anchors
     from benchmarks.images import find_images
     from benchmarks.measure import Timing, codec_megabytes

@@ -1,4 +1,4 @@
-"""Measure one codec on one picture, and the memory it takes in a process of its own."""
+"""Measure one codec on one image, and the memory it takes in a process of its own."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def measure_image(
 
 def _memory_worker(codec_name: str, path: Path, quality: float, threads: int, send: object) -> None:
     codec, pixels = CODECS[codec_name], read_pixels(path)
-    forget_peak()  # of what reading the picture took
+    forget_peak()  # of what reading the image took
     before = peak_megabytes()
     codec.decode(codec.encode(pixels, quality, threads), threads)
     send.send((before, peak_megabytes()))  # type: ignore[attr-defined]
 
 
 def codec_megabytes(codec_name: str, path: Path, threads: int) -> float | None:
-    """How much encoding and decoding a picture adds to the peak memory of a fresh process that holds it.
+    """How much encoding and decoding an image adds to the peak memory of a fresh process that holds it.
 
     Returns:
         float | None: megabytes at the codec's middle quality, or None if it failed.

@@ -1,4 +1,4 @@
-"""A rate-distortion run: every codec on every picture at every quality, resumable, several at a time."""
+"""A rate-distortion run: every codec on every image at every quality, resumable, several at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.rows import Key, Row, RowStore, row_key
 
 @dataclass(frozen=True)
 class _Task:
-    """One codec on one picture at one quality: what is lost at most when a run is stopped."""
+    """One codec on one image at one quality: what is lost at most when a run is stopped."""
 
     codec: str
     path: Path
@@ -98,7 +98,7 @@ def run(
     """Measure what the store does not hold yet.
 
     Args:
-        images: pictures and their digests, of :func:`benchmarks.images.find_images`.
+        images: images and their digests, of :func:`benchmarks.images.find_images`.
         codec_names: in :data:`CODECS`.
         store: where rows are kept; those of the same codec, settings, pixels, timing and packages of metrics are not
             measured again, those that failed are.
@@ -106,7 +106,7 @@ def run(
         metrics: which to compute; a row that lacks one is measured again.
 
     Returns:
-        list[Row]: all rows of these codecs and pictures, by codec, picture and quality.
+        list[Row]: all rows of these codecs and images, by codec, image and quality.
     """
     wanted: dict[Key, _Task] = {}
     for name in codec_names:

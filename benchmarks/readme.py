@@ -81,7 +81,7 @@ def _psnr_curve(results: Results, name: str) -> Curve:
     """PSNR-RGB of a codec of the run, or else of a published one, whose name in tables says that it is."""
     for codec in results["codecs"]:
         if codec["name"] == name:
-            values = codec["results"].get("psnr-rgb", [])  # none if no quality went well on all pictures
+            values = codec["results"].get("psnr-rgb", [])  # none if no quality went well on all images
             return curve(codec["results"]["bpp"][: len(values)], values)
     points = results["published"][name.removesuffix(" (published)")].get("psnr-rgb", {"bpp": [], "quality": []})
     return curve(points["bpp"], points["quality"])

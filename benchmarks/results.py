@@ -34,9 +34,9 @@ _COLUMNS = ("ms-ssim", *METRICS)
 
 
 def averaged(rows: list[Row]) -> dict[str, list[float]]:
-    """Means over pictures at each quality; a quality that failed on any picture is left out.
+    """Means over images at each quality; a quality that failed on any image is left out.
 
-    MS-SSIM in decibels is that of the mean, as published curves have it. A PSNR without end, of a picture that came
+    MS-SSIM in decibels is that of the mean, as published curves have it. A PSNR without end, of an image that came
     back exactly, counts as :data:`EXACT_DB`.
 
     Args:
@@ -44,7 +44,7 @@ def averaged(rows: list[Row]) -> dict[str, list[float]]:
 
     Returns:
         dict: columns of equal length: ``quality``, ``bpp``, metrics, ``encoding_time``, ``decoding_time``. A metric
-        that is not defined for every picture is missing. CompressAI calls MS-SSIM ``ms-ssim-rgb``.
+        that is not defined for every image is missing. CompressAI calls MS-SSIM ``ms-ssim-rgb``.
     """
     images = {row.digest for row in rows}
     by_quality: dict[float, list[Row]] = defaultdict(list)
@@ -82,7 +82,7 @@ def _as_dict(result: BdRate | None, metric: str) -> dict[str, float] | None:
 
 
 def _per_image(rows: dict[str, list[Row]], name: str, anchor: str, metric: str) -> dict[str, dict[str, float]]:
-    """BD-rate on each picture, where it is defined."""
+    """BD-rate on each image, where it is defined."""
     curves: dict[str, dict[str, Curve]] = {}
     for codec in (name, anchor):
         points: dict[str, list[Row]] = defaultdict(list)
@@ -129,7 +129,7 @@ def collect(
     """Everything a report needs, as plain values.
 
     Args:
-        rows: of one run, by codec, picture and quality.
+        rows: of one run, by codec, image and quality.
         published: curves of others.
         anchors: names of codecs or published curves that BD-rates are against; plots show the first. A codec of
             the run goes before a published curve of the same name.

@@ -20,13 +20,13 @@ def row_key(
 
 @dataclass(frozen=True)
 class Row:
-    """One picture through one codec at one quality.
+    """One image through one codec at one quality.
 
     Attributes:
         codec: name of the codec.
         identity: codec, version and settings that the row is valid for.
         image: file name.
-        digest: of the picture's pixels.
+        digest: of the image's pixels.
         width: pixels.
         height: pixels.
         quality: setting of the codec's knob.

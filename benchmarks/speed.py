@@ -50,7 +50,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def resized(pixels: Pixels, megapixels: float) -> Pixels:
-    """A picture of a size: the middle of a larger one, or a smaller one continued by its mirror image."""
+    """An image of a size: the middle of a larger one, or a smaller one continued by its mirror image."""
     height, width = pixels.shape[:2]
     factor = (megapixels * 1e6 / (height * width)) ** 0.5
     rows, columns = max(1, round(height * factor)), max(1, round(width * factor))

@@ -1,6 +1,6 @@
 """The training curve: BD-rate against hours, ``python -m benchmarks training``.
 
-Two tables in ``results/``: ``validation.csv`` has what the trainer wrote on pictures held out, of the running average
+Two tables in ``results/``: ``validation.csv`` has what the trainer wrote on images held out, of the running average
 of its open run and at last of the shipped weights, with hours in place of its own seconds; ``releases.csv`` has the
 Kodak figures of the weights that were shipped, as ``quick`` printed them.
 """
@@ -57,7 +57,7 @@ def read_releases(path: Path) -> dict[str, list[tuple[float, float]]]:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
               help="Where the plot goes.  [default: training.png beside the tables]")  # fmt: skip
 def main(results: Path, out: Path | None) -> None:
-    """Draw BD-rate on held-out pictures and on Kodak against hours of training, and print it."""
+    """Draw BD-rate on held-out images and on Kodak against hours of training, and print it."""
     validation, releases = read_validation(results / "validation.csv"), read_releases(results / "releases.csv")
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained", sharex=True)
     left.plot(list(validation), list(validation.values()), marker=".", color="#546e7a")

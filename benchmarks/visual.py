@@ -1,4 +1,4 @@
-"""Crops of decoded pictures at equal rates, for looking at."""
+"""Crops of decoded images at equal rates, for looking at."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class Crop:
-    """A piece of a picture as a codec left it.
+    """A piece of an image as a codec left it.
 
     Attributes:
-        codec: name; ``original`` for the picture itself.
-        rate_bpp: of the whole picture's file; None for the picture itself.
-        psnr_db: of the whole picture; None where it is exact.
-        uri: the crop as a lossless picture in a ``data:`` address.
+        codec: name; ``original`` for the image itself.
+        rate_bpp: of the whole image's file; None for the image itself.
+        psnr_db: of the whole image; None where it is exact.
+        uri: the crop as a lossless image in a ``data:`` address.
     """
 
     codec: str
@@ -42,12 +42,12 @@ class Crop:
 
 @dataclass(frozen=True)
 class Scene:
-    """One place of one picture at one rate.
+    """One place of one image at one rate.
 
     Attributes:
         image: file name.
         target_bpp: the rate that all were asked to meet.
-        original: the crop of the picture itself.
+        original: the crop of the image itself.
         crops: one a codec.
     """
 

@@ -50,7 +50,7 @@ def raw_png(width: int, height: int, bits: int, color: int, rows: list[bytes], c
 
 
 def as_mode(picture: NDArray[np.uint8], mode: str, size: tuple[int, int]) -> Image.Image:
-    """A picture as a Pillow image of a mode; ``PA`` is a palette with transparency."""
+    """An image as a Pillow image of a mode; ``PA`` is a palette with transparency."""
     image = Image.fromarray(picture).resize(size)
     ramp = Image.fromarray(np.linspace(0, 255, size[0] * size[1]).reshape(size[::-1]).astype(np.uint8))
     if mode in ("RGBA", "LA"):

@@ -1,6 +1,6 @@
 """A long run of hostile files: ``python -m tests.fuzz --target symbols --files 1000000``.
 
-Every file must end as a picture or as a :class:`CodecError`, within a limit of memory and of time. Files
+Every file must end as an image or as a :class:`CodecError`, within a limit of memory and of time. Files
 are mutated from a few small ones, blindly or along the format's own structure with checksums made right
 again, so that what lies behind them is reached. File number ``n`` of a seed is always the same, so a
 finding is repeated by ``--first n --files 1``.
@@ -36,7 +36,7 @@ from codec.images import alpha
 from codec.images.sources import ArraySource
 
 MAX_PIXELS = 1 << 16
-"""Larger pictures are refused: a hostile header of a small file may truly ask for a gigapixel."""
+"""Larger images are refused: a hostile header of a small file may truly ask for a gigapixel."""
 SECONDS = 20
 MEMORY = 3 << 30
 
@@ -166,7 +166,7 @@ class Hang(BaseException):
 
 
 def outcome(target: Callable[[bytes], None], data: bytes) -> str:
-    """What became of a file: ``picture``, the name of its CodecError, or a finding, with an exclamation mark."""
+    """What became of a file: ``image``, the name of its CodecError, or a finding, with an exclamation mark."""
     signal.alarm(SECONDS)
     try:
         target(data)

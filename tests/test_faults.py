@@ -38,7 +38,7 @@ def finished(process, seconds=120):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A picture of nine megapixels and its file."""
+    """An image of nine megapixels and its file."""
     folder = tmp_path_factory.mktemp("faults")
     with (folder / "big.ppm").open("wb") as file:
         file.write(b"P6 %d %d 255 " % BIG[::-1])

@@ -16,7 +16,7 @@ class Avif(PillowCodec):
         name: of these settings.
         speed: 0 (slowest) to 10.
         subsampling: of chroma, as Pillow names it.
-        tune: what the encoder aims at; None leaves it to libavif: since 1.4 that is ``iq``, how pictures look to
+        tune: what the encoder aims at; None leaves it to libavif: since 1.4 that is ``iq``, how images look to
             people, which costs PSNR.
     """
 

@@ -17,7 +17,7 @@ class JpegXl(PillowCodec):
     """
 
     format = "JXL"
-    # At lower ones, 4 and 12, the curve has a kink: there libjxl seems to code the picture at a smaller size.
+    # At lower ones, 4 and 12, the curve has a kink: there libjxl seems to code the image at a smaller size.
     qualities = (20, 28, 38, 50, 62, 74, 84, 92)
 
     def __init__(self, name: str, effort: int) -> None:

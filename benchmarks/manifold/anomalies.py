@@ -20,29 +20,29 @@ from codec.manifold.anomaly.features import image_features
 from codec.manifold.embedding import shipped
 
 SIDE = 512
-"""Pixels a side of pictures, at most."""
+"""Pixels a side of images, at most."""
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--fit", "fitted", type=click.IntRange(20), default=200, show_default=True, help="Pictures to fit to.")
-@click.option("--most", type=click.IntRange(2), default=150, show_default=True, help="Pictures held out to score.")
+@click.option("--fit", "fitted", type=click.IntRange(20), default=200, show_default=True, help="Images to fit to.")
+@click.option("--most", type=click.IntRange(2), default=150, show_default=True, help="Images held out to score.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 @out_option
 def main(folder: Path, fitted: int, most: int, threads: int, out: Path | None) -> None:
-    """Tell pictures of FOLDER from others that do not belong, in files and with pixels: area under ROC.
+    """Tell images of FOLDER from others that do not belong, in files and with pixels: area under ROC.
 
     Both those fitted to and those told apart are such as the embedding's head was not trained on.
     """
     from sklearn.metrics import roc_auc_score
 
     head = shipped()
-    # Neither has the head seen those that are fitted to: pictures that it has lie further apart for it.
+    # Neither has the head seen those that are fitted to: images that it has lie further apart for it.
     held_out = split(folder)[1]
     normal = list(read_all(spread(held_out[::2], fitted), SIDE))
     pictures = list(read_all(spread(held_out[1::2], most), SIDE))
-    require(normal, MIN_IMAGES, f"readable pictures of {folder} to fit to are held out of the training of the head")
-    require(pictures, 2, f"readable pictures of {folder} to score are held out of the training of the head")
+    require(normal, MIN_IMAGES, f"readable images of {folder} to fit to are held out of the training of the head")
+    require(pictures, 2, f"readable images of {folder} to score are held out of the training of the head")
     known = [image_features(picture, head, threads=threads) for picture in tqdm(normal, desc="fit", unit="picture")]
     collection = Collection.fit(known, head)
     rng = np.random.default_rng(0)
@@ -73,4 +73,4 @@ def main(folder: Path, fitted: int, most: int, threads: int, out: Path | None) -
     click.echo(f"fitted to {len(known)} pictures; area under ROC, {len(pictures)} held-out pictures against as many")
     for name, row in table.items():
         click.echo(f"  {name:18s}" + "".join(f"{key} {value:.3f}   " for key, value in row.items()))
-    click.echo(f"of the held-out pictures {100 * false_alarms:.1f}% score 2 or more (1% expected)")
+    click.echo(f"of the held-out images {100 * false_alarms:.1f}% score 2 or more (1% expected)")

@@ -31,7 +31,7 @@ class PixelPca:
     """PCA of small pixels.
 
     Args:
-        pictures: small pixels of the pictures it is fitted to, float32 (N, 3072).
+        images: small pixels of the images it is fitted to, float32 (N, 3072).
         dimensions: kept, at most.
         scaled: whether coordinates are scaled to length 1.
     """

@@ -93,7 +93,7 @@ def draw(table: dict[str, Any], path: Path) -> None:
             axes.plot(row["sizes"], row[representation], "o-", color=color, label=representation, markersize=4)
         axes.set(xscale="log", yscale="log", xlabel=f"{name} ({row['unit']})")
         axes.grid(alpha=0.3, which="both")
-    panes[0].set(ylabel="movement (1: as far as another picture)")
+    panes[0].set(ylabel="movement (1: as far as another image)")
     panes[0].legend(fontsize=8)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
@@ -106,16 +106,16 @@ def draw(table: dict[str, Any], path: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Also write the figures and their plot, "
               "to this folder.")  # fmt: skip
 def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
-    """Measure how far latents and embeddings move as pictures of FOLDER change, beside a PCA of pixels."""
+    """Measure how far latents and embeddings move as images of FOLDER change, beside a PCA of pixels."""
     large = (picture for picture in read_all(split(folder)[1]) if min(picture.size) >= SIDE + MARGIN)
     pictures = list(islice(large, most))
     if len(pictures) < 3:
-        raise click.UsageError(f"{folder}: fewer than 3 held-out pictures of {SIDE + MARGIN} pixels a side")
+        raise click.UsageError(f"{folder}: fewer than 3 held-out images of {SIDE + MARGIN} pixels a side")
     plain = represent([_centre(p) for p in pictures], threads)
     read_others = read_all(spread(split(folder)[0], PCA_PICTURES))
     others = [small_pixels(_centre(picture)) for picture in read_others if min(picture.size) >= SIDE]
     if len(others) < 3:
-        raise click.UsageError(f"{folder}: fewer than 3 pictures of {SIDE} pixels a side to fit a PCA to")
+        raise click.UsageError(f"{folder}: fewer than 3 images of {SIDE} pixels a side to fit a PCA to")
     pca = PixelPca(others, shipped().dimensions, scaled=False)
     known = {"latent": plain[0], "embedding": plain[1], "PCA of pixels": pca(list(plain[2]))}
     units = {name: unit_distance(rows) for name, rows in known.items()}

@@ -1,7 +1,7 @@
 """Figures of a measurement, kept as JSON where that was asked for.
 
 Those of a release are kept in ``benchmarks/results``; without ``--out`` a measurement only prints, so that trying one
-on a few pictures replaces nothing.
+on a few images replaces nothing.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ def anomaly(results: Any) -> str:
     table = results["auroc"]
     columns = list(next(iter(table.values())))
     lines = [
-        f"Fitted to {results['fitted']} pictures; area under ROC of telling {results['held_out']} held-out pictures "
-        f"from as many that were changed; model {results['model']}. Of the held-out pictures themselves "
+        f"Fitted to {results['fitted']} images; area under ROC of telling {results['held_out']} held-out images "
+        f"from as many that were changed; model {results['model']}. Of the held-out images themselves "
         f"{100 * results['held_out_at_2_or_more']:.1f}% score 2 or more, where 1% is meant to.",
         "",
         "| shift | " + " | ".join(columns) + " |",

@@ -32,14 +32,14 @@ SIZE = (384, 256)
 def main(
     folder: Path, pairs: int, steps: int, iterations: int, threads: int, out: Path | None, pictures: Path | None
 ) -> None:
-    """Find the shortest ways between pairs of held-out pictures of FOLDER, and compare them with straight lines."""
+    """Find the shortest ways between pairs of held-out images of FOLDER, and compare them with straight lines."""
     import torch
 
     from codec.manifold.paths.geodesic import Geodesics
 
     torch.set_num_threads(threads)
     chosen = [path for path in spread(split(folder)[1], 2 * pairs) if list(read_all([path]))]
-    require(chosen, 2, f"readable pictures of {folder} are held out of the training of the head")
+    require(chosen, 2, f"readable images of {folder} are held out of the training of the head")
     rows: list[dict[str, Any]] = []
     for one, other in tqdm(list(zip(chosen[::2], chosen[1::2], strict=False)), unit="pair"):
         ends = Endpoints(read(one), read(other), size=SIZE, threads=threads)

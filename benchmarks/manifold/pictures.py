@@ -1,4 +1,4 @@
-"""The pictures that these measurements are made on: those that the embedding's head was not trained on."""
+"""The images that these measurements are made on: those that the embedding's head was not trained on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from codec.training.split import HEAD_EVERY, HEAD_TURN, find_images, split_valid
 
 
 def split(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Pictures below a folder that the head was trained on, and those held out.
+    """Images below a folder that the head was trained on, and those held out.
 
     Raises:
         click.UsageError: there is none, or the folder cannot be read.
@@ -34,16 +34,16 @@ def spread(paths: list[Path], most: int) -> list[Path]:
 
 
 def read_all(paths: Iterable[Path], side: int | None = None) -> Iterator[Image.Image]:
-    """Pictures as :func:`read` gives them; those that cannot be read are named on stderr and left out."""
+    """Images as :func:`read` gives them; those that cannot be read are named on stderr and left out."""
     for path in paths:
         try:
             yield read(path, side)
-        except Exception as error:  # what a broken picture raises is not documented
+        except Exception as error:  # what a broken image raises is not documented
             tqdm.write(f"{shown(path)}: cannot be read, left out: {error}", file=sys.stderr)
 
 
 def require(pictures: Sized, least: int, what: str) -> None:
-    """Refuse to measure on too few pictures, before it takes any time.
+    """Refuse to measure on too few images, before it takes any time.
 
     Raises:
         click.UsageError: there are fewer than ``least``.
@@ -53,7 +53,7 @@ def require(pictures: Sized, least: int, what: str) -> None:
 
 
 def read(path: Path, side: int | None = None) -> Image.Image:
-    """A picture in RGB, made smaller to ``side`` pixels a side at most."""
+    """An image in RGB, made smaller to ``side`` pixels a side at most."""
     with Image.open(path) as image:
         picture = shallow(image).convert("RGB")
     if side is not None:

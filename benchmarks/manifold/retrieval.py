@@ -1,6 +1,6 @@
 """Search, measured: ``python -m benchmarks search FOLDER`` (extras ``[bench,manifold]``).
 
-Pictures that the head was not trained on are found again from distorted versions of themselves, and materials are told
+Images that the head was not trained on are found again from distorted versions of themselves, and materials are told
 apart in photographs that scikit-image ships, beside a PCA of pixels and colour histograms.
 """
 
@@ -95,12 +95,12 @@ def methods(others: Pictures, threads: int) -> dict[str, Callable[[Image.Image],
 
 
 def embed_all(pictures: Pictures, way: Callable[[Image.Image], Floats], name: str) -> Floats:
-    """Vectors of pictures, float32 (N, D), with a bar."""
+    """Vectors of images, float32 (N, D), with a bar."""
     return np.stack([way(picture) for picture in tqdm(pictures, desc=name, unit="picture", leave=False)])
 
 
 def recall(collection: Floats, queries: Floats) -> float:
-    """Share of queries whose nearest is the picture of their own number."""
+    """Share of queries whose nearest is the image of their own number."""
     return float(((queries @ collection.T).argmax(axis=1) == np.arange(len(collection))).mean())
 
 
@@ -161,14 +161,14 @@ def indexing_speed(pictures: Pictures, threads: int) -> float:
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True)
 @out_option
 def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
-    """Find pictures of FOLDER, those held out of the head's training, from distorted versions of themselves."""
+    """Find images of FOLDER, those held out of the head's training, from distorted versions of themselves."""
     seen, held_out = split(folder)
-    require(held_out, 2, f"pictures of {folder} are held out of the training of the head")
-    require(seen, 2, f"pictures of {folder} are not held out, and a PCA of pixels is fitted to those")
+    require(held_out, 2, f"images of {folder} are held out of the training of the head")
+    require(seen, 2, f"images of {folder} are not held out, and a PCA of pixels is fitted to those")
     collection = list(read_all(spread(held_out, most)))
     others = list(read_all(seen, 2 * SIDE))
-    require(collection, 2, f"readable pictures of {folder} are held out of the training of the head")
-    require(others, 2, f"readable pictures of {folder} are not held out, and a PCA of pixels is fitted to those")
+    require(collection, 2, f"readable images of {folder} are held out of the training of the head")
+    require(others, 2, f"readable images of {folder} are not held out, and a PCA of pixels is fitted to those")
     ways = methods(others, threads)
     known = {name: embed_all(collection, way, name) for name, way in ways.items()}
     rng = np.random.default_rng(0)
@@ -191,7 +191,7 @@ def main(folder: Path, most: int, threads: int, out: Path | None) -> None:
     for row in table.values():
         row["recall@1, mean"] = float(np.mean([row[d] for d in DISTORTIONS]))
     keep(results, out)
-    click.echo(f"{len(collection)} pictures; recall@1 of the original, then precision@5 among labelled pictures")
+    click.echo(f"{len(collection)} images; recall@1 of the original, then precision@5 among labelled images")
     for name, row in table.items():
         click.echo(f"  {name:18s}" + "".join(f"{column} {100 * value:.1f}%   " for column, value in row.items()))
     click.echo(

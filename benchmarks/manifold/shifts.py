@@ -1,4 +1,4 @@
-"""Pictures that are no photographs of a collection, each shift drawn from a seed."""
+"""Images that are no photographs of a collection, each shift drawn from a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured about the manifold, on a few pictures: figures are what they are said to be, commands run."""
+"""What is measured about the manifold, on a few images: figures are what they are said to be, commands run."""
 
 from __future__ import annotations
 

@@ -306,7 +306,7 @@ def test_list_names_all_codecs():
 
 
 def test_memory_is_that_of_the_codec(pictures, tmp_path):
-    """A larger picture whose reading alone takes more than the codec, which used to hide it."""
+    """A larger image whose reading alone takes more than the codec, which used to hide it."""
     Image.fromarray(np.tile(read_pixels(pictures / "b.png"), (12, 11, 1))).save(tmp_path / "large.png")
     small, large = (codec_megabytes("webp", p, 1) for p in (pictures / "b.png", tmp_path / "large.png"))
     assert small is not None and large is not None and 0 <= small < 20

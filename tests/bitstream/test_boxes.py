@@ -1,4 +1,4 @@
-"""What stands beside a picture: metadata within bounds, forms, transparency."""
+"""What stands beside an image: metadata within bounds, forms, transparency."""
 
 from __future__ import annotations
 

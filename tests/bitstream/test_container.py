@@ -123,7 +123,7 @@ def written_by_hand(width=b"\x64", boxes=b"\x00", after=b""):
 
 
 def test_a_header_is_written_in_one_way_only():
-    """Sound checksums are no excuse: two files of one picture would be two ways to read the format."""
+    """Sound checksums are no excuse: two files of one image would be two ways to read the format."""
     assert parse(written_by_hand()) == Container(Header(100, 70, b"abcd", 9, chunk_log2=3), [b""])
     with pytest.raises(CorruptError, match="width: not in its shortest form"):
         parse(written_by_hand(width=b"\xe4\x00"))

@@ -151,7 +151,7 @@ def test_a_folder_of_many_kinds_one_of_them_broken(photo, tmp_path):
     small.save(folder / "a.jpg")
     small.convert("CMYK").save(folder / "deeper" / "b.tif")
     small.convert("P").save(folder / "c.gif")
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("no image")
     (folder / "broken.jpg").write_bytes((folder / "a.jpg").read_bytes()[:700])
     result = run("compress", "-r", folder, "--out-dir", out, "-j", "3")
     assert result.exit_code == 1 and result.stdout == ""

@@ -1,6 +1,6 @@
-"""Pictures of more than one strip: each is put where it belongs, and let go of when it is done with.
+"""Images of more than one strip: each is put where it belongs, and let go of when it is done with.
 
-One strip holds up to a megapixel and a half, so without smaller tiles no small picture has more.
+One strip holds up to a megapixel and a half, so without smaller tiles no small image has more.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def test_transparency_is_read_part_by_part():
 
 
 def test_rows_are_let_go_of(photo, monkeypatch):
-    """Memory is bounded however tall a picture is: neither way are its latents ever held whole."""
+    """Memory is bounded however tall an image is: neither way are its latents ever held whole."""
     held = {}
     get = RowBuffer.get
 

@@ -1,4 +1,4 @@
-"""Effort: symbols fitted to their picture cost less for what they give, on any size and in any tiles."""
+"""Effort: symbols fitted to their image cost less for what they give, on any size and in any tiles."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_what_is_too_small_for_the_visual_metric_is_left_as_it_is(photo):
 
 
 def test_pixels_beyond_the_picture_cost_nothing(photo):
-    """What pads a picture to whole cells is free, and fitting makes use of it."""
+    """What pads an image to whole cells is free, and fitting makes use of it."""
     narrow = np.ascontiguousarray(photo[:128, :72])  # two cells wide, nearly all of the second is padding
     y = read_symbols(shipped(2, "psnr"), coded(narrow, ONE_PASS))[2]
     fitted = read_symbols(shipped(2, "psnr"), coded(narrow, Effort(150)))[2]

@@ -108,7 +108,7 @@ def test_any_size_chunk_and_tile(data, height, width, chunk_log2, max_tile):
 
 @pytest.fixture(scope="module")
 def noise():
-    """A picture whose every latent is far from zero, and its file and pixels, coded and decoded whole."""
+    """An image whose every latent is far from zero, and its file and pixels, coded and decoded whole."""
     pixels = np.random.default_rng(0).integers(0, 256, (10 * 64, 10 * 64, 3), dtype=np.uint8)
     file = coded(pixels, 300, 10_000)
     return pixels, file, pixels_of(file, max_tile=10_000)

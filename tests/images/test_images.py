@@ -1,4 +1,4 @@
-"""Every kind of picture through a file and back: modes, sizes, bit depths, transparency, metadata, formats."""
+"""Every kind of image through a file and back: modes, sizes, bit depths, transparency, metadata, formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are odd, cut, hostile, or change while they are read."""
+"""Images that are odd, cut, hostile, or change while they are read."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_transparency_told_by_sixteen_bits_is_told_by_eight(tmp_path):
 
 
 def test_loading_beside_a_thread_that_lifts_the_limit(tmp_path, monkeypatch):
-    """It may be set again while the picture is loaded."""
+    """It may be set again while the image is loaded."""
     path = tmp_path / "large.tif"
     Image.new("L", (300, 200), 77).save(path, compression="tiff_lzw")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)

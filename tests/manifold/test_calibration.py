@@ -1,4 +1,4 @@
-"""Scores of anomalies mean what they say: pictures of a collection's own kind are as odd as often as promised."""
+"""Scores of anomalies mean what they say: images of a collection's own kind are as odd as often as promised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codec.manifold.embedding import shipped
 
 
 def drawn(rng):
-    """What might be known of a picture of a kind, all its numbers independent."""
+    """What might be known of an image of a kind, all its numbers independent."""
     embedding = rng.normal(size=12)
     return ImageFeatures(
         costs=rng.normal(size=3).astype(np.float32),
@@ -25,7 +25,7 @@ def drawn(rng):
 
 
 def scores(count, seeds, collected=lambda features: features, seen=lambda features: features, new=200):
-    """Of new pictures, by collections of ``count`` of the same kind."""
+    """Of new images, by collections of ``count`` of the same kind."""
     head = shipped()
     for seed in range(seeds):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Collections: which pictures they have, and working through them with errors in between."""
+"""Collections: which images they have, and working through them with errors in between."""
 
 from __future__ import annotations
 

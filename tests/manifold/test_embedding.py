@@ -1,4 +1,4 @@
-"""Embedding: the deployed head is the trained one, reads files in parts, and learns to tell pictures apart."""
+"""Embedding: the deployed head is the trained one, reads files in parts, and learns to tell images apart."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_views_are_padded_as_the_codec_does_it(face):
 
 
 def test_steps_see_two_views_of_each_picture_and_never_all_of_them():
-    """Three pictures of four views of 50 cells, each cell numbered."""
+    """Three images of four views of 50 cells, each cell numbered."""
     bank = Bank(torch.arange(600), torch.arange(0, 601, 50), views=4)
     counts = []
     for cells, owner in _batches(bank, EmbeddingConfig(steps=40, batch=2)):
@@ -159,7 +159,7 @@ def test_steps_see_two_views_of_each_picture_and_never_all_of_them():
 
 
 def test_training_brings_views_of_one_picture_together(photo_folder, tmp_path):
-    """Unseen views of three pictures lie nearer to their own than to others, and more so than before training."""
+    """Unseen views of three images lie nearer to their own than to others, and more so than before training."""
     model: V1 = load_exported(MODEL)
     bank = build_bank(model, sorted(photo_folder.iterdir()), replace(EmbeddingConfig(), views=4, seed=99))
     views = []
@@ -169,7 +169,7 @@ def test_training_brings_views_of_one_picture_together(photo_folder, tmp_path):
     owner = np.repeat(np.arange(3), 4)
 
     def margin(steps):
-        """How much more alike two views of a picture are than views of two pictures, in the mean."""
+        """How much more alike two views of an image are than views of two images, in the mean."""
         out = tmp_path / f"head-{steps}.npz"
         arguments = ["train-embedding", "--data", str(photo_folder), "--out", str(out), "--model", str(MODEL)]
         result = CliRunner().invoke(main, [*arguments, "--steps", str(steps), "--hold-out", "1000"])

@@ -1,4 +1,4 @@
-"""Paths between pictures: their ends are the pictures, the straight one is straight, the shortest one is shorter."""
+"""Paths between images: their ends are the images, the straight one is straight, the shortest one is shorter."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_energy_is_that_of_what_the_head_sees(pair, geodesics):
 
 @pytest.mark.parametrize(("quality", "near"), [(10, 0.02), (30, 0.02), (50, 0.03), (80, 0.06)])
 def test_what_the_entropy_model_charges_is_what_files_take(pair, quality, near):
-    """Of decoded coordinates, such as paths lead between: what a file of their picture takes."""
+    """Of decoded coordinates, such as paths lead between: what a file of their image takes."""
     runtime = shipped_runtime()
     geodesics = Geodesics(SHIPPED, shipped(), runtime.scale.level(quality) / (runtime.tables.levels - 1))
     pixels = np.asarray(codec.decompress(pair[1]))[:192, :192]

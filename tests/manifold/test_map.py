@@ -1,4 +1,4 @@
-"""Maps: alike pictures lie near each other, and the page stands alone."""
+"""Maps: alike images lie near each other, and the page stands alone."""
 
 from __future__ import annotations
 

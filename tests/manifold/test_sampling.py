@@ -50,7 +50,7 @@ def test_a_seed_draws_the_same_with_every_version(context, digest):
 
 
 def test_what_is_drawn_costs_what_the_model_expects():
-    """A picture from the model's own prior has about the entropy of its tables, z and y alike."""
+    """An image from the model's own prior has about the entropy of its tables, z and y alike."""
     tables, level, rng = shipped().tables, 200, np.random.RandomState(0)
     z, y = draw(tables, level, 8, 8, rng)
     assert z.shape == (tables.hyper_latents, 8, 8) and y.shape == (tables.latents, 32, 32)
@@ -128,7 +128,7 @@ def test_the_command_writes_files_and_pictures_and_keeps_what_is_there(tmp_path,
         result = run(tmp_path / "b.png", "--near", tmp_path / near, "--max-pixels", 130 * 70 - 1)
         assert result.exit_code == 1 and near in result.output and not (tmp_path / "b.png").exists()
     (tmp_path / "c.lmc").unlink()
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     result = run(tmp_path / "b.png", "--near", tmp_path / "text.png")
     assert result.exit_code == 1 and "text.png" in result.output
     (tmp_path / "text.png").unlink()

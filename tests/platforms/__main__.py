@@ -30,7 +30,7 @@ class Platform:
         threads: of the engine.
         environment: beside that of this process.
         tolerance: most levels a pixel may differ by.
-        pictures: qualities whose files it encodes and decodes to pixels; the symbols of all files are read in any case.
+        images: qualities whose files it encodes and decodes to pixels; the symbols of all files are read in any case.
     """
 
     name: str

@@ -30,7 +30,7 @@ Networks = Callable[[Any, Any, int], Any]
 
 
 def torch_networks(runtime: Runtime, threads: int) -> Networks:
-    """The training framework, the whole picture at once."""
+    """The training framework, the whole image at once."""
     import torch
 
     from codec.models.registry import load_exported
@@ -47,7 +47,7 @@ def torch_networks(runtime: Runtime, threads: int) -> Networks:
 
 
 def openvino_networks(runtime: Runtime, threads: int, precision: str) -> Networks:
-    """Another inference engine, the whole picture at once."""
+    """Another inference engine, the whole image at once."""
     import openvino
 
     core = openvino.Core()
@@ -88,7 +88,7 @@ def decode(files: Path, out: Path, qualities: list[str], engine: str, threads: i
 
 
 def encode(pictures: Path, out: Path, qualities: list[str], threads: int) -> None:
-    """Encode all pictures of a folder."""
+    """Encode all images of a folder."""
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(p for p in pictures.iterdir() if p.suffix.lower() in (".png", ".ppm")):
         pixels = np.asarray(Image.open(path).convert("RGB"))

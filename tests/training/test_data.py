@@ -190,7 +190,7 @@ def test_names_that_are_not_utf8_are_split_as_well(tmp_path):
 
 
 def test_images_of_which_none_can_be_read_are_an_error(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"no picture")
+    (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(ImageError, match="all of 1 images"):
         Photos(find_images(tmp_path))[0]
 
