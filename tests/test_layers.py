@@ -38,18 +38,12 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def is_for_types(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
 @cache
 def imports(path: Path) -> set[str]:
-    """Modules of ours that a module imports anywhere but for types."""
+    """Modules of ours that a module imports, at its top, within functions, or for types alone."""
     names, waiting = set(), list(ast.parse(path.read_text(encoding="utf-8")).body)
     while waiting:
         node = waiting.pop()
-        if is_for_types(node):
-            continue
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

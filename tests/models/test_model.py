@@ -12,7 +12,6 @@ from codec.models.registry import load_exported
 from codec.models.v1.context import Context, checkerboard
 from codec.models.v1.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
 from codec.models.v1.network import V1, V1Config
-from codec.models.v1.pca import initialise
 from codec.training.data import read_rgb, to_tensor
 from codec.training.split import find_images
 from tests.tiny import TINY
@@ -27,7 +26,7 @@ def images(photo_folder):
 def model(images):
     torch.manual_seed(0)
     model = V1(TINY)
-    initialise(model, images)
+    model.initialise(images)
     return model.eval()
 
 
@@ -96,9 +95,9 @@ def test_context_sees_only_what_the_decoder_knows():
 
 
 def test_scale_index_agrees_with_the_integer_tables(model):
-    from codec.models.v1.tables import build_tables, level_qualities
+    from codec.models.v1.tables import level_qualities
 
-    tables = build_tables(model)
+    tables = model.tables()
     rng = np.random.default_rng(0)
     z = rng.integers(-3, 4, (TINY.hyper_latents, 3, 2)).astype(np.int32)
     for level in (0, 123, 400):
@@ -147,7 +146,7 @@ def test_z_starts_alive(images):
     """If all of z rounds to zero at first it stays so for thousands of steps, and no scale adapts."""
     torch.manual_seed(0)
     full = V1(V1Config())
-    initialise(full, images)
+    full.initialise(images)
     for x in images:
         used = (full.eval()(x, torch.tensor([0.5])).z_hat != 0).float().mean()
         assert 0.1 < used < 0.9
@@ -156,7 +155,7 @@ def test_z_starts_alive(images):
 def test_every_trained_parameter_gets_a_gradient(images):
     torch.manual_seed(0)
     model = V1(TINY)
-    initialise(model, images)
+    model.initialise(images)
     for layer in (model.analysis.leave, model.synthesis.leave):  # zero at first, which stops gradients before them
         torch.nn.init.uniform_(layer.weight, -0.1, 0.1)
     torch.nn.init.uniform_(model.hyper_analysis.leave.weight, -9, 9)  # few channels: z could be all zero

@@ -10,7 +10,7 @@ from bitstream.frequency_tables import TOTAL
 from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
 from codec.models.v1.network import V1
 from codec.models.v1.shapes import REACH, SymbolShapes, scale_sigma
-from codec.models.v1.tables import build_tables, level_qualities, symbol_counts
+from codec.models.v1.tables import level_qualities, symbol_counts
 from tests.tiny import TINY
 
 
@@ -89,7 +89,7 @@ def test_symbols_are_counted_at_the_scale_that_codes_them():
     t = level_qualities()[level : level + 1]
     with torch.no_grad():
         sigma = model.scale_index(z, t, model.gains.split(model.gains(t))["gain"].log())
-    index = build_tables(model).scale_index(z[0].numpy().astype(np.int32), level)
+    index = model.tables().scale_index(z[0].numpy().astype(np.int32), level)
     counted = np.array(
         [model.shapes.count(-torch.full_like(part, 2.0), part)[:, 2].argmax() for part in sigma[0].flatten()]
     ).reshape(index.shape)

@@ -15,7 +15,6 @@ from bitstream.errors import CodecError, ModelError
 from codec.cli import main
 from codec.engine.runtime import Runtime
 from codec.models.registry import load_exported
-from codec.models.v1.tables import build_tables
 from codec.training import checkpoint
 from codec.training.export import check, export
 from codec.training.loop import Trainer
@@ -63,7 +62,7 @@ def test_one_more_way_to_the_same_integers(exported):
     y = runtime.analyse(np.random.default_rng(0).random((1, 3, 128, 128), np.float32), 200)
     z_hat = runtime.hyper_analyse(y, 200)
     z = z_hat[0].astype(np.int32)
-    np.testing.assert_array_equal(build_tables(model).scale_index(z, 200), runtime.tables.scale_index(z, 200))
+    np.testing.assert_array_equal(model.tables().scale_index(z, 200), runtime.tables.scale_index(z, 200))
 
 
 def test_weights_that_are_none_or_of_other_networks_are_an_error_of_the_model(exported, config, tmp_path):

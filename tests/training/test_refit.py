@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 
 from codec.models.v1.network import V1
-from codec.models.v1.pca import initialise
 from codec.training.data import Photos, draw_batch
 from codec.training.refit import hard_bits, refit_entropy_model
 from codec.training.split import find_images
@@ -16,7 +15,7 @@ def test_hardening_lowers_the_bits_of_integers_and_moves_nothing_else(photo_fold
     torch.manual_seed(0)
     model = V1(TINY)
     photos = Photos(find_images(photo_folder))
-    initialise(model, [draw_batch(photos, i, seed=1, rank=0, batch=8, size=64)[0] for i in range(4)])
+    model.initialise([draw_batch(photos, i, seed=1, rank=0, batch=8, size=64)[0] for i in range(4)])
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model.eval()  # as files are charged
     x, t = draw_batch(photos, 7, seed=9, rank=0, batch=32, size=128)

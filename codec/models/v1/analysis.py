@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from bitstream.geometry import BLOCK
 from codec.models.layers import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
+from codec.models.v1.pca import Components
 
 
 class Analysis(nn.Module):
@@ -41,6 +42,12 @@ class Analysis(nn.Module):
         self.enter = Pointwise(width, width, bias=True)
         self.blocks = nn.Sequential(*(Block(width, first=k == 0) for k in range(depth)))
         self.leave = Pointwise(width, latents, gain=0.0)
+
+    def start_from(self, components: Components) -> None:
+        """Set the stem to the principal components of blocks."""
+        assert self.stem.bias is not None
+        self.stem.weight.copy_(components.basis)
+        self.stem.bias.copy_(-components.basis @ (components.mean - 0.5))
 
     def forward(self, x: Tensor, film: Tensor) -> Tensor:
         """Analyse pixels.

@@ -32,7 +32,7 @@ from codec.models.v1.hyperprior import (
     HyperSynthesis,
     ScaleIndex,
 )
-from codec.models.v1.pca import initialise
+from codec.models.v1.pca import principal_components
 from codec.models.v1.shapes import SymbolShapes
 from codec.models.v1.synthesis import Synthesis
 from codec.models.v1.tables import build_tables
@@ -176,7 +176,7 @@ class V1(Architecture):
 
     def tables(self) -> Tables:
         """See :meth:`Architecture.tables`."""
-        return build_tables(self)
+        return build_tables(self.gains, self.scale_index, self.shapes, self.prior_z, self.hyper_context)
 
     def gain_knots(self) -> tuple[Tensor, int]:
         """See :meth:`Architecture.gain_knots`."""
@@ -189,9 +189,17 @@ class V1(Architecture):
         """See :attr:`Architecture.latent_scale`."""
         return self.synthesis.scale
 
+    @torch.no_grad()
     def initialise(self, images: Iterable[Tensor]) -> None:
-        """See :meth:`Architecture.initialise`."""
-        initialise(self, images)
+        """The linear path from the principal components of blocks, and the scales that networks and entropy model
+        measure y by; see :meth:`Architecture.initialise`."""
+        components = principal_components(images, self.config.analysis_width)
+        latents = self.config.latents
+        self.analysis.start_from(components)
+        self.synthesis.start_from(components)
+        for network in (self.analysis, self.synthesis, self.hyper_analysis, self.context):
+            network.scale.copy_(components.scale[: len(network.scale)])
+        self.scale_index.log_scale.start.copy_(components.scale[:latents].log())
 
     def continued(self, config: V1Config) -> V1:
         """See :meth:`Architecture.continued`."""

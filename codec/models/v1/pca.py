@@ -10,16 +10,13 @@ Reference:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from bitstream.geometry import BLOCK
-
-if TYPE_CHECKING:
-    from codec.models.v1.network import V1
 
 SCALE_FLOOR = 0.02
 """Smallest standard deviation to whiten with: below it is mostly noise."""
@@ -44,26 +41,28 @@ def block_statistics(images: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     return mean, (products - count * torch.outer(mean, mean)) / (count - 1)
 
 
-@torch.no_grad()
-def initialise(model: V1, images: Iterable[Tensor]) -> None:
-    """Set the linear path of analysis and synthesis, and the scales that networks and entropy model measure y by.
+class Components(NamedTuple):
+    """Principal components of blocks of pixels, the largest first.
+
+    Attributes:
+        basis: float (components, 3 BLOCK ** 2), orthonormal rows.
+        mean: float (3 BLOCK ** 2,), of the blocks.
+        scale: float (components,), standard deviation of each, at least :data:`SCALE_FLOOR`.
+    """
+
+    basis: Tensor
+    mean: Tensor
+    scale: Tensor
+
+
+def principal_components(images: Iterable[Tensor], count: int) -> Components:
+    """The components of all 16x16 blocks of some images.
 
     Args:
-        model: changed in place.
         images: each float (N, 3, H, W), in [0, 1], sides multiples of 16; several thousand blocks.
+        count: how many.
     """
     mean, covariance = block_statistics(images)
     variance, vectors = torch.linalg.eigh(covariance)
-    width, latents = model.config.analysis_width, model.config.latents
-    basis = vectors.flip(1)[:, :width].T
-    scale = variance.flip(0)[:width].clamp(min=0).sqrt().clamp(min=SCALE_FLOOR)
-
-    model.analysis.stem.weight.copy_(basis)
-    model.analysis.stem.bias.copy_(-basis @ (mean - 0.5))  # type: ignore[union-attr]
-    model.analysis.scale.copy_(scale)
-    model.synthesis.linear.weight.copy_(basis[:latents].T)
-    model.synthesis.linear.bias.copy_(mean)  # type: ignore[union-attr]
-    model.synthesis.scale.copy_(scale[:latents])
-    model.hyper_analysis.scale.copy_(scale[:latents])
-    model.context.scale.copy_(scale[:latents])
-    model.scale_index.log_scale.start.copy_(scale[:latents].log())
+    scale = variance.flip(0)[:count].clamp(min=0).sqrt().clamp(min=SCALE_FLOOR)
+    return Components(vectors.flip(1)[:, :count].T, mean, scale)

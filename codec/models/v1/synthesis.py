@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bitstream.geometry import BLOCK
 from codec.models.layers import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
+from codec.models.v1.pca import Components
 
 
 class Synthesis(nn.Module):
@@ -35,6 +36,12 @@ class Synthesis(nn.Module):
         self.refine = Pointwise(width, 4 * fine_width, bias=True)
         self.fine_blocks = nn.Sequential(*(Block(fine_width, first=k == 0) for k in range(fine_depth)))
         self.leave = Pointwise(fine_width, 3 * (BLOCK // 2) ** 2, gain=0.0)
+
+    def start_from(self, components: Components) -> None:
+        """Set the linear path to the principal components of blocks."""
+        assert self.linear.bias is not None
+        self.linear.weight.copy_(components.basis[: self.linear.weight.shape[1]].T)
+        self.linear.bias.copy_(components.mean)
 
     def forward(self, y_hat: Tensor, film: Tensor) -> Tensor:
         """Synthesise pixels.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,12 +10,10 @@ from torch import Tensor
 from bitstream.frequency_tables import TOTAL
 from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import PHASES, ZContext
+from codec.models.gains import Gains
 from codec.models.v1.hyper_context import SHIFT, HyperContext
-from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
+from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES, FactorizedPrior, ScaleIndex
 from codec.models.v1.shapes import SymbolShapes, scale_sigma
-
-if TYPE_CHECKING:
-    from codec.models.v1.network import V1
 
 LEVELS = 401
 """Levels of quality: steps of a quarter on the scale of 0 to 100."""
@@ -49,10 +45,10 @@ def symbol_counts(shapes: SymbolShapes, scale: int) -> tuple[int, NDArray[np.int
 
 
 @torch.no_grad()
-def _z_counts(model: V1, t: float) -> NDArray[np.int64]:
+def _z_counts(prior: FactorizedPrior, hyper_latents: int, t: float) -> NDArray[np.int64]:
     values = torch.arange(-Z_LIMIT, Z_LIMIT + 1, dtype=torch.float32)
-    z = values.reshape(1, 1, -1, 1).expand(1, model.config.hyper_latents, -1, 1)
-    pmf = model.prior_z.likelihood(z, torch.tensor([t]))[0, :, :, 0].double().numpy()
+    z = values.reshape(1, 1, -1, 1).expand(1, hyper_latents, -1, 1)
+    pmf = prior.likelihood(z, torch.tensor([t]))[0, :, :, 0].double().numpy()
     rest = np.clip(1 - pmf.sum(axis=1, keepdims=True), 1 / TOTAL, None)
     return np.stack([quantize_pmf(row) for row in np.hstack([pmf, rest])])
 
@@ -86,19 +82,30 @@ def level_qualities() -> Tensor:
 
 
 @torch.no_grad()
-def build_tables(model: V1) -> Tables:
-    """Round a model's distributions and scale map to integers."""
+def build_tables(
+    gains: Gains, scale_index: ScaleIndex, shapes: SymbolShapes, prior: FactorizedPrior, context: HyperContext | None
+) -> Tables:
+    """Round a model's distributions and scale map to integers.
+
+    Args:
+        gains: the model's, which scales depend on.
+        scale_index: the map from z to the scales of y.
+        shapes: how often each magnitude of y occurs.
+        prior: of z.
+        context: of half of z; None if the model has none.
+    """
     t = level_qualities()
-    log_gain = model.gains.split(model.gains(t))["gain"].log()
-    bias = model.scale_index.bias(t, log_gain) * 2**INDEX_SHIFT + 2 ** (INDEX_SHIFT - 1)
-    y = [symbol_counts(model.shapes, scale) for scale in range(SCALES)]
-    banks = [_z_counts(model, (b + 0.5) / BANKS) for b in range(BANKS)]
+    log_gain = gains.split(gains(t))["gain"].log()
+    bias = scale_index.bias(t, log_gain) * 2**INDEX_SHIFT + 2 ** (INDEX_SHIFT - 1)
+    weight = scale_index.integer_weight()
+    y = [symbol_counts(shapes, scale) for scale in range(SCALES)]
+    banks = [_z_counts(prior, weight.shape[1], (b + 0.5) / BANKS) for b in range(BANKS)]
     return Tables(
         z_counts=np.stack(banks).astype(np.uint32),
         y_limits=np.array([limit for limit, _ in y], np.int32),
         y_counts=np.concatenate([counts for _, counts in y]).astype(np.uint32),
-        weight=model.scale_index.integer_weight().numpy().astype(np.int8),
+        weight=weight.numpy().astype(np.int8),
         bias=bias.round().numpy().astype(np.int32),
         shift=INDEX_SHIFT,
-        z_context=build_context(model.hyper_context) if model.hyper_context is not None else None,
+        z_context=build_context(context) if context is not None else None,
     )
