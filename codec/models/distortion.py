@@ -8,6 +8,7 @@ from pytorch_msssim import ms_ssim
 from torch import Tensor
 
 from codec.metrics import SMALLEST_SIDE
+from codec.models.contrast import contrast_distance
 from codec.models.structure import structural_distance
 
 SMALLEST_SIDES = {"psnr": 1, "ms-ssim": SMALLEST_SIDE, "visual": SMALLEST_SIDE}
@@ -18,9 +19,11 @@ the ratio between the multipliers of CompressAI's two families of models."""
 STRUCTURE_WEIGHT = 613.0
 """How much the distance of structure counts: the same as the squared error, in the mean at the quality t = 0.45 of the
 model that is trained for PSNR."""
-VISUAL_SHARES = (0.5, 0.5, 0.05)
-"""Of the distance of structure, MS-SSIM and the squared error, in ``"visual"``. What they were chosen by is in
-``benchmarks/EXPERIMENTS.md``."""
+CONTRAST_WEIGHT = 14.0
+"""How much the distance of contrast counts, likewise."""
+VISUAL_SHARES = (0.35, 0.35, 0.05, 0.3)
+"""Of the distance of structure, MS-SSIM, the squared error and the distance of contrast, in ``"visual"``;
+``benchmarks/EXPERIMENTS.md`` has what they were chosen by."""
 
 
 def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
@@ -38,7 +41,7 @@ def distortion(x: Tensor, x_hat: Tensor, metric: str) -> Tensor:
         x: float (N, 3, H, W), in [0, 1], the originals; sides of at least :data:`SMALLEST_SIDES`.
         x_hat: like ``x``, not necessarily in range.
         metric: ``"psnr"`` for the squared error of pixels in [0, 255], ``"ms-ssim"`` for :data:`MS_SSIM_WEIGHT` times
-            1 - MS-SSIM, ``"visual"`` for a mixture of both and the distance of structure.
+            1 - MS-SSIM, ``"visual"`` for a mixture of both and the distances of structure and contrast.
 
     Returns:
         Tensor: float (N,).
@@ -49,5 +52,6 @@ def distortion(x: Tensor, x_hat: Tensor, metric: str) -> Tensor:
     if metric == "ms-ssim":
         return dissimilarity
     structure = STRUCTURE_WEIGHT * structural_distance(x, x_hat.float())
-    parts = (structure, dissimilarity, squared_error(x, x_hat))
+    contrast = CONTRAST_WEIGHT * contrast_distance(x, x_hat.float())
+    parts = (structure, dissimilarity, squared_error(x, x_hat), contrast)
     return sum((share * part for share, part in zip(VISUAL_SHARES, parts, strict=True)), x.new_zeros(len(x)))

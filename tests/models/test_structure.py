@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from codec.models.contrast import contrast_distance
 from codec.models.distortion import SMALLEST_SIDES, VISUAL_SHARES, distortion
 from codec.models.structure import REACH, SCALES, SIGMA, _blurred, linear_light, structural_distance, xyb
 from codec.training.loop import Trainer
@@ -101,6 +102,7 @@ def test_the_visual_metric_is_its_parts(photo):
         613 * structural_distance(photo, other),
         distortion(photo, other, "ms-ssim"),
         distortion(photo, other, "psnr"),
+        14 * contrast_distance(photo, other),
     ]
     expected = sum(share * part for share, part in zip(VISUAL_SHARES, parts, strict=True))
     assert torch.allclose(distortion(photo, other, "visual"), expected)
