@@ -7,11 +7,13 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from PIL import Image
 
 from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import ZContext
+from codec.cli import main
 
 VECTORS = Path(__file__).parent / "vectors"
 """Pinned files, see the README there."""
@@ -181,3 +183,8 @@ def reference_decode(
         y[i] = value
     assert decoder.state == 0 and not decoder.words
     return z_array.astype(np.int32), np.array(y, np.int32).reshape(index.shape)
+
+
+def run_codec(*args: object) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(main, [str(a) for a in args])

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 import codec
-from codec.cli import main
-from codec.cli.batch import open_output
-from codec.cli.plan import Job
-from codec.util.progress import Watch
-
-
-def run(*args):
-    return CliRunner().invoke(main, [str(a) for a in args])
-
-
-@pytest.fixture
-def photo(tmp_path):
-    from skimage import data
-
-    path = tmp_path / "photo.png"
-    Image.fromarray(data.astronaut()[:389, :517]).resize((517, 389)).save(path)
-    return path
+from tests.common import run_codec as run
 
 
 def test_there_and_back(photo, tmp_path):
@@ -59,24 +36,6 @@ def test_a_jpeg_with_orientation_is_turned_upright(tmp_path):
     assert run("decompress", tmp_path / "turned.lmc").exit_code == 0
     with Image.open(tmp_path / "turned.png") as image:
         assert image.size == (40, 90)
-
-
-def test_nothing_is_overwritten_unless_forced(photo, tmp_path):
-    out = tmp_path / "out.lmc"
-    out.write_bytes(b"precious")
-    result = run("compress", photo, out)
-    assert result.exit_code == 1 and "exists" in result.stderr and out.read_bytes() == b"precious"
-    assert run("compress", photo, out, "-f").exit_code == 0
-    assert out.read_bytes() != b"precious"
-
-
-def test_a_failure_keeps_the_old_file(tmp_path):
-    (tmp_path / "bad.lmc").write_bytes(b"not ours")
-    out = tmp_path / "out.png"
-    out.write_bytes(b"precious")
-    result = run("decompress", tmp_path / "bad.lmc", out, "-f")
-    assert result.exit_code == 1 and "not an .lmc file" in result.stderr
-    assert out.read_bytes() == b"precious" and len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize(
@@ -200,62 +159,6 @@ def test_the_rate_is_that_of_the_coded_file_even_if_it_is_the_larger(tmp_path):
     assert rate in there.stderr and rate in back.stderr
 
 
-def test_a_reader_who_has_seen_enough_is_no_error(photo, tmp_path):
-    coded = tmp_path / "a.lmc"
-    assert run("compress", photo, coded).exit_code == 0
-    for arguments in (["inspect", coded], ["compress", photo, "-"]):
-        read, write = os.pipe()
-        os.close(read)
-        with os.fdopen(write, "wb") as closed:
-            command = [sys.executable, "-m", "codec", *map(str, arguments)]
-            result = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
-        assert result.returncode == 1 and result.stderr == ""
-
-
-@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="this system has no /dev/stdout")
-def test_stdout_by_its_name_as_a_device(photo, tmp_path):
-    direct, redirected = tmp_path / "direct.lmc", tmp_path / "redirected.lmc"
-    assert run("compress", photo, direct).exit_code == 0
-    with redirected.open("wb") as file:
-        command = [sys.executable, "-m", "codec", "compress", str(photo), "/dev/stdout"]
-        subprocess.run(command, stdout=file, check=True)
-    assert redirected.read_bytes() == direct.read_bytes()
-
-
-def test_a_pipe_is_not_told_that_it_is_smaller(photo):
-    command = f"cat '{photo}' | '{sys.executable}' -m codec compress /dev/stdin - > /dev/null"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-
-
-def test_pipes(photo, tmp_path):
-    source = photo.read_bytes()
-    coded = CliRunner().invoke(main, ["compress", "-", "-", "-q", "40"], input=source)
-    assert coded.exit_code == 0 and coded.stderr == ""
-    direct = tmp_path / "direct.lmc"
-    assert run("compress", photo, direct, "-q", "40").exit_code == 0
-    assert coded.stdout_bytes == direct.read_bytes()
-    back = CliRunner().invoke(main, ["decompress", "-", "--format", "jpg"], input=coded.stdout_bytes)
-    with Image.open(io.BytesIO(back.stdout_bytes)) as image:
-        assert image.format == "JPEG" and image.size == (517, 389)
-    told = CliRunner().invoke(main, ["inspect", "-"], input=coded.stdout_bytes)
-    assert "517 x 389" in told.output
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_named_pipes(photo, tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    for command, content, out in (("compress", photo, "a.lmc"), ("decompress", tmp_path / "a.lmc", "b.png")):
-        data = content.read_bytes()
-        writer = threading.Thread(target=pipe.write_bytes, args=(data,))
-        writer.start()
-        assert run(command, pipe, tmp_path / out).exit_code == 0
-        writer.join()
-    with Image.open(tmp_path / "b.png") as image:
-        assert image.size == (517, 389)
-
-
 def test_targets(photo, tmp_path):
     for option, value, limit in (("--target-size", "9K", 9000), ("--target-bpp", "0.5", 517 * 389 / 16)):
         out = tmp_path / "sized.lmc"
@@ -296,102 +199,11 @@ def test_a_region_outside_one_file_does_not_stop_the_rest(photo, tmp_path):
     assert [p.name for p in out.iterdir()] == ["photo.png"]
 
 
-def test_a_link_in_a_circle_and_an_odd_failure_stop_only_themselves(photo, tmp_path, monkeypatch):
-    loop = tmp_path / "loop.png"
-    loop.symlink_to(loop)
-    result = run("compress", loop, photo, "--out-dir", tmp_path / "out")
-    assert result.exit_code == 1 and (tmp_path / "out" / "photo.lmc").exists()
-    monkeypatch.setattr("codec.api.encode", lambda *_, **__: 1 / 0)
-    assert "division" in run("compress", photo).stderr
-
-
-def test_an_output_keeps_the_mode_of_what_it_replaces(photo, tmp_path):
-    out = tmp_path / "private.lmc"
-    for mode in (0o600, 0o646):
-        out.touch()
-        out.chmod(mode)
-        assert run("compress", photo, out, "-f").exit_code == 0 and out.stat().st_mode & 0o777 == mode
-
-
-def test_an_output_is_not_put_in_place_once_its_job_is_stopped(tmp_path):
-    watch = Watch()
-    with pytest.raises(InterruptedError), open_output(Job(None, tmp_path / "a.lmc"), False, watch) as file:
-        file.write(b"whole")
-        watch.stop()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failed_job_leaves_no_new_folder(tmp_path):
-    assert run("compress", tmp_path / "missing.png", tmp_path / "new" / "a.lmc").exit_code == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_stop_a_long_run_at_the_next_tile(tmp_path, number):
-    picture, folder = tmp_path / "big.ppm", tmp_path / "out"
-    folder.mkdir()
-    with picture.open("wb") as file:
-        file.write(b"P6 9000 9000 255 ")
-        file.truncate(17 + 3 * 9000**2)  # a hole: no disk is used
-    # Whoever runs the tests may have them ignore signals, as nohup does, and children inherit that.
-    code = f"""
-import signal
-signal.signal({int(number)}, signal.SIG_DFL)
-signal.signal(signal.SIGINT, signal.default_int_handler)
-import codec.encoding.analysis_pass
-from codec.cli import main
-pixels = codec.encoding.analysis_pass.pixels
-codec.encoding.analysis_pass.pixels = lambda *a: (print("at work", flush=True), pixels(*a))[1]
-main()"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "compress", str(picture), str(folder / "a.lmc")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdout is not None and process.stdout.readline() == b"at work\n"
-    process.send_signal(number)
-    rest = process.communicate(timeout=60)[0]
-    assert rest.count(b"at work") < 10  # of 81 tiles and more
-    assert process.returncode in (1, 128 + number) and list(folder.iterdir()) == []
-
-
 def test_threads_of_the_environment_are_checked(photo, monkeypatch):
     monkeypatch.setenv("CODEC_THREADS", "many")
     monkeypatch.setattr("codec.engine.registry._loaded", {})
     result = run("compress", photo)
     assert result.exit_code == 1 and "CODEC_THREADS" in result.stderr
-
-
-def test_devices_are_written_to_and_not_replaced(photo):
-    result = run("compress", photo, "/dev/null")
-    assert result.exit_code == 0 and Path("/dev/null").is_char_device()
-
-
-def test_a_link_is_followed(photo, tmp_path):
-    (tmp_path / "real.lmc").touch()
-    (tmp_path / "link.lmc").symlink_to(tmp_path / "real.lmc")
-    assert run("compress", photo, tmp_path / "link.lmc", "-f").exit_code == 0
-    assert (tmp_path / "link.lmc").is_symlink() and (tmp_path / "real.lmc").stat().st_size > 0
-
-
-def test_a_full_disk_leaves_nothing(photo, tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("codec.api.encode", full)
-    result = run("compress", photo, tmp_path / "out.lmc")
-    assert result.exit_code == 1 and "No space left" in result.stderr
-    assert [p.name for p in tmp_path.iterdir()] == ["photo.png"]
-
-
-def test_an_interrupt_leaves_nothing(photo, tmp_path, monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("codec.api.encode", interrupted)
-    result = run("compress", photo, tmp_path / "out.lmc")
-    assert result.exit_code == 1 and [p.name for p in tmp_path.iterdir()] == ["photo.png"]
 
 
 def test_names_that_differ_only_in_case_and_suffix_are_kept_apart(photo, tmp_path, monkeypatch):
