@@ -126,26 +126,23 @@ def rd(
 @click.command()
 @click.option(
     "--results",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    default=COMMITTED,
-    help="[default: the committed one]",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=COMMITTED.parent,
+    help="Folder of results and effort.csv.  [default: the committed ones]",
 )
-@click.option(
-    "--effort",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    default=COMMITTED_EFFORT,
-    help="[default: the committed one]",
-)
-@click.option("--check", is_flag=True, help="Change nothing; fail if the README differs.")
-def readme(results: Path, effort: Path, check: bool) -> None:
-    """Write the README's results section from results.json and effort.csv."""
-    from benchmarks.readme import with_results
+@click.option("--check", is_flag=True, help="Change nothing; fail if a document differs.")
+def readme(results: Path, check: bool) -> None:
+    """Write the tables of README.md and benchmarks/README.md from results and effort.csv."""
+    from benchmarks.readme import SETS, overview, section, with_section
 
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    with effort.open(newline="", encoding="utf-8") as file:
-        new = with_results(text, json.loads(results.read_text(encoding="utf-8")), list(csv.DictReader(file)))
-    if check and new != text:
-        raise click.ClickException("README.md: its results are not those of results.json and effort.csv")
-    if new != text:
-        path.write_text(new, encoding="utf-8")
+    found = [name for name in SETS if (results / name).exists()]
+    sets = {name: json.loads((results / name).read_text(encoding="utf-8")) for name in found}
+    with (results / COMMITTED_EFFORT.name).open(newline="", encoding="utf-8") as file:
+        long = section(sets[COMMITTED.name], list(csv.DictReader(file)))
+    for path, tables in ((ROOT / "README.md", overview(sets)), (ROOT / "benchmarks" / "README.md", long)):
+        text = path.read_text(encoding="utf-8")
+        new = with_section(text, tables)
+        if check and new != text:
+            raise click.ClickException(f"{path.relative_to(ROOT)}: its tables are not those of the results")
+        if new != text:
+            path.write_text(new, encoding="utf-8")

@@ -1,4 +1,7 @@
-"""The README's results section, written from ``results.json`` and ``effort.csv``: no figure in it is typed by hand."""
+"""Tables of results in the documents, written from committed results and ``effort.csv``: no figure is typed by hand.
+
+The README has one short table of all sets of images, ``benchmarks/README.md`` the long ones.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +36,38 @@ COMMON_DB = (29.2, 36.6)
 """Nearly all curves cover this. Over ranges of their own, which are in the tables as well, rows are not to be
 subtracted."""
 
+SETS = {
+    "results.json": "Kodak, {count} photographs",
+    "test.json": "{count} lossless photographs of 768 x 512",
+    "photographs.json": "{count} photographs that scikit-image ships",
+}
+"""Committed results by file name, and what they were measured on."""
+SHORT_METRICS = ("ssimulacra2", "cvvdp", "butteraugli", "ms-ssim-db", "psnr-rgb")
+SHORT_ANCHOR = "avif"
+
 EffortTable = Sequence[Mapping[str, str]]
 """The lines of ``effort.csv``."""
+
+
+def overview(sets: Mapping[str, Results]) -> str:
+    """BD-rates against AVIF of what was measured on each set of images, in Markdown.
+
+    Args:
+        sets: results by their file names, see :data:`SETS`.
+    """
+    lines = [
+        "| images | codec | " + " | ".join(METRICS[m].label for m in SHORT_METRICS) + " |",
+        "|---|---|" + "---|" * len(SHORT_METRICS),
+    ]
+    for name, results in sets.items():
+        images = SETS[name].format(count=len(results["images"]))
+        for row in best_first(results["bd_rate"].get(SHORT_ANCHOR, [])):
+            if row["measured"]:
+                cells = [percent(bd["percent"] if (bd := row["bd_rate"].get(m)) else None) for m in SHORT_METRICS]
+                codec = f"**{row['name']}**" if row["name"] == results["name"] else row["name"]
+                lines.append(f"| {images} | {codec} | " + " | ".join(cells) + " |")
+                images = ""
+    return "\n".join(lines)
 
 
 def section(results: Results, effort: EffortTable) -> str:
@@ -135,16 +168,15 @@ def _gain(text: str) -> str:
     return f"{float(text):+.1f}%" if text else "–"
 
 
-def with_results(text: str, results: Results, effort: EffortTable) -> str:
-    """A README with its results section replaced.
+def with_section(text: str, tables: str) -> str:
+    """A document with its results replaced.
 
     Args:
-        text: the README, with the two marks.
-        results: of a run.
-        effort: of a run of ``effort``.
+        text: the document, with the two marks.
+        tables: what is to stand between them.
 
     Returns:
-        str: the new README.
+        str: the new document.
 
     Raises:
         ValueError: the marks are missing.
@@ -153,5 +185,5 @@ def with_results(text: str, results: Results, effort: EffortTable) -> str:
         before, rest = text.split(BEGIN)
         _, after = rest.split(END)
     except ValueError as error:
-        raise ValueError("README: the marks around the results section are missing or repeated") from error
-    return f"{before}{BEGIN}\n{section(results, effort)}\n{END}{after}"
+        raise ValueError("the marks around the results are missing or repeated") from error
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
