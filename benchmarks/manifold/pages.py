@@ -22,7 +22,7 @@ def search(results: Any) -> str:
     table = results["table"]
     recalls = [c for c in table["embedding"] if c not in ("materials", "faces", "recall@1, mean")]
     lines = [
-        f"{results['pictures']} pictures that the head was not trained on, found again from distorted versions of "
+        f"{results['pictures']} images that the head was not trained on, found again from distorted versions of "
         f"themselves (crop 70%: of each side); model {results['model']}.",
         "",
         "| recall@1 | " + " | ".join([*recalls, "mean"]) + " |",
@@ -73,9 +73,9 @@ def continuity(results: Any) -> str:
     """Movement, and movement per level of input."""
     names = ["latent", "embedding", "PCA of pixels"]
     lines = [
-        f"{results['pictures']} pictures, medians; in brackets thousandths for each level (of 255, root mean square) "
+        f"{results['pictures']} images, medians; in brackets thousandths for each level (of 255, root mean square) "
         f"by which the pixels changed; model {results['model']}. The PCA is of 32 x 32 pixels, fitted to "
-        f"{results['pca']['pictures']} other pictures, {results['pca']['dimensions']} dimensions.",
+        f"{results['pca']['pictures']} other images, {results['pca']['dimensions']} dimensions.",
         "",
         "| change | pixels changed by | " + " | ".join(names) + " |",
         "|---|---|" + "---|" * len(names),

@@ -19,10 +19,15 @@ from codec.encoding.options import Effort
 from codec.engine.tiling import Area, Tile, grid
 
 
-def view_reach(geometry: Geometry) -> int:
-    """Positions inwards from a view's edge whose pixels the edge changes: means as far as the context reaches, and from
-    there pixels as far as the synthesis reaches."""
-    return geometry.halos.context + geometry.halos.synthesis
+def view_around(geometry: Geometry) -> tuple[int, int]:
+    """Cells that are in view around a tile, and positions around it whose pixels count.
+
+    A view's edge changes means as far inwards as the context reaches, and from there pixels as far as the synthesis
+    reaches. Only pixels that it does not change count.
+    """
+    reach = geometry.halos.context + geometry.halos.synthesis
+    halo = geometry.cells(reach)
+    return halo, geometry.hyper_stride * halo - reach
 
 
 def refined_symbols(latents: AnalysisPass, side: int, effort: Effort) -> Iterator[TileSymbols]:
@@ -44,8 +49,8 @@ def refined_symbols(latents: AnalysisPass, side: int, effort: Effort) -> Iterato
         raise CodecError(f"effort needs the extra [train], see the README on how to install it ({error})") from error
 
     runtime, cells, geometry = latents.runtime, latents.cells, latents.runtime.geometry
-    unit, reach = geometry.hyper_stride, view_reach(geometry)
-    halo = geometry.cells(reach)
+    unit = geometry.hyper_stride
+    halo, margin = view_around(geometry)
     annealer = Annealer(runtime.folder, latents.quality_index / (runtime.tables.levels - 1), threads=runtime.threads)
     ends = None if effort.seconds is None else time.monotonic() + effort.seconds
     left = cells[0] * cells[1]
@@ -56,7 +61,7 @@ def refined_symbols(latents: AnalysisPass, side: int, effort: Effort) -> Iterato
             z_hat = columns(z_rows, h.seen(1))
             view = View(
                 x=torch.from_numpy(pixels(latents.source, v.scaled(unit), h.scaled(unit))),
-                counted=_counted(latents, v, h, margin=unit * halo - reach),
+                counted=_counted(latents, v, h, margin),
                 y=torch.from_numpy(columns(y_rows, h.seen(unit))),
                 z_hat=torch.from_numpy(z_hat),
                 free=torch.from_numpy(_free(v, h)),

@@ -115,7 +115,7 @@ def test_tiles_are_fitted_with_their_neighbours_in_view(photo, one_pass):
 
 def test_the_view_is_as_wide_as_it_must_be(photo, monkeypatch):
     """With a cell less around each tile the test above would fail."""
-    monkeypatch.setattr("codec.encoding.refinement.view_reach", lambda geometry: 4)
+    monkeypatch.setattr("codec.encoding.refinement.view_around", lambda geometry: (1, -1))
     whole = cost(photo, coded(photo, SHORT, chunk_log2=0))
     assert cost(photo, coded(photo, SHORT, max_tile=1, chunk_log2=0)) > 1.03 * whole
 

@@ -259,12 +259,11 @@ def test_a_killed_run_goes_on_where_its_checkpoint_is(config, tmp_path):
 
 def test_two_processes_average_their_gradients(config, tmp_path):
     """Two processes with one crop each end with the same weights, which are not those of one process."""
-    script = ROOT / "tests" / "distributed_run.py"
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    # As a module: beside the script lie tests/bitstream and tests/benchmarks, which would stand in for the packages.
+    module = ["-m", "tests.distributed_run"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", *module]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [*command, str(script), str(config.data[0]), str(tmp_path)], env=environment, check=True, timeout=300
-    )
+    subprocess.run([*command, str(config.data[0]), str(tmp_path)], cwd=ROOT, env=environment, check=True, timeout=300)
     first, second = ((tmp_path / f"rank{rank}.sha256").read_text() for rank in (0, 1))
     assert first == second and len(first) == 64
     subprocess.run(
