@@ -267,7 +267,8 @@ def test_two_processes_average_their_gradients(config, tmp_path):
     first, second = ((tmp_path / f"rank{rank}.sha256").read_text() for rank in (0, 1))
     assert first == second and len(first) == 64
     subprocess.run(
-        [sys.executable, str(script), str(config.data[0]), str(tmp_path / "alone")],
+        [sys.executable, *module, str(config.data[0]), str(tmp_path / "alone")],
+        cwd=ROOT,
         env=environment,
         check=True,
         timeout=300,
