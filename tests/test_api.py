@@ -248,8 +248,7 @@ def test_a_damaged_model_is_refused(tmp_path):
         with pytest.raises(ModelError, match="sha256"):
             use(Runtime(folder))
     runtime, data = Runtime(folder), codec.compress(np.zeros((9, 9, 3), np.uint8))
-    for _ in range(2):  # no network is used before the weights were found to be sound, by whomever
-        runtime.preload("reconstruction", "synthesis")
+    for _ in range(2):  # neither at first nor later
         with pytest.raises(ModelError, match="sha256"):
             codec.LmcFile(data, runtime=runtime).array()
     weights.unlink()

@@ -183,41 +183,6 @@ sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
-FORK_EARLY = """
-import os, sys
-import numpy as np
-import codec
-pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-data = bytearray(codec.compress(pixels))
-data[-9] ^= 1
-try:
-    codec.open(bytes(data)).region(0, 0, 64, 64)
-except codec.BitstreamError:  # while networks are being loaded
-    pass
-child = os.fork()
-if child == 0:
-    os._exit(0 if codec.decompress(codec.compress(pixels)).size == (200, 200) else 3)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_can_be_forked_while_networks_are_loaded():
-    assert finished(python(FORK_EARLY), 60)[0] == 0
-
-
-def test_a_process_may_end_while_networks_are_loaded():
-    code = """
-import sys, time
-from codec.engine.registry import shipped
-shipped().preload("reconstruction", "synthesis")
-time.sleep(float(sys.argv[1]))
-sys.exit(1)
-"""
-    for seconds in (0, 0.05, 0.1, 0.2):
-        assert finished(python(code, seconds), 60)[0] == 1
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_forked_child_can_go_on():
     """With the sessions it inherits, unless the parent's other threads were using them at that moment."""

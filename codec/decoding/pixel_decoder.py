@@ -58,7 +58,6 @@ class PixelDecoder:
         positions = geometry.hyper_stride * self._header.cells[0], geometry.hyper_stride * self._header.cells[1]
         area = Area(top // block, -(-bottom // block), left // block, -(-right // block))
         done, total = 0, (area.bottom - area.top) * (area.right - area.left)
-        self._runtime.preload("reconstruction", "preview" if preview else "synthesis")  # while symbols are read
         first_column, latents = self._latents(area, halo)
         most = geometry.hyper_stride**2 * self._max_tile
         for v, row in grid(area, positions, halo, stride(area, most), most):

@@ -10,7 +10,7 @@ from pathlib import Path
 from bitstream.errors import ModelError
 from codec.engine.manifest import read_manifest
 from codec.engine.runtime import Runtime
-from codec.util.fork import around_fork
+from codec.util.fork import after_fork_in_child
 
 TUNES = ("visual", "psnr")
 """What the models that ship are good at, each in a folder of that name; the first is the default."""
@@ -106,4 +106,4 @@ def _after_fork() -> None:
     _loading = threading.Lock()
 
 
-around_fork(_after_fork)
+after_fork_in_child(_after_fork)

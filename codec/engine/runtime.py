@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +19,7 @@ from bitstream.geometry import Geometry
 from bitstream.tables_file import read_tables
 from codec.engine.manifest import FILES, MANIFEST, TABLES, WEIGHTS, model_id, read_manifest
 from codec.engine.quality_scale import QualityScale
-from codec.util.fork import around_fork
+from codec.util.fork import after_fork_in_child
 
 _Floats = NDArray[np.float32]
 
@@ -39,9 +38,6 @@ def _sha256(file: BinaryIO) -> str:
 
 
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
-_preloading: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
-FORK_PATIENCE = 10.0
-"""Seconds that a fork waits for networks that are being loaded; the forking thread may hold a lock they wait for."""
 
 
 class Runtime:
@@ -60,7 +56,6 @@ class Runtime:
         self.folder = folder
         self.threads = threads if threads is not None else _default_threads()
         self._sessions: dict[str, Any] = {}
-        self._building: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         _runtimes.add(self)
         self.manifest = read_manifest(folder)
@@ -115,36 +110,18 @@ class Runtime:
         for name in FILES:
             self._check(name)
 
-    def preload(self, *networks: str) -> None:
-        """Begin to load networks in the background, for whoever has other work to do until they are needed.
-
-        Args:
-            networks: ``"synthesis"`` and so on, by the names of their graphs. What cannot be loaded raises its
-                error when it is used.
-        """
-        for graph in (f"{name}.onnx" for name in networks):
-            if graph not in self._sessions:
-                # No daemon: a process must not end while a thread of its own is within ONNX Runtime.
-                thread = threading.Thread(target=self._try_session, args=(graph,))
-                with suppress(RuntimeError):  # there can be no more threads, so it is loaded when it is used
-                    thread.start()
-                    _preloading.add(thread)
-
-    def _try_session(self, graph: str) -> None:
-        with suppress(Exception):  # it comes again when the network is used
-            self._session(graph)
-
     def _session(self, graph: str) -> Any:
         """The graph, ready to run; checked and built when it is first needed."""
         with self._lock:
-            building = self._building.setdefault(graph, threading.Lock())
-        with building:
             if graph not in self._sessions:
                 self._sessions[graph] = self._build_session(graph)
             return self._sessions[graph]
 
     def _build_session(self, graph: str) -> Any:
+        if WEIGHTS not in self._stamps:
+            self._check(WEIGHTS)
         self._check(graph)
+        self._require_unchanged(WEIGHTS)  # only now the graph reads it
         import onnxruntime  # slow to import, and not needed to inspect a file
 
         options = onnxruntime.SessionOptions()
@@ -154,19 +131,16 @@ class Runtime:
         options.enable_mem_pattern = False
         # Threads that spin on after the networks are done would slow the entropy coder beside them.
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        # Weights rearranged for one network take time to load, and gain nothing measurable.
+        options.add_session_config_entry("session.disable_prepacking", "1")
         with self._failing(graph):
-            session = onnxruntime.InferenceSession(
+            return onnxruntime.InferenceSession(
                 str(self.folder / graph),
                 options,
                 providers=["CPUExecutionProvider"],
                 # It would take activations out of the convolutions' blocked layout.
                 disabled_optimizers=["QuickGeluFusion"],
             )
-        with self._lock:  # after the graph has read the weights, so that several are built at a time
-            if WEIGHTS not in self._stamps:
-                self._check(WEIGHTS)
-        self._require_unchanged(WEIGHTS)
-        return session
 
     def gains(self, quality_index: int) -> _Floats:
         """The flat vector of gains of a level, float32 (1, G)."""
@@ -267,19 +241,10 @@ class Runtime:
             raise ModelError(f"{self.folder / graph}: cannot be run: {error}") from error
 
 
-def _before_fork() -> None:
-    """Wait for networks that are being loaded: a child would wait for ever for the locks of those threads."""
-    deadline = time.monotonic() + FORK_PATIENCE
-    for thread in list(_preloading):
-        if thread is not threading.current_thread():
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-
 def _after_fork() -> None:
     """Renew locks in a forked child, where the threads that held them do not exist."""
-    _preloading.clear()
     for runtime in list(_runtimes):
-        runtime._lock, runtime._building = threading.Lock(), {}
+        runtime._lock = threading.Lock()
 
 
-around_fork(_after_fork, before=_before_fork)
+after_fork_in_child(_after_fork)

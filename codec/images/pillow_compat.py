@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from codec.util.fork import around_fork
+from codec.util.fork import after_fork_in_child
 
 # They run other programs, or are mere stubs without a reader.
 _EXCLUDED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FITS", "LMC"}
@@ -55,7 +55,7 @@ def _after_fork() -> None:
         _users, Image.MAX_IMAGE_PIXELS = 0, _limit
 
 
-around_fork(_after_fork)
+after_fork_in_child(_after_fork)
 
 
 def open_image(file: Path | BinaryIO, formats: tuple[str, ...] | None = None) -> Image.Image:

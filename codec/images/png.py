@@ -33,7 +33,7 @@ class Writer:
         channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
         depth: bits of a channel, 8 or 16.
         metadata: ICC profile, EXIF and XMP to be written.
-        level: of zlib, 0 to 9.
+        level: of zlib, 0 to 9; 4 takes two thirds of the time of 6, for 1 to 2% more bytes.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Writer:
         channels: int,
         depth: int,
         metadata: Metadata = Metadata(),
-        level: int = 6,
+        level: int = 4,
     ) -> None:
         self._file, self._depth = file, depth
         self._pixel_bytes = channels * depth // 8

@@ -6,12 +6,7 @@ import os
 from collections.abc import Callable
 
 
-def around_fork(renew: Callable[[], None], before: Callable[[], None] | None = None) -> None:
-    """Have functions called around every fork, on systems that fork.
-
-    Args:
-        renew: called in the child.
-        before: called in the parent, before it forks; None for nothing.
-    """
+def after_fork_in_child(renew: Callable[[], None]) -> None:
+    """Have a function called in every forked child, on systems that fork."""
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=renew, **({} if before is None else {"before": before}))
+        os.register_at_fork(after_in_child=renew)
