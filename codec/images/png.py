@@ -33,7 +33,7 @@ class Writer:
         channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
         depth: bits of a channel, 8 or 16.
         metadata: ICC profile, EXIF and XMP to be written.
-        level: of zlib, 0 to 9; 4 takes two thirds of the time of 6, for 1 to 2% more bytes.
+        level: of zlib, 0 to 9; 4 takes two thirds of the time of 6, for 1 to 3% more bytes.
     """
 
     def __init__(
