@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +25,8 @@ from bitstream import (
     parse,
     serialize,
 )
-from codec.api import encode_at_level, read_symbols
-from codec.engine.manifest import FILES, TABLES, WEIGHTS, model_id
-from codec.engine.registry import SHIPPED, shipped
-from codec.engine.runtime import Runtime
+from codec.api import read_symbols
+from codec.engine.registry import shipped
 
 
 def psnr_db(a, b):
@@ -91,22 +88,6 @@ def test_gray_pictures_are_coded_as_equal_components(photo):
     colour = np.asarray(codec.decompress(serialize(Container(container.header, container.chunks))), float)
     unclipped = ((colour > 0) & (colour < 255)).all(axis=2)
     assert np.abs(colour.mean(axis=2) - np.asarray(result))[unclipped].max() < 1
-
-
-def test_networks_get_the_threads_they_are_told(photo, monkeypatch):
-    import onnxruntime
-
-    asked, session = [], onnxruntime.InferenceSession
-
-    def recorded(*arguments, **options):
-        asked.append(arguments[1].intra_op_num_threads)
-        return session(*arguments, **options)
-
-    monkeypatch.setattr(onnxruntime, "InferenceSession", recorded)
-    encode_at_level(Runtime(SHIPPED, threads=3), photo[:64, :64], 40)
-    monkeypatch.setenv("CODEC_THREADS", "2")
-    encode_at_level(Runtime(SHIPPED), photo[:64, :64], 40)
-    assert set(asked[: len(asked) // 2]) == {3} and set(asked[len(asked) // 2 :]) == {2}
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
@@ -232,52 +213,6 @@ def test_wild_symbols_give_a_picture(photo):
     data = serialize(Container(Header(64, 64, runtime.model_id, 400), [chunk]))
     assert codec.decompress(data).size == (64, 64)
     np.testing.assert_array_equal(read_symbols(runtime, data)[2], y)
-
-
-def test_a_damaged_model_is_refused(tmp_path):
-    import shutil
-
-    folder = tmp_path / "model"
-    shutil.copytree(SHIPPED, folder)
-    assert encode_at_level(Runtime(folder), np.zeros((9, 9, 3), np.uint8), 40)
-    weights = folder / "model.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-7] ^= 1
-    weights.write_bytes(content)
-    for use in (Runtime.check_all, lambda runtime: encode_at_level(runtime, np.zeros((9, 9, 3), np.uint8), 40)):
-        with pytest.raises(ModelError, match="sha256"):
-            use(Runtime(folder))
-    runtime, data = Runtime(folder), codec.compress(np.zeros((9, 9, 3), np.uint8))
-    for _ in range(2):  # neither at first nor later
-        with pytest.raises(ModelError, match="sha256"):
-            codec.LmcFile(data, runtime=runtime).array()
-    weights.unlink()
-    with pytest.raises(ModelError, match=r"model\.safetensors"):
-        encode_at_level(Runtime(folder), np.zeros((9, 9, 3), np.uint8), 40)
-    (folder / "tables.npz").write_bytes(b"")
-    with pytest.raises(ModelError, match="sha256"):
-        Runtime(folder)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    for nonsense in ({**manifest, "sha256": dict.fromkeys(manifest["sha256"], 5)}, {**manifest, "model_id": 5}, [], 5):
-        (folder / "manifest.json").write_text(json.dumps(nonsense))
-        with pytest.raises(ModelError):
-            Runtime(folder)
-    with pytest.raises(ModelError, match="manifest"):
-        Runtime(tmp_path / "nowhere")
-
-
-def test_import_is_light():
-    code = "import sys, codec; print(sorted({m.split('.')[0] for m in sys.modules}))"
-    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "'codec'" in modules and "'numpy'" in modules
-    for heavy in ("torch", "compressai", "matplotlib", "scipy", "onnxruntime"):
-        assert f"'{heavy}'" not in modules
-
-
-def test_a_model_is_named_by_its_numbers_and_not_by_its_graphs():
-    digests = {name: f"{i:064x}" for i, name in enumerate(FILES)}
-    names = {name: model_id({**digests, name: "f" * 64}) != model_id(digests) for name in FILES}
-    assert names == {name: name in (WEIGHTS, TABLES) for name in FILES}
 
 
 def test_what_is_lost_is_told_of(photo, tmp_path):

@@ -115,6 +115,11 @@ class FileParts:
         """Remember that a box is damaged, or raise the error."""
         self._note(Damage(f"box {name}", str(error)), error)
 
+    def lose_box(self, kind: BoxType, error: CodecError) -> None:
+        """Go on without a box whose content is damaged, or raise the error."""
+        self.note_box(kind.name, error)
+        self.boxes.pop(kind, None)
+
     def note_chunk(self, i: int, error: BitstreamError) -> None:
         """Remember that a chunk is damaged, and the pixels that go with it, or raise the error."""
         top, left, rows, columns = self.header.chunk(i)

@@ -39,8 +39,7 @@ class Transparency:
                 try:
                     self._plane = self._read()
                 except CodecError as error:  # of the PNG image inside, too
-                    self._parts.note_box("ALPHA", error)
-                    self._parts.boxes.pop(BoxType.ALPHA, None)
+                    self._parts.lose_box(BoxType.ALPHA, error)
             return self._plane
 
     def _read(self) -> NDArray[Any] | int | None:
