@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -39,7 +40,8 @@ def measure_halos(model: Architecture, hyper_latents: int) -> Halos:
         cells = positions // HYPER_STRIDE
         return torch.randn(1, hyper_latents, cells, cells, generator=generator)
 
-    # Of an output of one position, one at each place within a cell, as z belongs to whole cells.
+    # Of an output of one position, one at each place within a cell: z belongs to whole cells, and passes of a
+    # prediction know more or less by the place.
     places = [(at, at + 1) for at in range(HYPER_STRIDE)]
     return Halos(
         analysis=_reach(lambda x: model.analyse(x, gains), [pixels], places[:1]),
@@ -56,7 +58,8 @@ def _reach(run: Callable[..., Tensor], inputs: list[Callable[[int], Tensor]], pl
     Args:
         run: from maps to a map.
         inputs: each gives a map of so many positions a side.
-        places: begin and end of outputs, in positions within a cell, that are looked at one after the other.
+        places: begin and end of outputs, in positions within a cell, of rows and of columns alike; each pair is looked
+            at on its own.
     """
     margin = START
     while margin * HYPER_STRIDE <= 2 * MAX_HALO:
@@ -65,23 +68,28 @@ def _reach(run: Callable[..., Tensor], inputs: list[Callable[[int], Tensor]], pl
         output = run(*maps)
         per_position = output.shape[2] / positions
         found = 0
-        for begin, end in places:
-            rows = slice(math.floor((first + begin) * per_position), math.ceil((first + end) * per_position))
-            gradients = torch.autograd.grad(output[:, :, rows, rows].square().sum(), maps, retain_graph=True)
+        for row, column in itertools.product(places, places):
+            part = output
+            for dim, (begin, end) in ((2, row), (3, column)):
+                low, high = math.floor((first + begin) * per_position), math.ceil((first + end) * per_position)
+                part = part.narrow(dim, low, high - low)
+            gradients = torch.autograd.grad(part.square().sum(), maps, retain_graph=True)
             for gradient in gradients:
-                low, high = _touched(gradient, positions)
-                found = max(found, first + begin - low, high - (first + end - 1))
+                hit = gradient.abs().amax(dim=(0, 1)) > 0
+                for touched, (begin, end) in ((hit.any(dim=1), row), (hit.any(dim=0), column)):
+                    low, high = _ends(touched, positions)
+                    found = max(found, first + begin - low, high - (first + end - 1))
         if found < first:
             return found
         margin *= 2
     raise ValueError(f"a network reaches further than {MAX_HALO} positions, so images cannot be cut into tiles")
 
 
-def _touched(gradient: Tensor, positions: int) -> tuple[int, int]:
-    """First and last position that a gradient touches; of values that belong to several positions, the nearest."""
-    hit = gradient.abs().amax(dim=(0, 1)) > 0
-    values = torch.nonzero(hit.any(dim=0) | hit.any(dim=1)).flatten()
-    per_value = positions / gradient.shape[2]
+def _ends(touched: Tensor, positions: int) -> tuple[int, int]:
+    """First and last of the positions of a row, where some of its values are touched; of values that belong to several
+    positions, the nearest."""
+    values = torch.nonzero(touched).flatten()
+    per_value = positions / len(touched)
     if not len(values):
         return positions, -1
     return math.ceil((int(values[0]) + 1) * per_value) - 1, math.floor(int(values[-1]) * per_value)
