@@ -49,6 +49,7 @@ class Tables:
         bias: int32 (levels, channels of y), the scale map's b by quality level.
         shift: fractional bits of the scale map.
         z_context: how half of z is predicted from the other; None: all of z is coded with ``z_counts``.
+        position_bias: int32 (channels of y * 16,), what the scale map adds by position in a cell; None for zero.
     """
 
     z_counts: NDArray[np.uint32]
@@ -58,6 +59,7 @@ class Tables:
     bias: NDArray[np.int32]
     shift: int
     z_context: ZContext | None = None
+    position_bias: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         if (
@@ -71,6 +73,8 @@ class Tables:
             raise ModelError(f"bias: found shape {self.bias.shape}")
         if self.weight.shape != (self.latents * HYPER_STRIDE**2, self.hyper_latents):
             raise ModelError(f"weight: found shape {self.weight.shape}")
+        if self.position_bias is not None and self.position_bias.shape != (self.latents * HYPER_STRIDE**2,):
+            raise ModelError(f"position_bias: found shape {self.position_bias.shape}")
         if self.y_limits.ndim != 1 or not 1 <= len(self.y_limits) <= 256 or self.y_limits.min() < 0:
             raise ModelError("y_limits: expected 1 to 256 limits, none negative")
         if self.y_counts.shape != (int((2 * self.y_limits.astype(np.int64) + 2).sum()),):
@@ -104,6 +108,11 @@ class Tables:
     def bank(self, quality_index: int) -> int:
         """Which bank of z's tables a level of quality uses."""
         return quality_index * int(self.z_counts.shape[0]) // self.levels
+
+    def _position_biases(self, quality_index: int) -> NDArray[np.int64]:
+        """What the scale map adds to each symbol of a cell, int64 (channels of y * 16,)."""
+        biases = np.repeat(self.bias[quality_index].astype(np.int64), HYPER_STRIDE**2)
+        return biases if self.position_bias is None else biases + self.position_bias
 
     def _split(self) -> list[NDArray[np.int64]]:
         ends = np.cumsum(2 * self.y_limits.astype(np.int64) + 2)
@@ -140,11 +149,11 @@ class Tables:
             NDArray[np.uint8]: (channels of y, 4 h, 4 w).
         """
         channels, h, w = z.shape
-        largest = 128 * channels * max(int(np.abs(z).max(initial=0)), 1) + int(np.abs(self.bias[quality_index]).max())
+        bias = self._position_biases(quality_index)
+        largest = 128 * channels * max(int(np.abs(z).max(initial=0)), 1) + int(np.abs(bias).max())
         exact = np.float32 if largest < 1 << 24 else np.float64
-        bias = np.repeat(self.bias[quality_index].astype(exact), HYPER_STRIDE**2)
         index = z.reshape(channels, h * w).T.astype(exact) @ self.weight.T.astype(exact)
-        index += bias
+        index += bias.astype(exact)
         index *= 0.5**self.shift  # exact: a power of two
         np.clip(index, 0, len(self.y_limits) - 1, out=index)
         # Rounds down, as nothing is negative after the clip. Four neighbours in a row then move as one uint32.

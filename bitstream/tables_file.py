@@ -36,6 +36,8 @@ CONTEXT_DTYPES = {
     "z_context_counts": np.uint32,
 }
 """Of a context for z: a model has all of them or none."""
+POSITION_DTYPES = {"position_bias": np.int32}
+"""Of a scale map that depends on the position in a cell; a model may be without."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,12 @@ def read_tables(path: Path) -> ModelTables:
             expanded = sum(member.file_size for member in archive.infolist())
             if expanded > MAX_EXPANDED_BYTES:
                 raise ModelError(f"{path}: {expanded} bytes of tables, expected at most {MAX_EXPANDED_BYTES}")
-            unknown = members.keys() - DTYPES.keys() - CONTEXT_DTYPES.keys()
+            unknown = members.keys() - DTYPES.keys() - CONTEXT_DTYPES.keys() - POSITION_DTYPES.keys()
             if unknown:
                 raise ModelError(f"{path}: holds {', '.join(sorted(unknown))}, which this version does not know")
-            dtypes = DTYPES | (CONTEXT_DTYPES if members.keys() & CONTEXT_DTYPES.keys() else {})
+            dtypes = dict(DTYPES)
+            for optional in (CONTEXT_DTYPES, POSITION_DTYPES):
+                dtypes |= optional if members.keys() & optional.keys() else {}
             arrays: dict[str, Any] = {name: _array(archive, members[name]) for name in dtypes}
     except ModelError:
         raise
@@ -110,6 +114,8 @@ def write_tables(path: Path, stored: ModelTables) -> None:
     context = stored.tables.z_context
     if context:
         arrays |= {name: getattr(context, name.removeprefix("z_context_")) for name in CONTEXT_DTYPES}
-    dtypes = DTYPES | CONTEXT_DTYPES
+    if stored.tables.position_bias is not None:
+        arrays["position_bias"] = stored.tables.position_bias
+    dtypes = DTYPES | CONTEXT_DTYPES | POSITION_DTYPES
     arrays |= {"gain_knots": stored.knots, "gain_exponentials": stored.exponentials}
     np.savez_compressed(path, **{name: np.asarray(value, dtypes[name]) for name, value in arrays.items()})

@@ -47,8 +47,23 @@ def test_scale_map_is_exact_at_its_bounds():
             assert got[c, u, v] == min(max(exact >> 4, 0), 4)
 
 
+def test_the_scale_map_may_depend_on_the_position_in_a_cell():
+    tables, rng = small_tables(2), np.random.default_rng(0)
+    z = rng.integers(-2, 3, (3, 2, 3)).astype(np.int32)
+    position = rng.integers(-80, 80, len(tables.weight)).astype(np.int32)
+    got = replace(tables, position_bias=position).scale_index(z, 1)
+    for c, row, column in np.ndindex(got.shape):
+        k = 16 * c + 4 * (row % 4) + column % 4
+        exact = int(tables.weight[k].astype(int) @ z[:, row // 4, column // 4]) + int(tables.bias[1][c] + position[k])
+        assert got[c, row, column] == min(max(exact >> 4, 0), 4)
+    far = replace(tables, position_bias=np.full(len(tables.weight), 2**31 - 1, np.int32))
+    assert (far.scale_index(z, 1) == 4).all()
+
+
 def test_bad_tables_are_refused():
     tables = small_tables()
+    with pytest.raises(ModelError, match="position_bias"):
+        replace(tables, position_bias=np.zeros(3, np.int32))
     counts = tables.y_counts.copy()
     counts[0] += 1
     with pytest.raises(ModelError, match="sum"):
