@@ -16,7 +16,7 @@ from torch import nn
 
 from bitstream.geometry import BLOCK, HYPER_STRIDE
 from bitstream.tables import Tables, quantize_pmf
-from codec.models.architecture import Architecture, CodedLatent, ModelConfig
+from codec.models.architecture import Architecture, CodedLatent, ModelConfig, everywhere
 from codec.models.registry import register
 
 LEVELS, SCALES, Z_LIMIT = 11, 24, 20
@@ -72,7 +72,7 @@ class Linear(Architecture):
 
     def code_latent(self, features, gains, symbols_at):
         mean, gain = 0.1 * features, gains[:, :1, None, None]
-        symbols = symbols_at(mean, gain)
+        symbols = symbols_at(mean, gain, everywhere)
         return CodedLatent(mean, gain, symbols, mean + symbols / gain)
 
     def symbol_gain(self, gains):
@@ -142,6 +142,9 @@ class Linear(Architecture):
 
     def linear_parameters(self):
         return list(self.forward_blocks.parameters())
+
+    def entropy_parameters(self):
+        return self.distribution_parameters()
 
     def distribution_parameters(self):
         return [self.log_sigma, self.log_z]

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from bitstream.geometry import HYPER_STRIDE
-from codec.models.architecture import CodedLatent, round_straight_through
+from codec.models.architecture import CodedLatent, Select, round_straight_through
 from codec.models.device import autocast, torch_threads
 from codec.models.distortion import SMALLEST_SIDES, distortion
 from codec.models.registry import load_exported
@@ -144,7 +144,8 @@ class Annealer:
             features = self.model.hyper_features(view.z_hat)
             sigma = self.model.scales(view.z_hat, self.t, self.gains)
         with torch.enable_grad():
-            u = (view.y * self.model.symbol_gain(self.gains)).clone().requires_grad_()
+            gain = self.model.symbol_gain(self.gains)
+            u = (view.y * gain).clone().requires_grad_()
             optimizer = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.99), eps=FLAT)
             for share in shares if self._is_measurable(view) else ():
                 optimizer.param_groups[0]["lr"] = RATE * (SETTLED if share > HOLD else 1.0)
@@ -152,7 +153,7 @@ class Annealer:
                 self._objective(view, u, features, sigma, temperature(share)).backward()
                 optimizer.step()
         with torch.no_grad():
-            return self._coded(u, features, torch.round).symbols
+            return self._coded(u, features, lambda r, at: torch.round(r)).symbols
 
     def _is_measurable(self, view: View) -> bool:
         rows, columns = view.counted
@@ -167,7 +168,7 @@ class Annealer:
             coded = self._coded(
                 torch.where(free, u, u.detach()),
                 features,
-                lambda r: torch.where(free, anneal_round(r, temperature, noise), round_straight_through(r)),
+                lambda r, at: torch.where(at(free), anneal_round(r, temperature, at(noise)), round_straight_through(r)),
             )
             x_hat = self.model.synthesise(coded.y_hat, self.gains)
         x_hat = x_hat.float()
@@ -178,7 +179,10 @@ class Annealer:
         error = pixels * distortion(x, x_hat, self.model.config.metric).sum()
         return self.model.symbol_bits(coded.symbols, sigma).sum() + self.lmbda * error
 
-    def _coded(self, u: Tensor, features: Tensor, round_: Callable[[Tensor], Tensor]) -> CodedLatent:
+    def _coded(self, u: Tensor, features: Tensor, round_: Callable[[Tensor, Select], Tensor]) -> CodedLatent:
         """What a decoder makes of the latent ``u``, which is in units of a symbol, rounded in some way."""
-        coded: CodedLatent = self.model.code_latent(features, self.gains, lambda mean, gain: round_(u - gain * mean))
+        y = u / self.model.symbol_gain(self.gains)
+        coded: CodedLatent = self.model.code_latent(
+            features, self.gains, lambda mean, gain, at: round_(gain * (at(y) - mean), at)
+        )
         return coded

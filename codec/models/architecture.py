@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from bitstream.tables import Tables
-from codec.models.density import gaussian_mass
 from codec.models.distortion import SMALLEST_SIDES
+from codec.models.entropy.density import gaussian_mass
 from codec.models.gains import LmbdaRange
 
 
@@ -105,8 +105,16 @@ class CodedLatent(NamedTuple):
     y_hat: Tensor
 
 
-SymbolsAt = Callable[[Tensor, Tensor], Tensor]
-"""Symbols for a mean and a gain: the encoder rounds y around the mean, the decoder gives what it has read."""
+Select = Callable[[Tensor], Tensor]
+"""Of a map (N, C, h, w), the positions that one pass of the prediction is about."""
+SymbolsAt = Callable[[Tensor, Tensor, Select], Tensor]
+"""Symbols for a mean and a gain at the positions that are selected: the encoder rounds y around the mean, the decoder
+gives what it has read."""
+
+
+def everywhere(x: Tensor) -> Tensor:
+    """All positions of a map, see :data:`Select`."""
+    return x
 
 
 def round_straight_through(x: Tensor) -> Tensor:
@@ -161,7 +169,7 @@ class Architecture(nn.Module, ABC):
         Args:
             features: of :meth:`hyper_features`.
             gains: float (N, G).
-            symbols_at: asked once in each pass of the prediction; the last answer counts.
+            symbols_at: asked once in each pass of the prediction; of a position, the last answer counts.
         """
 
     @abstractmethod
@@ -234,8 +242,12 @@ class Architecture(nn.Module, ABC):
         """Parameters of the linear path, which start near their goal and are moved slowly."""
 
     @abstractmethod
+    def entropy_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the entropy model alone: of distributions and of what predicts them from integers."""
+
+    @abstractmethod
     def distribution_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the entropy model alone, which are refitted in the end."""
+        """Those of :meth:`entropy_parameters` that are refitted in the end."""
 
     @abstractmethod
     def count_symbols(self, symbols: Tensor, sigma: Tensor) -> Tensor:
@@ -254,11 +266,11 @@ class Architecture(nn.Module, ABC):
     def quantise(self, y: Tensor, z_hat: Tensor, gains: Tensor) -> Tensor:
         """The integers of a latent, its symbols, given those of its hyper-latent."""
         features = self.hyper_features(z_hat)
-        return self.code_latent(features, gains, lambda mean, gain: torch.round(gain * (y - mean))).symbols
+        return self.code_latent(features, gains, lambda mean, gain, at: torch.round(gain * (at(y) - mean))).symbols
 
     def reconstruct(self, z_hat: Tensor, symbols: Tensor, gains: Tensor) -> Tensor:
         """The latent y_hat, float (N, latents, 4 h, 4 w), of integers as in :meth:`decode`."""
-        return self.code_latent(self.hyper_features(z_hat), gains, lambda mean, gain: symbols).y_hat
+        return self.code_latent(self.hyper_features(z_hat), gains, lambda mean, gain, at: at(symbols)).y_hat
 
     def encode(self, x: Tensor, gains: Tensor) -> tuple[Tensor, Tensor]:
         """Everything up to the integers that are coded.
@@ -308,7 +320,7 @@ class Architecture(nn.Module, ABC):
         z = self.hyper_analyse(y, gains)
         z_hat = round_straight_through(z)
         coded = self.code_latent(
-            self.hyper_features(z_hat), gains, lambda mean, gain: round_straight_through(gain * (y - mean))
+            self.hyper_features(z_hat), gains, lambda mean, gain, at: round_straight_through(gain * (at(y) - mean))
         )
         x_hat = self.synthesise(coded.y_hat, gains)
 

@@ -27,6 +27,10 @@ standard deviations, would leave three of them at millions. Natural images reach
 """
 
 
+NORM_FLOOR = 1e-4
+"""Mean square below which a position is not brought to unit size: nothing but noise would be left of it."""
+
+
 def bounded(x: Tensor, bound: float = INPUT_BOUND) -> Tensor:
     """What enters a network, within ``bound`` standard deviations of natural images."""
     return x.clamp(-bound, bound)
@@ -108,12 +112,54 @@ class Block(nn.Module):
         self.gate = Pointwise(channels, channels, bias=True)
         self.output = Pointwise(channels, channels, gain=0.1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map float (N, channels, H, W) to the same shape."""
+    def _in_layout(self, x: Tensor) -> Tensor:
         if self.first and Pointwise.as_conv:
             x = F.conv2d(x, torch.ones(self.channels, 1, 1, 1), groups=self.channels)
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map float (N, channels, H, W) to the same shape."""
+        x = self._in_layout(x)
         x = x + self.project(self.depthwise(F.silu(self.expand(x))))
         return x + self.output(self.value(x) * torch.sigmoid(self.gate(x)))
+
+
+class RMSNorm(nn.Module):
+    """Divide each position by the root mean square of its channels; then a learned factor for each channel.
+
+    Args:
+        channels: of the stream.
+
+    Reference:
+        Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map float (N, channels, H, W) to the same shape."""
+        factor = torch.rsqrt(x.square().mean(dim=1, keepdim=True) + NORM_FLOOR)
+        return x * factor * self.weight.to(x.dtype)[:, None, None]
+
+
+class NormBlock(Block):
+    """A residual block each half of which sees its input normalised, so that nothing can blow up however deep.
+
+    For encoders: a network that the decoder runs would pay for it with two more passes over its map.
+    """
+
+    def __init__(self, channels: int, kernel: int = 3, first: bool = False) -> None:
+        super().__init__(channels, kernel, first)
+        self.norm_space, self.norm_channels = RMSNorm(channels), RMSNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map float (N, channels, H, W) to the same shape."""
+        x = self._in_layout(x)
+        x = x + self.project(self.depthwise(F.silu(self.expand(self.norm_space(x)))))
+        seen = self.norm_channels(x)
+        return x + self.output(self.value(seen) * F.silu(self.gate(seen)))
 
 
 def modulate(x: Tensor, film: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ WEIGHTS = "model.safetensors"
 """File of an exported model's weights."""
 DEFAULT = "v1"
 """Architecture of new runs, and of what was stored before there were several."""
-_MODULES = {"v1": "codec.models.v1.network"}
+_MODULES = {"v1": "codec.models.v1.network", "v2": "codec.models.v2.network"}
 """Modules that register the architectures that ship, imported when they are asked for."""
 _architectures: dict[str, type[Architecture]] = {}
 _FORMER = re.compile(r"conditional_y\..*|.*\.bound|prior_z\.(quantiles|target|_offset|_quantized_cdf|_cdf_length)")

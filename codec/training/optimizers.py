@@ -1,4 +1,4 @@
-"""The optimisers of a run: AdamW for everything, or SOAP for the large matrices and Adam for the rest.
+"""The optimisers of a run: AdamW for everything, or SOAP for the networks' large matrices and Adam for the rest.
 
 Reference:
     Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025.
@@ -68,7 +68,10 @@ def build_optimizers(model: Architecture, config: TrainingConfig) -> list[Optimi
             missing.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
-    matrices = [p for p in trained if _is_matrix(p)] if config.optimizer == "soap" else []
+    # The entropy model learns slowly under SOAP, and the lowest rates suffer, where z has most of the bits.
+    entropy = {id(p) for p in model.entropy_parameters()}
+    uses_soap = config.optimizer == "soap"
+    matrices = [p for p in trained if uses_soap and _is_matrix(p) and id(p) not in entropy]
     chosen = {id(p) for p in matrices}
     adam = torch.optim.AdamW(
         _groups(model, [p for p in trained if id(p) not in chosen], config.linear_rate),

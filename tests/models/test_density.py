@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codec.models.density import MIN_MASS, Cumulative, at_least, gaussian_mass
+from codec.models.entropy.density import MIN_MASS, Cumulative, at_least, gaussian_mass
+from codec.models.entropy.prior import FactorizedPrior
 from codec.models.registry import current
-from codec.models.v1.hyperprior import FactorizedPrior
 from codec.models.v1.network import V1, V1Config
 from tests.tiny import TINY
 

@@ -11,10 +11,10 @@ import torch
 from bitstream import ModelError
 from bitstream.frequency_tables import TOTAL
 from bitstream.z_context import second_half
-from codec.models.v1.hyper_context import HyperContext
-from codec.models.v1.hyperprior import FactorizedPrior
+from codec.models.entropy.hyper_context import HyperContext
+from codec.models.entropy.prior import FactorizedPrior
+from codec.models.entropy.tables import BANKS, build_context, logistic_counts
 from codec.models.v1.network import V1, V1Config
-from codec.models.v1.tables import BANKS, build_context, logistic_counts
 from tests.common import small_context
 from tests.tiny import TINY
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from codec.engine.registry import SHIPPED
+from codec.models.entropy.prior import FactorizedPrior
+from codec.models.entropy.scales import SCALE_MAX, SCALE_MIN, ScaleIndex
 from codec.models.gains import KNOTS, Gains, LmbdaRange, knot_weights
 from codec.models.registry import load_exported
 from codec.models.v1.context import Context, checkerboard
-from codec.models.v1.hyperprior import SCALE_MAX, SCALE_MIN, FactorizedPrior, ScaleIndex
 from codec.models.v1.network import V1, V1Config
 from codec.training.data import read_rgb, to_tensor
 from codec.training.split import find_images
@@ -95,7 +96,7 @@ def test_context_sees_only_what_the_decoder_knows():
 
 
 def test_scale_index_agrees_with_the_integer_tables(model):
-    from codec.models.v1.tables import level_qualities
+    from codec.models.entropy.tables import level_qualities
 
     tables = model.tables()
     rng = np.random.default_rng(0)

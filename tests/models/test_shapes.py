@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from bitstream.frequency_tables import TOTAL
-from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES
+from codec.models.entropy.scales import INDEX_SHIFT, SCALES
+from codec.models.entropy.shapes import REACH, SymbolShapes, scale_sigma
+from codec.models.entropy.tables import level_qualities, symbol_counts
 from codec.models.v1.network import V1
-from codec.models.v1.shapes import REACH, SymbolShapes, scale_sigma
-from codec.models.v1.tables import level_qualities, symbol_counts
 from tests.tiny import TINY
 
 

@@ -146,7 +146,7 @@ class Geodesics:
         z_hat = round_straight_through(self.model.hyper_analyse(y, self.gains).float())
         features = self.model.hyper_features(z_hat)
         coded = self.model.code_latent(
-            features, self.gains, lambda mean, gain: round_straight_through(gain * (y - mean))
+            features, self.gains, lambda mean, gain, at: round_straight_through(gain * (at(y) - mean))
         )
         return coded, z_hat
 

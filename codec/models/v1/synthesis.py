@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bitstream.geometry import BLOCK
 from codec.models.layers import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
-from codec.models.v1.pca import Components
+from codec.models.pca import Components
 
 
 class Synthesis(nn.Module):

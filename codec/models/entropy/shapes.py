@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from codec.models.v1.hyperprior import LOG_SCALE_STEP, SCALE_MIN, SCALES
+from codec.models.entropy.scales import LOG_SCALE_STEP, SCALE_MIN, SCALES
 
 REACH = 48
 """Magnitudes counted one by one; all from here on are one class."""

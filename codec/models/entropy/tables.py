@@ -10,10 +10,11 @@ from torch import Tensor
 from bitstream.frequency_tables import TOTAL
 from bitstream.tables import Tables, quantize_pmf
 from bitstream.z_context import PHASES, ZContext
+from codec.models.entropy.hyper_context import SHIFT, HyperContext
+from codec.models.entropy.prior import FactorizedPrior
+from codec.models.entropy.scales import INDEX_SHIFT, SCALES, ScaleIndex
+from codec.models.entropy.shapes import SymbolShapes, scale_sigma
 from codec.models.gains import Gains
-from codec.models.v1.hyper_context import SHIFT, HyperContext
-from codec.models.v1.hyperprior import INDEX_SHIFT, SCALES, FactorizedPrior, ScaleIndex
-from codec.models.v1.shapes import SymbolShapes, scale_sigma
 
 LEVELS = 401
 """Levels of quality: steps of a quarter on the scale of 0 to 100."""
@@ -98,6 +99,7 @@ def build_tables(
     log_gain = gains.split(gains(t))["gain"].log()
     bias = scale_index.bias(t, log_gain) * 2**INDEX_SHIFT + 2 ** (INDEX_SHIFT - 1)
     weight = scale_index.integer_weight()
+    position = scale_index.integer_position()
     y = [symbol_counts(shapes, scale) for scale in range(SCALES)]
     banks = [_z_counts(prior, weight.shape[1], (b + 0.5) / BANKS) for b in range(BANKS)]
     return Tables(
@@ -108,4 +110,5 @@ def build_tables(
         bias=bias.round().numpy().astype(np.int32),
         shift=INDEX_SHIFT,
         z_context=build_context(context) if context is not None else None,
+        position_bias=position.numpy().astype(np.int32) if position is not None else None,
     )

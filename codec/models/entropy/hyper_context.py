@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bitstream.z_context import NEIGHBOURS, PHASES
-from codec.models.density import MIN_MASS, at_least
+from codec.models.entropy.density import MIN_MASS, at_least
+from codec.models.entropy.prior import FactorizedPrior
 from codec.models.gains import KNOTS, QualityKnots
-from codec.models.v1.hyperprior import FactorizedPrior
 
 SHIFT = 3
 """Fractional bits of the integer map from neighbours to the mean in eighths."""

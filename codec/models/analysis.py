@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from bitstream.geometry import BLOCK
 from codec.models.layers import OUTPUT_UNIT, Block, Pointwise, bounded, modulate
-from codec.models.v1.pca import Components
+from codec.models.pca import Components
 
 
 class Analysis(nn.Module):
@@ -30,17 +30,18 @@ class Analysis(nn.Module):
         latents: channels of y.
         width: channels of the stream, at least ``latents``.
         depth: residual blocks.
+        block: kind of them.
     """
 
     scale: Tensor
 
-    def __init__(self, latents: int, width: int, depth: int) -> None:
+    def __init__(self, latents: int, width: int, depth: int, block: type[Block] = Block) -> None:
         super().__init__()
         self.latents = latents
         self.stem = Pointwise(3 * BLOCK**2, width, bias=True)
         self.register_buffer("scale", torch.ones(width))
         self.enter = Pointwise(width, width, bias=True)
-        self.blocks = nn.Sequential(*(Block(width, first=k == 0) for k in range(depth)))
+        self.blocks = nn.Sequential(*(block(width, first=k == 0) for k in range(depth)))
         self.leave = Pointwise(width, latents, gain=0.0)
 
     def start_from(self, components: Components) -> None:

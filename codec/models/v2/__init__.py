@@ -1,0 +1,1 @@
+"""Model v2: its networks, in torch."""
