@@ -5,11 +5,11 @@ What is damaged raises an error, or is noted and left out.
 
 from __future__ import annotations
 
-import os
 import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from bitstream import (
     BitstreamError,
@@ -24,7 +24,7 @@ from bitstream import (
 )
 from bitstream.container import check, checked, header_bytes, parse_header
 from bitstream.geometry import CELL
-from codec.decoding.streams import PIECE, File, open_seekable
+from codec.decoding.streams import PIECE, File, RandomAccess
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,10 @@ class FileParts:
     def __init__(self, file: File, max_pixels: int, fills: bool) -> None:
         self._fills = fills
         self._damage: dict[str, Damage] = {}
-        self._owned = isinstance(file, str | os.PathLike)
-        self._file = open_seekable(file, max_pixels)
+        self._file = RandomAccess(file, max_pixels)
+        self._found = self._file.size
         self._lock = threading.Lock()
         try:
-            self._found = self._file.seek(0, os.SEEK_END)
             self._layout = parse_header(self.read(0, header_bytes(self.read(0, 16, whole=False))), max_pixels)
             self.file_bytes = self._layout.end
             if self._found < self.file_bytes and not fills:
@@ -137,8 +136,12 @@ class FileParts:
 
     def close(self) -> None:
         """Close the file if it was opened here."""
-        if self._owned:
-            self._file.close()
+        self._file.close()
+
+    @property
+    def path(self) -> Path | None:
+        """Of the file, if that is what was given."""
+        return self._file.path
 
     def read(self, at: int, length: int, whole: bool = True) -> bytes:
         """Bytes of the file. At its end they may be fewer than ``length``, but only if ``whole`` is false.
@@ -149,9 +152,7 @@ class FileParts:
         # Before it is read, as reading claims the memory first.
         if whole and at + length > self._found:
             raise TruncatedError(f"file: ends at byte {self._found}, expected at least {at + length}")
-        with self._lock:
-            self._file.seek(at)
-            data = self._file.read(length)
+        data = self._file.read(at, length)
         if whole and len(data) < length:
             raise TruncatedError(f"file: has become shorter than {at + length} bytes")
         return data

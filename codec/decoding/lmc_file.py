@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -18,8 +19,8 @@ from codec.decoding.pixel_decoder import Box, PixelDecoder
 from codec.decoding.streams import File
 from codec.decoding.symbol_reader import SymbolReader
 from codec.decoding.transparency import Transparency
-from codec.engine.registry import shipped_by_id
-from codec.engine.runtime import Runtime
+from codec.engine.registry import loaded, shipped_by_id
+from codec.engine.runtime import Runtime, checked_threads
 from codec.engine.tiling import TILE_CELLS, Area
 from codec.images import sinks
 from codec.images.arrays import Strips, to_array
@@ -33,7 +34,8 @@ _Self = TypeVar("_Self", bound="LmcFile")
 
 
 class LmcFile:
-    """An ``.lmc`` file, opened: header and boxes are read, chunks are when they are needed. Threads may share it.
+    """An ``.lmc`` file, opened: header and boxes are read, chunks are when they are needed. Threads may share it, and
+    so may forked processes if it was opened by a path; what was opened by a path can be pickled.
 
     Args:
         file: a path, the bytes of a file, or a binary file, which is read from its beginning; one that cannot seek is
@@ -53,7 +55,7 @@ class LmcFile:
         ModelError: it needs a model that is not here; only raised once pixels are wanted.
         OSError: it cannot be opened or read.
         TypeError: it is neither a path nor bytes nor a binary file.
-        ValueError: there is no such ``on_damage``.
+        ValueError: there is no such ``on_damage``, or there cannot be so many threads.
     """
 
     def __init__(
@@ -67,12 +69,25 @@ class LmcFile:
     ) -> None:
         if on_damage not in ("raise", "fill"):
             raise ValueError(f"on_damage: found {on_damage!r}, expected 'raise' or 'fill'")
-        self._threads, self._runtime = threads, runtime
+        self._threads, self._runtime = checked_threads(threads), runtime
+        self._options = {"threads": threads, "max_pixels": max_pixels, "on_damage": on_damage}
+        self._model = None if runtime is None else runtime.folder
         self._parts = FileParts(file, max_pixels, on_damage == "fill")
         self._reader, self._transparency = SymbolReader(self._parts), Transparency(self._parts)
         self.header: Header = self._parts.header
         self.size = (self.header.width, self.header.height)
         self.form: PixelFormat = self._parts.form
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickles: where it is unpickled, the file is opened anew, by its path.
+
+        Raises:
+            TypeError: it was not opened by a path.
+        """
+        path = self._parts.path
+        if path is None:
+            raise TypeError("LmcFile: only what was opened by a path can be pickled; pickle the file's bytes instead")
+        return _reopen, (path.absolute(), self._model, self._options)
 
     def close(self) -> None:
         """Close the file if it was opened here."""
@@ -327,6 +342,10 @@ class LmcFile:
         size = self.scaled_size(scale)
         strips = self.strips(scale=scale, progress=progress)
         return _as_image(strips, size, self.form, self.scaled_alpha(scale), self.metadata)
+
+
+def _reopen(path: Path, model: Path | None, options: dict[str, Any]) -> LmcFile:
+    return LmcFile(path, runtime=None if model is None else loaded(model, options["threads"]), **options)
 
 
 def _as_image(

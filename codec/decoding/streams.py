@@ -1,13 +1,15 @@
-"""Paths, bytes, files and pipes as one: a binary file that can seek."""
+"""Paths, bytes, files and pipes as one: bytes at any place."""
 
 from __future__ import annotations
 
 import io
 import os
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
 from bitstream.container import MAX_PIXELS, header_bytes, parse_header
+from codec.util.files import is_seekable
 
 File = str | os.PathLike[str] | bytes | BinaryIO
 """What an ``.lmc`` file is read from."""
@@ -17,18 +19,58 @@ PIECE = 1 << 20
 """Bytes that are read at a time where they are not needed at once."""
 
 
-def open_seekable(file: File, max_pixels: int) -> BinaryIO:
-    """A binary file that can seek, which the caller closes if it was opened here.
+class RandomAccess:
+    """Bytes of a file at any place. Threads may share it, and so may forked processes: where the system can read at a
+    place, none of them moves another's position.
 
     Args:
         file: a path, the bytes of a file, or a binary file; one that cannot seek is read whole, from where it is.
-        max_pixels: larger images are refused, if it is read.
+        max_pixels: larger images are refused, if it is read whole.
+
+    Attributes:
+        path: that was given; None if the file was given otherwise.
+        size: in bytes.
 
     Raises:
         OSError: it cannot be opened.
         TypeError: it is nothing of these.
         BitstreamError: it cannot seek, and begins like no file.
     """
+
+    def __init__(self, file: File, max_pixels: int) -> None:
+        self.path = Path(file) if isinstance(file, str | os.PathLike) else None
+        self._lock = threading.Lock()
+        self._file = _open(file, max_pixels)
+        self._descriptor = _descriptor(self._file)
+        self._file.seek(0, os.SEEK_END)
+        self.size = self._file.tell()
+
+    def read(self, at: int, length: int) -> bytes:
+        """Bytes from a place on, as many as there are up to ``length``."""
+        parts = []
+        while length > 0:
+            part = self._read_some(at, length)
+            if not part:
+                break
+            parts.append(part)
+            at, length = at + len(part), length - len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _read_some(self, at: int, length: int) -> bytes:
+        if self._descriptor is not None:
+            return os.pread(self._descriptor, length, at)
+        with self._lock:
+            self._file.seek(at)
+            return self._file.read(length)
+
+    def close(self) -> None:
+        """Close the file if it was opened here."""
+        if self.path is not None:
+            self._descriptor = None
+            self._file.close()
+
+
+def _open(file: File, max_pixels: int) -> BinaryIO:
     if isinstance(file, str | os.PathLike):
         found: BinaryIO = Path(file).open("rb")  # noqa: SIM115 - until it is closed
         if found.seekable():
@@ -39,7 +81,14 @@ def open_seekable(file: File, max_pixels: int) -> BinaryIO:
         return io.BytesIO(file)
     if not hasattr(file, "read") or not isinstance(file.read(0), bytes):
         raise TypeError(f"file: found {type(file).__name__}, expected a path, bytes or a binary file")
-    return file if getattr(file, "seekable", bool)() else read_bounded(file, max_pixels)
+    return file if is_seekable(file) else read_bounded(file, max_pixels)
+
+
+def _descriptor(file: BinaryIO) -> int | None:
+    """What the system can read at a place, if it is this very file: that of an unpacking file is of what it unpacks."""
+    if not hasattr(os, "pread") or not isinstance(getattr(file, "raw", file), io.FileIO):
+        return None
+    return file.fileno()
 
 
 def read_bounded(pipe: BinaryIO, max_pixels: int = MAX_PIXELS, start: bytes = b"") -> io.BytesIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
 import threading
 import weakref
@@ -24,11 +25,33 @@ from codec.util.fork import after_fork_in_child
 _Floats = NDArray[np.float32]
 
 
+MAX_THREADS = 1024
+"""Most that a model may be asked to run with."""
+
+
 def _default_threads() -> int:
-    text = os.environ.get("CODEC_THREADS", "0")
-    if not text.isdecimal() or int(text) > 1024:
+    text = os.environ.get("CODEC_THREADS") or "0"  # an empty variable is none
+    if not text.isdecimal() or int(text) > MAX_THREADS:
         raise CodecError(f"CODEC_THREADS: found {text!r}, expected a number of threads, 0 for all cores")
     return int(text)
+
+
+def checked_threads(threads: int | None) -> int | None:
+    """A number of threads that somebody asks for.
+
+    Raises:
+        TypeError: it is not a whole number.
+        ValueError: it is not 0, for all cores, to 1,024.
+    """
+    if threads is None:
+        return None
+    try:
+        number = operator.index(threads)
+    except TypeError as error:
+        raise TypeError(f"threads: found {threads!r}, expected a whole number") from error
+    if not 0 <= number <= MAX_THREADS:
+        raise ValueError(f"threads: found {number}, expected 0, for all cores, to {MAX_THREADS}")
+    return number
 
 
 def _sha256(file: BinaryIO) -> str:
@@ -45,15 +68,18 @@ class Runtime:
 
     Args:
         folder: an exported model.
-        threads: of the networks; None takes ``CODEC_THREADS`` or else all cores.
+        threads: of the networks, 0 for all cores; None takes ``CODEC_THREADS`` or else all cores.
 
     Raises:
         ModelError: manifest or tables are missing, damaged, or do not belong together. Weights and graphs are checked
             when they are first used, or by :meth:`check_all`.
+        ValueError: there cannot be so many threads.
+        TypeError: that is not a whole number.
     """
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         self.folder = folder
+        threads = checked_threads(threads)
         self.threads = threads if threads is not None else _default_threads()
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()

@@ -19,6 +19,7 @@ from codec.images import pnm
 from codec.images.pillow_compat import open_image
 from codec.images.pillow_source import PillowSource
 from codec.images.source import Source
+from codec.util.files import is_seekable, read_all
 
 ImageInput = str | os.PathLike[str] | BinaryIO | Image.Image | NDArray[Any]
 """What the codec takes as an image."""
@@ -113,9 +114,9 @@ def _open(file: Path | BinaryIO, max_pixels: int) -> Source:
             raise ImageError("empty file")
         pixmap = pnm.read(file)
     else:  # also of a pipe, which can be read only once
-        if not isinstance(file, Path) and getattr(file, "seekable", bool)():
+        if not isinstance(file, Path) and is_seekable(file):
             file.seek(0)
-        data = file.read_bytes() if isinstance(file, Path) else file.read()
+        data = file.read_bytes() if isinstance(file, Path) else read_all(file)
         if not data:
             raise ImageError("empty file")
         pixmap = pnm.read(data)

@@ -1,4 +1,5 @@
-"""Writing files so that a failure leaves the old file or the new one, never half of one; finding files in folders."""
+"""Writing files so that a failure leaves the old file or the new one, never half of one; finding files in folders;
+what file objects of others can do."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 @contextmanager
@@ -98,3 +100,22 @@ def find_files(folder: Path, failed: Callable[[OSError], None] = _fail) -> Itera
                     yield path
             except OSError as error:  # of a folder whose names may be read, and nothing else of it
                 failed(error)
+
+
+def is_seekable(file: BinaryIO) -> bool:
+    """Whether a file object can seek. Objects may lack the method ``seekable``, or have one that fails."""
+    if hasattr(file, "seekable"):
+        try:
+            return bool(file.seekable())
+        except AttributeError:  # of a member of a tar archive that is read as a stream
+            return False
+    try:
+        file.seek(file.tell())
+    except Exception:  # of any class there is
+        return False
+    return True
+
+
+def read_all(file: BinaryIO) -> bytes:
+    """All bytes of a file object from where it is, which may give fewer than it has each time it is asked."""
+    return b"".join(iter(file.read, b""))
