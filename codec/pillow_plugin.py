@@ -26,6 +26,10 @@ class LmcImageFile(ImageFile.ImageFile):
     format = FORMAT
     format_description = "Manifold codec"
 
+    # ImageFile.Parser takes it as the sign of an image that it cannot decode bit by bit, and opens it once it is whole.
+    def load_seek(self, pos: int) -> None:
+        """Nothing: pixels are read by :class:`LmcFile`."""
+
     def _open(self) -> None:
         try:
             self._lmc = LmcFile(self.fp)  # type: ignore[arg-type]
@@ -67,9 +71,21 @@ class LmcImageFile(ImageFile.ImageFile):
         return super().load()
 
 
+_METADATA = ("icc_profile", "exif", "xmp", "dpi")
+_OPTIONS = ("quality", "tune", "target", "effort", "budget", "threads")
+_NO_MATTER = ("optimize", "progressive", "save_all")
+"""Options of other formats that ask for nothing a file of this format lacks; of several images, the first is kept and
+the others told of."""
+
+
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     options = image.encoderinfo
-    given = {name: options[name] for name in ("icc_profile", "exif", "xmp") if name in options}
+    unknown = sorted(options.keys() - {*_METADATA, *_OPTIONS, *_NO_MATTER})
+    if unknown:
+        raise TypeError(
+            f"Image.save to LMC: unknown option {', '.join(unknown)}; known are {', '.join(_OPTIONS + _METADATA)}"
+        )
+    given = {name: options[name] for name in _METADATA if name in options}
     if given:
         if "exif" in given:  # says how the pixels are to be turned
             if isinstance(given["exif"], Image.Exif):
@@ -80,7 +96,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         image.info = {**image.info, **{k: v for k, v in given.items() if v}}
         for name in [k for k, v in given.items() if not v]:
             image.info.pop(name, None)
-    encoded = encode(image, EncodeOptions(quality=options.get("quality"), tune=options.get("tune")))
+    encoded = encode(image, EncodeOptions(**{name: options[name] for name in _OPTIONS if name in options}))
     for note in encoded.notes:
         warnings.warn(note, ConversionWarning, stacklevel=3)  # of whoever called Image.save
     file.write(encoded.data)

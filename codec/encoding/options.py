@@ -87,8 +87,7 @@ class EncodeOptions:
         model: folder of an exported model to use instead of those that ship; whoever decodes the file needs it, too.
         target: a size or distortion to meet instead of a quality.
         effort: 0 (one pass of the networks) to 9 (hundreds of passes, for a smaller file); from 1 on it needs the
-            extra ``[train]``. None is 0, or 9 if there is a budget. With ``"visual"``, what is less than 161 pixels
-            high or wide is coded in one pass.
+            extra ``[train]``. None is 0, or 9 if there is a budget.
         budget: seconds to spend on effort; what they suffice for depends on the machine, and so does the file.
         strip: drop ICC profile, EXIF and XMP.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.

@@ -88,6 +88,19 @@ def anneal_round(x: Tensor, temperature: float, noise: Tensor) -> Tensor:
     return low + torch.sigmoid((SHARPNESS * torch.logit(part) / temperature + noise) / temperature)
 
 
+def mirrored(x: Tensor, side: int) -> Tensor:
+    """Images of at least so many pixels a side, continued by their mirror images where they have fewer.
+
+    Args:
+        x: float (N, C, H, W).
+        side: pixels, which a metric needs.
+    """
+    for dim in (2, 3):
+        while x.shape[dim] < side:
+            x = torch.cat([x, x.flip(dim)], dim)
+    return x
+
+
 def shares(iterations: int, seconds: float | None, progress: Callable[[float], None]) -> Iterator[float]:
     """The share of the work that is done before each iteration, for as many as there is time for.
 
@@ -127,7 +140,7 @@ class Annealer:
         self.generator = torch.Generator().manual_seed(seed)
 
     def fit(self, view: View, shares: Iterator[float]) -> Tensor:
-        """The symbols of a tile and its surroundings; of one pass, where it is too small for the model's metric.
+        """The symbols of a tile and its surroundings.
 
         Args:
             view: the tile.
@@ -147,18 +160,13 @@ class Annealer:
             gain = self.model.symbol_gain(self.gains)
             u = (view.y * gain).clone().requires_grad_()
             optimizer = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.99), eps=FLAT)
-            for share in shares if self._is_measurable(view) else ():
+            for share in shares:
                 optimizer.param_groups[0]["lr"] = RATE * (SETTLED if share > HOLD else 1.0)
                 optimizer.zero_grad()
                 self._objective(view, u, features, sigma, temperature(share)).backward()
                 optimizer.step()
         with torch.no_grad():
             return self._coded(u, features, lambda r, at: torch.round(r)).symbols
-
-    def _is_measurable(self, view: View) -> bool:
-        rows, columns = view.counted
-        smallest = SMALLEST_SIDES[self.model.config.metric]
-        return bool(min(rows.stop - rows.start, columns.stop - columns.start) >= smallest)
 
     def _objective(self, view: View, u: Tensor, features: Tensor, sigma: Tensor, temperature: float) -> Tensor:
         """Bits of a relaxed coding of ``u``, the latent in units of a symbol, plus lmbda times its error."""
@@ -175,8 +183,9 @@ class Annealer:
         if view.gray:
             x_hat = x_hat.mean(dim=1, keepdim=True).expand_as(x_hat)
         x, x_hat = (part[:, :, view.counted[0], view.counted[1]] for part in (view.x, x_hat.clamp(0, 1)))
-        pixels = x.shape[2] * x.shape[3]
-        error = pixels * distortion(x, x_hat, self.model.config.metric).sum()
+        pixels, metric = x.shape[2] * x.shape[3], self.model.config.metric
+        x, x_hat = (mirrored(part, SMALLEST_SIDES[metric]) for part in (x, x_hat))
+        error = pixels * distortion(x, x_hat, metric).sum()
         return self.model.symbol_bits(coded.symbols, sigma).sum() + self.lmbda * error
 
     def _coded(self, u: Tensor, features: Tensor, round_: Callable[[Tensor, Select], Tensor]) -> CodedLatent:

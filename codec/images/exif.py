@@ -81,7 +81,8 @@ def orientation(exif: bytes) -> int:
 
 
 def upright(exif: bytes) -> bytes:
-    """The same EXIF, its orientation set to upright; all else stays byte for byte, if it is not stored too oddly.
+    """The same EXIF, its orientation set to upright, without a thumbnail that would have to be turned as well; all else
+    stays byte for byte, if it is not stored too oddly.
 
     Args:
         exif: a TIFF structure.
@@ -90,6 +91,8 @@ def upright(exif: bytes) -> bytes:
         bytes: the argument itself if it is not a TIFF structure; empty if it cannot be made upright.
     """
     fixed = _with_upright_field(exif)
+    if fixed != exif or orientation(exif) != 1:
+        fixed = _without_thumbnail(fixed)
     found = read(fixed)
     if found is None or orientation(fixed) == 1:
         return fixed
@@ -115,3 +118,29 @@ def _with_upright_field(exif: bytes) -> bytes:
     except struct.error:
         pass
     return exif
+
+
+_THUMBNAIL = 0x0201
+"""Where a thumbnail begins, in the second directory; the field after it says how long it is."""
+
+
+def _without_thumbnail(exif: bytes) -> bytes:
+    """EXIF whose first directory is the last, and which ends where the thumbnail began if nothing came after it."""
+    order = _ORDERS.get(exif[:4])
+    if order is None:
+        return exif
+    try:
+        (at,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, at)
+        link = at + 2 + 12 * count
+        (second,) = struct.unpack_from(order + "I", exif, link)
+        if not second:
+            return exif
+        (fields,) = struct.unpack_from(order + "H", exif, second)
+        entries = [struct.unpack_from(order + "HHII", exif, second + 2 + 12 * i) for i in range(fields)]
+    except struct.error:
+        return exif
+    values = {tag: value for tag, _, _, value in entries}
+    begin, length = values.get(_THUMBNAIL, 0), values.get(_THUMBNAIL + 1, 0)
+    is_last = link + 4 <= begin and begin + length == len(exif)
+    return (exif[:link] + bytes(4) + exif[link + 4 :])[: begin if is_last else None]

@@ -17,7 +17,7 @@ from codec.api import read_symbols
 from codec.cli import main
 from codec.encoding.encoder import encode
 from codec.encoding.options import ITERATIONS, ONE_PASS, Effort
-from codec.encoding.sga import HOT, SHARPNESS, Annealer, View, anneal_round, shares, temperature
+from codec.encoding.sga import HOT, SHARPNESS, Annealer, View, anneal_round, mirrored, shares, temperature
 from codec.engine.registry import MODELS, shipped
 from codec.images.sources import ArraySource
 from codec.models.distortion import distortion
@@ -154,9 +154,20 @@ def test_the_visual_model_is_fitted_to_its_metric(photo):
     assert cost(encode(runtime, ArraySource(photo), LEVEL, [], None, Effort(100))) < 0.985 * cost(plain)
 
 
-def test_what_is_too_small_for_the_visual_metric_is_left_as_it_is(photo):
-    part = np.ascontiguousarray(photo[:160, :200])
-    assert codec.compress(part, effort=1, tune="visual") == codec.compress(part, tune="visual")
+@pytest.mark.parametrize("size", [(160, 200), (40, 24), (1, 1)])
+def test_what_is_too_small_for_the_visual_metric_is_judged_with_its_mirror_image(photo, size):
+    part = np.ascontiguousarray(photo[: size[0], : size[1]])
+    plain, fitted = (codec.compress(part, 60, effort=effort, tune="visual") for effort in (0, 4))
+    assert len(fitted) <= len(plain) and codec.decompress(fitted).size == size[::-1]
+    assert size == (1, 1) or fitted != plain
+
+
+def test_mirror_images_are_joined_until_they_are_large_enough():
+    x = torch.arange(6.0).reshape(1, 1, 2, 3)
+    grown = mirrored(x, 5)
+    assert grown.shape == (1, 1, 8, 6)
+    assert grown[0, 0, 0].tolist() == [0, 1, 2, 2, 1, 0] and grown[0, 0, :, 0].tolist() == [0, 3, 3, 0, 0, 3, 3, 0]
+    assert mirrored(x, 2) is x
 
 
 def test_pixels_beyond_the_picture_cost_nothing(photo):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, TiffImagePlugin
+from PIL.ExifTags import IFD
 
 import codec
 from codec.cli import main
@@ -129,3 +131,39 @@ def test_exif_of_a_tiff_is_kept(face, tmp_path):
     Image.fromarray(face).save(tmp_path / "a.tif", exif=exif)
     back = codec.decompress(codec.compress(tmp_path / "a.tif")).getexif()
     assert back[0x010F] == "Canon" and back.get(0x0112, 1) == 1 and 0x0111 not in back
+
+
+def with_thumbnail(order, orientation, after=b""):
+    """EXIF whose second directory holds a thumbnail, and what comes after that."""
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order]
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 24)).save(buffer, "JPEG")
+    thumbnail = buffer.getvalue()
+    second = 8 + 2 + 12 + 4
+    begin = second + 2 + 3 * 12 + 4
+    return (
+        head + struct.pack(order + "I", 8) + struct.pack(order + "HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, second)
+        + struct.pack(order + "HHHIHH", 3, 0x0103, 3, 1, 6, 0) + struct.pack(order + "HHII", 0x0201, 4, 1, begin)
+        + struct.pack(order + "HHIII", 0x0202, 4, 1, len(thumbnail), 0) + thumbnail + after
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_thumbnail_that_is_not_turned_is_dropped(order):
+    turned = upright(with_thumbnail(order, 6))
+    assert orientation(turned) == 1 and len(turned) == 8 + 2 + 12 + 4 + 2 + 3 * 12 + 4
+    found = Image.Exif()
+    found.load(turned)
+    assert not found.get_ifd(IFD.IFD1)
+    after = upright(with_thumbnail(order, 6, b"a maker's note"))
+    found.load(after)
+    assert not found.get_ifd(IFD.IFD1) and after.endswith(b"a maker's note")
+    kept = with_thumbnail(order, 1)
+    assert upright(kept) == kept
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_cut_anywhere_is_survived(order):
+    whole = with_thumbnail(order, 6)
+    for end in range(len(whole)):
+        assert orientation(upright(whole[:end])) == 1

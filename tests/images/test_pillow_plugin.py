@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 import codec
 from bitstream import Metadata
@@ -70,3 +70,35 @@ def test_a_picture_from_a_file_is_turned_upright_once(face, tmp_path, given):
         assert back.size == (60, 120) and back.getexif().get(0x0112, 1) == 1
         upright = np.asarray(image.transpose(Image.Transpose.ROTATE_270), float)
         assert np.abs(np.asarray(back, float) - upright).mean() < 12
+
+
+def test_a_parser_gives_the_picture_once_it_is_fed_whole(face):
+    codec.register_pillow()
+    data = codec.compress(face, 40)
+    parser = ImageFile.Parser()
+    for at in range(0, len(data), 500):
+        parser.feed(data[at : at + 500])
+    np.testing.assert_array_equal(np.asarray(parser.close()), np.asarray(codec.decompress(data)))
+    parser = ImageFile.Parser()
+    parser.feed(data[:-10])
+    with pytest.raises(OSError):
+        parser.close()
+
+
+def test_options_are_obeyed_or_refused(face):
+    codec.register_pillow()
+    image = Image.fromarray(face)
+
+    def saved(**options):
+        buffer = io.BytesIO()
+        image.save(buffer, "LMC", **options)
+        return buffer.getvalue()
+
+    plain = saved()
+    assert saved(optimize=True, progressive=True) == plain and saved(effort=2, threads=1) != plain
+    assert len(saved(target=codec.Target("bpp", 0.3))) * 8 <= 0.3 * 200 * 200
+    for name in ("lossless", "target_size", "compress_level"):
+        with pytest.raises(TypeError, match=f"unknown option {name}"):
+            saved(**{name: 1})
+    with pytest.raises(ValueError, match="quality"):
+        saved(quality=101)
