@@ -12,11 +12,11 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.10",
-    packages=find_packages(include=["codec", "codec.*", "bitstream", "benchmarks", "benchmarks.*"]),
+    # The benchmarks run from a checkout: their name is for nobody to take in a user's environment.
+    packages=find_packages(include=["codec", "codec.*", "bitstream"]),
     package_data={
         "codec": ["py.typed", "weights/*/*", "manifold/weights/*", "manifold/templates/*.j2"],
         "bitstream": ["py.typed", "FORMAT.md"],
-        "benchmarks": ["templates/*.j2"],
     },
     install_requires=[
         "numpy>=1.26",

@@ -262,6 +262,13 @@ def readable_suffixes() -> set[str]:
     return pillow_compat.readable_suffixes()
 
 
+def package_to_read(suffix: str) -> str | None:
+    """The package of a Pillow plugin that would read images of a lower-case suffix, if it is not installed."""
+    from codec.images import plugins
+
+    return plugins.missing_for(suffix)
+
+
 def encode_at_level(runtime: Runtime, pixels: NDArray[Any], quality_index: int) -> bytes:
     """Code an array with a given model at one of its levels, without metadata.
 
@@ -346,6 +353,7 @@ __all__ = [
     "inspect",
     "is_writable",
     "open",
+    "package_to_read",
     "read_bounded",
     "read_symbols",
     "readable_suffixes",

@@ -1,6 +1,7 @@
 """The ``codec`` command: parse, call the library, turn errors into exit codes.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but parts of a damaged file are made up or left out.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but parts of a damaged file are made up or left out, 128 and a
+signal's number when that ended it: 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ def _leave(number: int, _: object) -> None:
 def main() -> None:
     """A learned image codec: photographs to small .lmc files and back."""
     # As an exception, so that temporary files are removed. What a launcher set to be ignored stays so.
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _leave)
     if sys.stderr is None:  # closed, as some daemons leave it
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends

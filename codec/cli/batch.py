@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 import click
@@ -50,7 +53,7 @@ def _is_done(job: Job) -> bool:
     """Whether an output is there, and its input as well, which is another file."""
     if job.source is None or job.target is None or not job.source.exists():
         return False
-    return job.target.is_file() and not same(job.source, job.target)
+    return job.former is not None or (job.target.is_file() and not same(job.source, job.target))
 
 
 def check_output(job: Job, force: bool) -> None:
@@ -75,9 +78,30 @@ def check_output(job: Job, force: bool) -> None:
         raise FileExistsError(f"{job.target} exists; use -f to overwrite it")
 
 
+class Passed:
+    """Files in folders that a command does not take, told of in a line."""
+
+    def __init__(self) -> None:
+        self._kinds: Counter[str] = Counter()
+
+    def __call__(self, path: Path) -> None:
+        self._kinds[path.suffix.lower() or "no suffix"] += 1
+
+    def tell(self, hint: Callable[[str], str] = lambda kind: "") -> None:
+        """Print how many there are of each kind, if there are any.
+
+        Args:
+            hint: what to say of a kind, beside its number.
+        """
+        if self._kinds:
+            kinds = ", ".join(f"{count} {kind}{hint(kind)}" for kind, count in sorted(self._kinds.items()))
+            click.echo(f"Note: passed over in folders: {kinds}", err=True)
+
+
 @contextmanager
-def open_output(job: Job, force: bool, watch: Watch) -> Iterator[BinaryIO]:
-    """A file to write to, which only becomes the output if all goes well and nobody stopped the job."""
+def open_output(job: Job, force: bool, watch: Watch, preserve_time: bool = False) -> Iterator[BinaryIO]:
+    """A file to write to, which only becomes the output if all goes well and nobody stopped the job; with the input's
+    time of modification if asked for."""
     if job.target is None:
         buffer = io.BytesIO()
         yield buffer
@@ -91,9 +115,13 @@ def open_output(job: Job, force: bool, watch: Watch) -> Iterator[BinaryIO]:
             raise OSError(error.errno, error.strerror, "stdout") from error
         return
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(job.target, force) as temporary, temporary.open("w+b") as file:
-        yield file
-        watch(1, 1)
+    with replacing(job.target, force) as temporary:
+        with temporary.open("w+b") as file:
+            yield file
+            watch(1, 1)
+        if preserve_time and job.source is not None:
+            found = job.source.stat()
+            os.utime(temporary, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def run(
@@ -136,7 +164,7 @@ def run(
 
     if verbose and not quiet:
         for job in sorted(done, key=lambda job: job.name):
-            tell(f"{job.name}: left out, {job.target} is there")
+            tell(f"{job.name}: left out, {job.former or job.target} is there")
     with ThreadPoolExecutor(parallel) as pool, _bar(jobs, terminal) as (pixels, files):
         watch = Watch(pixels)
         futures = {pool.submit(attempt, job): job for job in jobs}

@@ -178,6 +178,7 @@ def batch_options(command: Callable[..., None]) -> Callable[..., None]:
                 help="Take the files in directories, and those below, but hidden ones.",
             ),
             click.option("--out-dir", type=FILE, help="Folder for the outputs; made if it is not there."),
+            click.option("--preserve-time", is_flag=True, help="Give outputs their inputs' time of modification."),
             click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Files at a time."),
             click.option("-v", "--verbose", is_flag=True, help="A line for each file."),
             click.option("--quiet", is_flag=True, help="Nothing but errors and damage."),

@@ -12,7 +12,7 @@ import click
 from bitstream.errors import ImageError
 from codec import api
 from codec.api import FORMER_TUNES, SUFFIX, TUNES, EncodeOptions, Target
-from codec.cli.batch import Result, check_output, open_output, run
+from codec.cli.batch import Passed, Result, check_output, open_output, run
 from codec.cli.common import FILE, FiniteRange, ParamType, batch_options, model_option, reporting, require, stdin
 from codec.cli.plan import Job, plan
 from codec.util.progress import Watch
@@ -36,6 +36,11 @@ _positive = FiniteRange(0, 1e9, min_open=True)
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in api.readable_suffixes()
+
+
+def _hint(suffix: str) -> str:
+    package = api.package_to_read(suffix)
+    return f" (read if {package} is installed)" if package else ""
 
 
 def _is_output(path: Path) -> bool:
@@ -88,6 +93,7 @@ def compress(
     skip_existing: bool,
     recursive: bool,
     out_dir: Path | None,
+    preserve_time: bool,
     jobs: int,
     verbose: bool,
     quiet: bool,
@@ -128,12 +134,15 @@ def compress(
         image = BytesIO(stdin().read()) if job.source is None else job.source
         size = image.stat().st_size if isinstance(image, Path) else len(image.getbuffer())
         encoded = api.encode(image, options, progress=watch)
-        with open_output(job, force, watch) as output:
+        with open_output(job, force, watch, preserve_time) as output:
             output.write(encoded.data)
         notes, written = encoded.notes, len(encoded.data)
         if 0 < size < written:  # a pipe does not tell its size
             notes += (f"larger than the image's own {size} bytes; less quality, or PNG for drawings, takes less",)
         return Result(size, written, written, encoded.width * encoded.height, notes)
 
-    planned = plan(paths, out_dir, recursive, SUFFIX, _is_output, _is_image)
+    passed = Passed()
+    planned = plan(paths, out_dir, recursive, SUFFIX, _is_output, _is_image, passed)
+    if not quiet:
+        passed.tell(_hint)
     run(planned, work, parallel=jobs, force=force, skip_existing=skip_existing, verbose=verbose, quiet=quiet)

@@ -11,7 +11,7 @@ import click
 from bitstream.errors import BadMagicError, ChecksumError, CodecError, CorruptError, TruncatedError
 from codec import api
 from codec.api import SUFFIX, read_bounded
-from codec.cli.batch import Result, check_output, open_output, run
+from codec.cli.batch import Passed, Result, check_output, open_output, run
 from codec.cli.common import FILE, ParamType, batch_options, model_option, reporting, stdin
 from codec.cli.plan import Job, plan
 from codec.util.progress import Watch
@@ -31,11 +31,28 @@ class _Region(ParamType):
         return numbers
 
 
+class _Colour(ParamType):
+    name = "colour"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Red, green and blue of a name or a number such as #00ff00."""
+        from PIL import ImageColor
+
+        try:
+            colour = ImageColor.getrgb(str(value))
+        except ValueError:
+            self.fail(f"invalid colour {value!r}; try white or #00ff00", param, ctx)
+        if len(colour) != 3:
+            self.fail(f"{value!r} is transparent itself; try white or #00ff00", param, ctx)
+        return colour
+
+
 @click.command()
 @click.argument("paths", metavar="IN... [OUT]", type=FILE, nargs=-1, required=True)
 @click.option("--format", "suffix", help="Of outputs that are not named: png, jpg, ...  [default: png]")
 @click.option("--region", type=_Region(), help="Only this part, X,Y from the upper left corner.")
 @click.option("--scale", type=click.Choice(["1/2", "1/4", "1/8", "1/16"]), help="Smaller; from 1/8 on much faster.")
+@click.option("--background", type=_Colour(), help="Lay what is transparent over this colour: white, #00ff00.")
 @model_option
 @click.option("--tolerate-damage", is_flag=True, help="Fill what is damaged and say so, rather than fail.")
 @batch_options
@@ -45,12 +62,14 @@ def decompress(
     suffix: str | None,
     region: tuple[int, int, int, int] | None,
     scale: str | None,
+    background: tuple[int, int, int] | None,
     model: Path | None,
     tolerate_damage: bool,
     force: bool,
     skip_existing: bool,
     recursive: bool,
     out_dir: Path | None,
+    preserve_time: bool,
     jobs: int,
     verbose: bool,
     quiet: bool,
@@ -71,7 +90,10 @@ def decompress(
     def is_output(path: Path) -> bool:
         return path.suffix.lower() != SUFFIX and (not path.is_dir())
 
-    planned = plan(paths, out_dir, recursive, default, is_output, lambda p: p.suffix.lower() == SUFFIX)
+    passed = Passed()
+    planned = plan(paths, out_dir, recursive, default, is_output, lambda p: p.suffix.lower() == SUFFIX, passed)
+    if not quiet:
+        passed.tell()
     for job in planned:
         wanted = _suffix(job, default)
         if asked not in (None, wanted):
@@ -107,8 +129,10 @@ def decompress(
             if region is None:
                 file.verify()
             width, height = file.scaled_size(factor) if region is None else region[2:]
-            with open_output(job, force, watch) as output:
-                notes = file.write(output, _suffix(job, default), region=region, scale=factor, progress=watch)
+            with open_output(job, force, watch, preserve_time) as output:
+                notes = file.write(
+                    output, _suffix(job, default), region=region, scale=factor, background=background, progress=watch
+                )
                 size = file.file_bytes
                 return Result(size, output.seek(0, 2), size, width * height, notes, tuple(map(str, file.damage)))
 

@@ -24,6 +24,8 @@ class Job:
     target: Path | None
     error: OSError | None = None
     """Why there is no telling what is in a folder, which then stands as the source."""
+    former: Path | None = None
+    """An output of this very source by a shorter name, made when no other source had a claim to it."""
 
     @property
     def name(self) -> str:
@@ -38,6 +40,7 @@ def plan(
     suffix: str,
     is_output: Callable[[Path], bool],
     is_input: Callable[[Path], bool],
+    passed: Callable[[Path], None] | None = None,
 ) -> list[Job]:
     """Turn arguments into jobs.
 
@@ -49,6 +52,7 @@ def plan(
         suffix: of outputs.
         is_output: whether a second argument is an output.
         is_input: whether a file found in a directory is to be taken.
+        passed: called with each that is not.
 
     Raises:
         click.UsageError: they make no sense together.
@@ -86,21 +90,15 @@ def plan(
         if argument.is_dir():
             if not recursive:
                 raise click.UsageError(f"{argument} is a directory; use -r to take the files in it")
-            for file in filter(is_input, find_files(argument, unreadable.append)):
-                inside = file.parent.relative_to(argument)
-                pairs.append((file, file.parent if out_dir is None else out_dir / inside))
+            for file in find_files(argument, unreadable.append):
+                if is_input(file):
+                    inside = file.parent.relative_to(argument)
+                    pairs.append((file, file.parent if out_dir is None else out_dir / inside))
+                elif passed is not None:
+                    passed(file)
         else:
             pairs.append((argument, argument.parent if out_dir is None else out_dir))
-    # Images of one name but for the suffix keep theirs; Windows and macOS do not tell upper and lower case apart.
-    names: dict[str, set[str]] = defaultdict(set)
-    for file, folder in pairs:
-        names[str(folder / file.stem).casefold()].add(file.name.casefold())
-
-    def output(file: Path, folder: Path) -> Path:
-        alone = len(names[str(folder / file.stem).casefold()]) == 1
-        return folder / ((file.stem if alone else file.name) + suffix)
-
-    jobs = [Job(file, output(file, folder)) for file, folder in pairs]
+    jobs = _named(pairs, suffix)
     seen: set[str] = set()
     for job in jobs:
         name = str(job.target)
@@ -109,6 +107,45 @@ def plan(
             raise click.UsageError(f"two inputs would both become {job.target}")
         seen.add(name)
     return jobs + [Job(Path(str(error.filename)), None, error) for error in unreadable]
+
+
+def _named(pairs: list[tuple[Path, Path]], suffix: str) -> list[Job]:
+    """Jobs of files and the folders of their outputs, which have the names of their inputs but for the suffix. Where
+    that would be the name of several, each keeps its own suffix as well: ``a.png.lmc`` and ``a.jpg.lmc``."""
+
+    def output(i: int) -> Path:
+        file, folder = pairs[i]
+        return folder / ((file.name if i in whole else file.stem) + suffix)
+
+    whole: set[int] = set()
+    while True:
+        claims: dict[str, list[int]] = defaultdict(list)
+        for i in range(len(pairs)):
+            claims[str(output(i)).casefold()].append(i)  # Windows and macOS do not tell upper and lower case apart
+        clashing = {i for claim in claims.values() if len({pairs[i][0].name for i in claim}) > 1 for i in claim}
+        if clashing <= whole:
+            break
+        whole |= clashing
+    jobs = []
+    for i, (file, folder) in enumerate(pairs):
+        former = folder / (file.stem + suffix) if i in whole else None
+        jobs.append(Job(file, output(i), former=former if former and _is_of(former, i, pairs) else None))
+    return jobs
+
+
+def _is_of(former: Path, i: int, pairs: list[tuple[Path, Path]]) -> bool:
+    """Whether an output of the short name was made of one file, before there were others that would have it: of those,
+    this one alone is no younger."""
+    try:
+        made = former.stat().st_mtime_ns
+        older = [
+            k
+            for k, (file, folder) in enumerate(pairs)
+            if folder / file.stem == former.with_suffix("") and file.stat().st_mtime_ns <= made
+        ]
+    except OSError:
+        return False
+    return older == [i]
 
 
 def _no_output(arguments: tuple[Path, ...], out_dir: Path | None, recursive: bool, suffix: str) -> str:

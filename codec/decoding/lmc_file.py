@@ -23,7 +23,7 @@ from codec.engine.registry import loaded, shipped_by_id
 from codec.engine.runtime import Runtime, checked_threads
 from codec.engine.tiling import TILE_CELLS, Area
 from codec.images import sinks
-from codec.images.arrays import Strips, to_array
+from codec.images.arrays import Strips, flattened, to_array
 from codec.util.progress import Progress
 
 if TYPE_CHECKING:
@@ -253,6 +253,7 @@ class LmcFile:
         *,
         region: tuple[int, int, int, int] | None = None,
         scale: int = 1,
+        background: tuple[int, int, int] | None = None,
         progress: Progress | None = None,
     ) -> tuple[str, ...]:
         """Write the image, or a part or a fraction of it, in another format, row by row where that can be.
@@ -262,6 +263,7 @@ class LmcFile:
             suffix: one of :func:`~codec.images.sinks.writable_suffixes`, which says the format.
             region: left side, upper side, width and height in pixels; None for the whole image.
             scale: one of :data:`SCALES`, for the whole image only.
+            background: red, green and blue, 0 to 255, that a transparent image is laid over; None keeps it transparent.
             progress: called after each tile.
 
         Returns:
@@ -270,7 +272,7 @@ class LmcFile:
         Raises:
             ImageError: the format cannot hold the image, no format has such a suffix, or the region does not lie
                 within the image.
-            ValueError: there is no such scale, or there are both a scale and a region.
+            ValueError: there is no such scale or colour, or there are both a scale and a region.
             BitstreamError: a chunk is damaged, and damage is not to be filled.
             ModelError: the file needs a model that is not here.
         """
@@ -287,9 +289,14 @@ class LmcFile:
                 raise ImageError(str(error)) from error
             width, height = region[2:]
             alpha = self.alpha(box)
-        strips = self.strips(box, scale, progress)
-        format_name = sinks.format_for(suffix, self.form)
-        return tuple(sinks.write(output, format_name, strips, width, height, self.form, alpha, self.metadata))
+        strips: Strips = self.strips(box, scale, progress)
+        form, metadata = self.form, self.metadata
+        if background is not None and alpha is not None:
+            strips, form = flattened(strips, alpha, background, form)
+            metadata = metadata if form == self.form else metadata.without_icc()  # it was of gray
+            alpha = None
+        format_name = sinks.format_for(suffix, form)
+        return tuple(sinks.write(output, format_name, strips, width, height, form, alpha, metadata))
 
     def region(self, x: int, y: int, width: int, height: int) -> Image.Image:
         """A part of the image, for which only the chunks it needs are read.

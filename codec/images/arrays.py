@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,3 +34,34 @@ def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def flattened(
+    strips: Strips, alpha: NDArray[Any], background: tuple[int, int, int], form: PixelFormat
+) -> tuple[Strips, PixelFormat]:
+    """An image laid over a colour.
+
+    Args:
+        strips: of its pixels.
+        alpha: its transparency, (H, W).
+        background: red, green and blue, 0 to 255.
+        form: of the pixels.
+
+    Returns:
+        tuple[Strips, PixelFormat]: opaque pixels, and their form: with three components if either has colours.
+
+    Raises:
+        ValueError: there is no such colour.
+    """
+    if len(background) != 3 or not all(0 <= level <= 255 for level in background):
+        raise ValueError(f"background: found {background}, expected three numbers from 0 to 255")
+    most = (1 << form.depth) - 1
+    components = 3 if form.components == 3 or len(set(background)) > 1 else 1
+    colour = np.array(background[:components], np.float32) * (most // 255)
+
+    def lay(strips: Strips) -> Iterator[tuple[int, NDArray[Any]]]:
+        for top, strip in strips:
+            share = alpha[top : top + len(strip), :, None] / np.float32(most)
+            yield top, np.rint(strip * share + colour * (1 - share)).astype(strip.dtype)
+
+    return lay(strips), PixelFormat(components, form.depth)

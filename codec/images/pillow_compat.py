@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from codec.images import plugins
 from codec.util.fork import after_fork_in_child
 
 # They run other programs, or are mere stubs without a reader.
 _EXCLUDED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FITS", "LMC"}
 # fmt: off
 _SUFFIXES = [
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".avifs", ".tif",
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".avif", ".avifs", ".tif",
     ".tiff", ".bmp", ".dib", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k",
     ".jpx", ".tga", ".ico", ".pcx", ".dds", ".sgi", ".heic", ".heif", ".jxl", ".qoi",
     ".psd",
@@ -65,11 +66,24 @@ def open_image(file: Path | BinaryIO, formats: tuple[str, ...] | None = None) ->
         file: a path or a binary file.
         formats: Pillow's names of those allowed; None allows all that read by themselves.
     """
-    if formats is None:
-        Image.init()
-        formats = tuple(name for name in Image.ID if name not in _EXCLUDED)
-    with without_limit():
-        return Image.open(file, formats=formats)
+    if formats is not None:
+        with without_limit():
+            return Image.open(file, formats=formats)
+    try:
+        with without_limit():
+            return Image.open(file, formats=_all_formats())
+    except UnidentifiedImageError:
+        if not plugins.load():
+            raise
+        if not isinstance(file, Path):
+            file.seek(0)
+        with without_limit():
+            return Image.open(file, formats=_all_formats())
+
+
+def _all_formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _EXCLUDED)
 
 
 @contextmanager
@@ -115,8 +129,8 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 def readable_suffixes() -> set[str]:
     """Suffixes of images, lower-case, for finding them in folders."""
-    known = Image.registered_extensions()
-    return {suffix for suffix in _SUFFIXES if known.get(suffix) in Image.OPEN}
+    known = Image.registered_extensions() | {".mpo": "JPEG"}  # whose reader reads them
+    return {suffix for suffix in _SUFFIXES if known.get(suffix) in Image.OPEN} | plugins.installed_suffixes()
 
 
 _GRAY_LEVELS = {"L;2": 3, "L;4": 15}

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 
 from PIL import Image, ImageFile
 
 from bitstream.boxes import Metadata
-from codec.images.exif import upright
+from codec.images.exif import read, upright
 from codec.images.metadata import EXIF_PREFIX
 
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8]")
 # What describes an image rather than how a file stores it.
 _DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 _PARTS = (0x8769, 0x8825)
+_RESOLUTION = (0x011A, 0x011B)
+_RESOLUTION_UNIT = 0x0128
+_INCH = 2
+_UNKNOWN_DPI = 72
+"""What EXIF takes the resolution for if nobody knows it."""
+_GAMMA = 1 / 2.2
+_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+"""White, red, green and blue of sRGB, x and y."""
 
 
 def image_metadata(image: Image.Image) -> Metadata:
@@ -27,6 +37,7 @@ def image_metadata(image: Image.Image) -> Metadata:
         xmp = xmp.encode()
     if not exif and isinstance(image, ImageFile.ImageFile):
         exif = _described(image)
+    exif = exif or _with_resolution(image)
     while exif and exif.startswith(EXIF_PREFIX):  # there are files with two
         exif = exif.removeprefix(EXIF_PREFIX)
     return Metadata(
@@ -40,7 +51,7 @@ def _described(image: Image.Image) -> bytes | None:
     """EXIF made of the tags of formats that keep them elsewhere, such as TIFF, whose own say how pixels are stored."""
     try:
         found, kept = image.getexif(), Image.Exif()
-        for tag in _DESCRIPTIVE:
+        for tag in _DESCRIPTIVE + ((*_RESOLUTION, _RESOLUTION_UNIT) if _resolution(image) else ()):
             if tag in found:
                 kept[tag] = found[tag]
         for part in _PARTS:
@@ -49,3 +60,98 @@ def _described(image: Image.Image) -> bytes | None:
         return kept.tobytes() if len(kept) or any(kept.get_ifd(part) for part in _PARTS) else None
     except Exception:  # of tags of odd types, and what it raises is not documented
         return None
+
+
+def _resolution(image: Image.Image) -> tuple[float, float] | None:
+    """Pixels an inch, across and down; None if nothing is said, or no more than that nobody knows."""
+    found = image.info.get("dpi")
+    try:
+        across, down = (float(value) for value in found)  # type: ignore[union-attr]
+    except (TypeError, ValueError):
+        return None
+    known = math.isfinite(across + down) and {round(across), round(down)} != {_UNKNOWN_DPI}
+    return (across, down) if known and min(across, down) > 1 else None  # TIFF is full of ones
+
+
+def _with_resolution(image: Image.Image) -> bytes | None:
+    """EXIF that says nothing but the resolution of an image, if it has one."""
+    resolution = _resolution(image)
+    if resolution is None:
+        return None
+    exif = Image.Exif()
+    for tag, value in zip(_RESOLUTION, resolution, strict=True):
+        exif[tag] = round(value, 3)
+    exif[_RESOLUTION_UNIT] = _INCH
+    return exif.tobytes()
+
+
+def exif_resolution(exif: bytes) -> tuple[float, float] | None:
+    """Pixels an inch, across and down, as EXIF says it; None if it does not."""
+    found = read(exif)
+    try:
+        if found is None:
+            return None
+        across, down = (float(found[tag]) for tag in _RESOLUTION)
+        per_inch = 1.0 if found.get(_RESOLUTION_UNIT, _INCH) == _INCH else 2.54
+    except Exception:  # of tags that are not there or of odd types, and what it raises is not documented
+        return None
+    known = math.isfinite(across + down) and min(across, down) > 0
+    return (across * per_inch, down * per_inch) if known else None
+
+
+def lost_descriptions(image: Image.Image, metadata: Metadata) -> list[str]:
+    """What describes an image and is not kept: texts of PNG, comments, a resolution that its EXIF does not have."""
+    notes = []
+    texts = [name for name in getattr(image, "text", {}) if name != "XML:com.adobe.xmp"]
+    if "comment" in image.info:
+        texts.append("comment")
+    if texts:
+        notes.append(f"texts are not kept: {', '.join(sorted(texts))}")
+    resolution = _resolution(image)
+    if resolution is not None and metadata.exif:
+        kept = exif_resolution(metadata.exif)
+        if kept is None or any(abs(a - b) > 0.5 for a, b in zip(resolution, kept, strict=True)):
+            notes.append(f"the resolution of {resolution[0]:g} x {resolution[1]:g} dpi is not kept")
+    return notes
+
+
+def lost_colour_space(image: Image.Image) -> list[str]:
+    """What a PNG says of its colours other than by an ICC profile, if that is not sRGB; to be asked before the pixels
+    are loaded."""
+    if image.format != "PNG" or image.info.get("icc_profile"):
+        return []
+    space = _coding_points(image)
+    if space is not None:
+        return [] if space[:2] == _SRGB_POINTS else [f"the colour space is not kept: cICP {space[0]}, {space[1]}"]
+    if "srgb" in image.info:
+        return []
+    said = []
+    gamma, primaries = image.info.get("gamma"), image.info.get("chromaticity")
+    if isinstance(gamma, float) and abs(gamma - _GAMMA) > 0.01:
+        said.append(f"gamma {gamma:g}")
+    if primaries and max(abs(a - b) for a, b in zip(primaries, _PRIMARIES, strict=True)) > 0.005:
+        said.append("primaries")
+    return [f"the colour space is not kept, pixels are taken as sRGB: {' and '.join(said)} of the PNG"] if said else []
+
+
+_SRGB_POINTS = (1, 13)
+"""Primaries and transfer function of sRGB, by the numbers of ITU-T H.273."""
+
+
+def _coding_points(image: Image.Image) -> tuple[int, int] | None:
+    """Primaries and transfer function of a PNG's cICP chunk, which Pillow passes over; None if there is none."""
+    file = getattr(image, "fp", None)
+    if file is None:
+        return None
+    place = file.tell()
+    try:
+        file.seek(8)
+        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] == b"cICP":
+                found = file.read(min(length, 2))
+                return (found[0], found[1]) if len(found) == 2 else None
+            file.seek(length + 4, os.SEEK_CUR)
+    finally:
+        file.seek(place)
+    return None

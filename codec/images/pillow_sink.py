@@ -71,7 +71,7 @@ def save(
     image = to_image(strips, width, height, form, alpha, Metadata())
     if form.depth == 16 and image.mode != "I;16":
         notes.append(f"16 bits of {image.mode} were cut to 8; .png and .ppm hold them")
-    if image.mode == "I;16" and format_name != "TIFF":
+    if image.mode == "I;16" and format_name not in ("TIFF", "JPEG2000"):
         image = Image.fromarray(eight_bits(np.asarray(image).astype(np.uint16)))
         notes.append(f"16 bits were cut to 8: {format_name} holds no more")
     if format_name == "GIF" and image.mode != "L":

@@ -14,7 +14,7 @@ from bitstream.errors import ImageError
 from codec.images.exif import ORIENTATIONS, Corners, find_orientation
 from codec.images.metadata import fits
 from codec.images.pillow_compat import crop, frame_count, is_wide, load, transparent_level
-from codec.images.pillow_metadata import image_metadata
+from codec.images.pillow_metadata import image_metadata, lost_colour_space, lost_descriptions
 from codec.images.source import Source
 
 _TURNED = (
@@ -41,6 +41,7 @@ class PillowSource(Source):
         frames, sound = frame_count(image)
         if frames > 1:
             notes.append(f"only the first of {frames if sound else 'several'} frames is kept")
+        notes += lost_colour_space(image)
         self._clear, exact = transparent_level(image)
         if not exact:
             notes.append("what is transparent was told by 16 bits, and is told by 8")
@@ -49,6 +50,7 @@ class PillowSource(Source):
             image.info["transparency"] = self._clear
         self._orientation = ORIENTATIONS.get(find_orientation(image))
         self.metadata = image_metadata(image)
+        notes += lost_descriptions(image, self.metadata)
         if image.mode == "CMYK":
             image, note = _from_cmyk(image, self.metadata.icc)
             notes.append(note)

@@ -21,6 +21,7 @@ from codec.images.deflate import ParallelDeflate
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _PART_ROWS = 64
+_METRES_AN_INCH = 0.0254
 
 
 class Writer:
@@ -33,6 +34,7 @@ class Writer:
         channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
         depth: bits of a channel, 8 or 16.
         metadata: ICC profile, EXIF and XMP to be written.
+        dpi: pixels an inch, across and down, to be written; None for none.
         level: of zlib, 0 to 9; 4 takes two thirds of the time of 6, for 1 to 3% more bytes.
     """
 
@@ -44,6 +46,7 @@ class Writer:
         channels: int,
         depth: int,
         metadata: Metadata = Metadata(),
+        dpi: tuple[float, float] | None = None,
         level: int = 4,
     ) -> None:
         self._file, self._depth = file, depth
@@ -54,6 +57,9 @@ class Writer:
         self._chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, _COLOUR_TYPES[channels], 0, 0, 0))
         if metadata.icc:
             self._chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc, 9))
+        if dpi:
+            across, down = (min(round(value / _METRES_AN_INCH), 2**31 - 1) for value in dpi)
+            self._chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
         if metadata.exif:
             self._chunk(b"eXIf", metadata.exif)
         if metadata.xmp:

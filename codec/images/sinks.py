@@ -25,6 +25,8 @@ _KEEPS = {
     "TIFF": ("icc_profile",),
 }
 """Metadata that each format is written with, by the names of Pillow's options."""
+_WITH_RESOLUTION = ("PNG", "JPEG", "TIFF", "BMP")
+"""Formats that have a place of their own for pixels an inch; others have it in EXIF if they keep that."""
 _JPEG_SEGMENT = 65_000
 _JPEG_PROFILE = 255 * 65_519
 """It may be spread over so many segments, numbered by a byte."""
@@ -107,7 +109,7 @@ def write(
         channels = form.components + (alpha is not None)
         if "icc_profile" not in options:
             metadata = metadata.without_icc()
-        rows = png.Writer(file, width, height, channels, form.depth, metadata)
+        rows = png.Writer(file, width, height, channels, form.depth, metadata, options.get("dpi"))
         for top, strip in strips:
             rows.write(strip if alpha is None else np.dstack([strip, alpha[top : top + len(strip)]]))
         rows.finish()
@@ -134,6 +136,12 @@ def _options(format_name: str, form: PixelFormat, metadata: Metadata) -> tuple[d
             notes.append("the ICC profile is of another colour space than a PNG of these pixels may have")
         else:
             options[name] = data
+    resolution = _resolution(metadata)
+    if resolution is not None:
+        if format_name in _WITH_RESOLUTION:
+            options["dpi"] = resolution
+        elif "exif" not in options:
+            notes.append(f"the resolution is not written to {format_name}")
     if format_name == "JPEG":
         options |= _GOOD_JPEG
     elif format_name in ("WEBP", "AVIF"):
@@ -141,6 +149,15 @@ def _options(format_name: str, form: PixelFormat, metadata: Metadata) -> tuple[d
     elif format_name == "TIFF":
         options["compression"] = "tiff_adobe_deflate"
     return options, notes
+
+
+def _resolution(metadata: Metadata) -> tuple[float, float] | None:
+    """Pixels an inch, where EXIF says it."""
+    if not metadata.exif:
+        return None
+    from codec.images.pillow_metadata import exif_resolution
+
+    return exif_resolution(metadata.exif)
 
 
 def _is_rewritable(data: bytes) -> bool:

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from bitstream.boxes import PixelFormat
 from bitstream.container import MAX_PIXELS, MAX_SIDE
 from bitstream.errors import ImageError
-from codec.images import pnm
+from codec.images import plugins, pnm
 from codec.images.pillow_compat import open_image
 from codec.images.pillow_source import PillowSource
 from codec.images.source import Source
@@ -100,7 +100,9 @@ def _readable(name: str, read: Callable[[], Source]) -> Source:
     except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image in a known format") from error
+        package = plugins.missing_for(Path(name).suffix)
+        hint = f"; {Path(name).suffix} is read if the package {package} is installed" if package else ""
+        raise ImageError(f"{name}: not an image in a known format{hint}") from error
     except ImageError as error:
         text = str(error)
         raise ImageError(text if text.startswith(name) else f"{name}: {text}") from error

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 from PIL.ExifTags import IFD
 
 import codec
+from bitstream.errors import ConversionWarning
 from codec.cli import main
 from codec.images.exif import orientation, upright
 from codec.images.pillow_metadata import image_metadata
@@ -167,3 +170,77 @@ def test_exif_cut_anywhere_is_survived(order):
     whole = with_thumbnail(order, 6)
     for end in range(len(whole)):
         assert orientation(upright(whole[:end])) == 1
+
+
+@pytest.mark.parametrize(("dpi", "kept"), [((300, 300), True), ((150, 300), True), ((72, 72), False)])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp"])
+def test_the_resolution_is_kept(face, tmp_path, suffix, dpi, kept):
+    Image.fromarray(face).save(tmp_path / f"a.{suffix}", dpi=dpi)
+    data = codec.compress(tmp_path / f"a.{suffix}")
+    assert (codec.open(data).metadata.exif is not None) == kept
+    (tmp_path / "a.lmc").write_bytes(data)
+    for back in ("png", "jpg", "tif", "bmp"):
+        result = CliRunner().invoke(main, ["decompress", str(tmp_path / "a.lmc"), str(tmp_path / f"b.{back}"), "-f"])
+        assert result.exit_code == 0
+        with Image.open(tmp_path / f"b.{back}") as image:
+            found = image.info.get("dpi")
+            assert not kept or [round(float(value)) for value in found] == list(dpi)
+    result = CliRunner().invoke(main, ["decompress", str(tmp_path / "a.lmc"), str(tmp_path / "b.tga")])
+    assert ("resolution is not written to TGA" in result.stderr) == kept
+
+
+def test_a_resolution_that_cannot_be_kept_is_told(face, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    Image.fromarray(face).save(tmp_path / "a.jpg", exif=exif, dpi=(300, 300))
+    with pytest.warns(ConversionWarning, match="300 x 300 dpi"):
+        codec.compress(tmp_path / "a.jpg")
+    exif[0x011A] = exif[0x011B] = 300.0
+    exif[0x0128] = 2
+    Image.fromarray(face).save(tmp_path / "a.jpg", exif=exif, dpi=(300, 300))
+    codec.compress(tmp_path / "a.jpg")  # warnings are errors in tests
+
+
+def test_texts_that_are_not_kept_are_told(face, tmp_path):
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Copyright", "somebody")
+    texts.add_itxt("XML:com.adobe.xmp", "<x/>")
+    texts.add_text("parameters", "a cat")
+    Image.fromarray(face).save(tmp_path / "a.png", pnginfo=texts)
+    with pytest.warns(ConversionWarning, match="texts are not kept: Copyright, parameters$"):
+        data = codec.compress(tmp_path / "a.png")
+    assert codec.open(data).metadata.xmp == b"<x/>"
+    Image.fromarray(face).save(tmp_path / "a.jpg", comment=b"a cat")
+    with pytest.warns(ConversionWarning, match="texts are not kept: comment$"):
+        codec.compress(tmp_path / "a.jpg")
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+P3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+GAMMA, PRIMARIES = png_chunk(b"gAMA", struct.pack(">I", 45455)), png_chunk(b"cHRM", struct.pack(">8I", *SRGB))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "said"),
+    [
+        (GAMMA, None),
+        (GAMMA + PRIMARIES, None),
+        (png_chunk(b"gAMA", struct.pack(">I", 100_000)), "gamma 1 of the PNG"),
+        (GAMMA + png_chunk(b"cHRM", struct.pack(">8I", *P3)), "primaries of the PNG"),
+        (png_chunk(b"sRGB", b"\0") + png_chunk(b"gAMA", struct.pack(">I", 100_000)), None),
+        (png_chunk(b"cICP", bytes([9, 16, 0, 1])), "cICP 9, 16"),
+        (png_chunk(b"cICP", bytes([1, 13, 0, 1])), None),
+        (png_chunk(b"cICP", b""), None),
+    ],
+)
+def test_a_colour_space_that_is_not_kept_is_told(face, chunks, said):
+    buffer = io.BytesIO()
+    Image.fromarray(face).save(buffer, "PNG")
+    whole = buffer.getvalue()
+    file = io.BytesIO(whole[:33] + chunks + whole[33:])
+    with pytest.warns(ConversionWarning, match=said) if said else contextlib.nullcontext():
+        assert codec.compress(file) == codec.compress(face)

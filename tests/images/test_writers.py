@@ -13,9 +13,11 @@ from PIL import Image
 
 import codec
 from bitstream import Metadata, PixelFormat
+from bitstream.errors import ImageError
 from codec.images import png, pnm
 from codec.images.pillow_metadata import image_metadata
 from codec.images.sources import open_source
+from tests.common import as_mode
 
 
 @given(
@@ -73,3 +75,33 @@ def test_png_is_as_small_as_pillows_and_carries_metadata(face):
     with Image.open(ours) as image:
         image.load()
         assert image_metadata(image) == metadata
+
+
+@pytest.mark.parametrize(("mode", "background"), [("RGBA", (0, 255, 0)), ("LA", (200, 200, 200)), ("LA", (9, 80, 255))])
+def test_transparency_is_laid_over_a_colour(face, tmp_path, mode, background):
+    image = as_mode(face, mode, (90, 70))
+    file = codec.open(codec.compress(image, 95))
+    for suffix in ("jpg", "png"):
+        path = tmp_path / f"a.{suffix}"
+        with path.open("wb") as output:
+            file.write(output, f".{suffix}", background=background)
+        with Image.open(path) as flat:
+            flat.load()
+        assert flat.mode == ("L" if mode == "LA" and len(set(background)) == 1 else "RGB")
+        ground = Image.new("RGBA", image.size, background)
+        ground.alpha_composite(file.load().convert("RGBA"))
+        error = np.abs(np.asarray(flat.convert("RGB"), int) - np.asarray(ground.convert("RGB"), int))
+        assert error.max() <= (30 if suffix == "jpg" else 1)
+    with pytest.raises(ValueError, match="background"):
+        file.write(io.BytesIO(), ".png", background=(0, 0, 256))
+    with pytest.raises(ImageError, match="transparency"):
+        file.write(io.BytesIO(), ".jpg")
+
+
+def test_sixteen_bits_of_gray_are_written_to_jpeg_2000(face, tmp_path):
+    gray = face[..., 0].astype(np.uint16) * 257
+    file = codec.open(codec.compress(gray, 90))
+    with (tmp_path / "a.jp2").open("wb") as output:
+        assert file.write(output, ".jp2") == ()
+    with Image.open(tmp_path / "a.jp2") as image:
+        assert np.abs(np.asarray(image).astype(int) - file.array()).max() <= 1 and image.mode == "I;16"
