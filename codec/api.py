@@ -95,10 +95,11 @@ def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progr
     """
     from codec.encoding.encoder import encode as encode_source
     from codec.encoding.encoder import source_boxes
+    from codec.encoding.invisible import visible
     from codec.images.sources import open_source
 
     runtime = _model_for(options)
-    source = open_source(image, options.max_pixels)
+    source = visible(open_source(image, options.max_pixels))
     boxes = source_boxes(source, options.strip)
     if options.target is None:
         level = runtime.scale.level(options.chosen_quality)
