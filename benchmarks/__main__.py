@@ -16,6 +16,7 @@ from benchmarks.manifold.retrieval import main as search
 from benchmarks.photographs import main as photographs
 from benchmarks.quality_scale import main as quality_scale
 from benchmarks.quick import main as quick
+from benchmarks.robustness.command import main as robustness
 from benchmarks.speed import main as speed
 from benchmarks.targets import main as targets
 from benchmarks.train_speed import main as train_speed
@@ -45,6 +46,7 @@ main.add_command(photographs, "photographs")
 main.add_command(quality_scale, "quality-scale")
 main.add_command(quick, "quick")
 main.add_command(compare, "compare")
+main.add_command(robustness, "robustness")
 main.add_command(effort, "effort")
 main.add_command(speed, "speed")
 main.add_command(targets, "targets")

@@ -36,6 +36,25 @@ def bounded(x: Tensor, bound: float = INPUT_BOUND) -> Tensor:
     return x.clamp(-bound, bound)
 
 
+def believed(correction: Tensor, unit: Tensor | float, bound: float) -> Tensor:
+    """What a network adds to a linear transform, as far as it can be believed.
+
+    Where the root mean square over channels is above the bound, the correction fades; from twice the bound on it is
+    left out. A network that has seen nothing like its input may answer with anything, and the linear transform alone is
+    good for any input. Up to the bound nothing changes, not by a bit.
+
+    Args:
+        correction: float (N, C, h, w).
+        unit: that it is measured in; float (C, 1, 1), or one number.
+        bound: in that unit.
+
+    Returns:
+        Tensor: like ``correction``.
+    """
+    size = (correction / unit).square().mean(dim=1, keepdim=True).sqrt()
+    return correction * (2 - size / bound).clamp(0, 1)
+
+
 class Pointwise(nn.Module):
     """A 1x1 convolution, computed as one matrix product.
 

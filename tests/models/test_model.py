@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from codec.engine.registry import SHIPPED
 from codec.models.entropy.prior import FactorizedPrior
 from codec.models.entropy.scales import SCALE_MAX, SCALE_MIN, ScaleIndex
 from codec.models.gains import KNOTS, Gains, LmbdaRange, knot_weights
+from codec.models.layers import believed
 from codec.models.registry import load_exported
 from codec.models.v1.context import Context, checkerboard
 from codec.models.v1.network import V1, V1Config
@@ -173,3 +177,38 @@ def test_the_shipped_configuration_is_within_budget():
 
     costs = count_macs(load_exported(SHIPPED).config)
     assert costs["decoder"] <= 12
+
+
+@torch.no_grad()
+def test_a_correction_is_believed_up_to_its_bound():
+    x = torch.randn(1, 8, 1, 4)
+    size = x.square().mean(dim=1, keepdim=True).sqrt()
+    x = x / size * torch.tensor([1.0, 3.0, 4.5, 9.0])  # of a bound of 3
+    kept = believed(x, 1.0, 3.0)
+    assert torch.equal(kept[..., :1], x[..., :1]) and torch.allclose(kept[..., 1], x[..., 1], rtol=1e-5)
+    assert torch.allclose(kept[..., 2], 0.5 * x[..., 2], rtol=1e-5) and (kept[..., 3] == 0).all()
+    unit = torch.full((8, 1, 1), 10.0)
+    assert torch.equal(believed(x, unit, 3.0), x)
+
+
+@torch.no_grad()
+def test_a_network_that_answers_with_anything_leaves_the_linear_transform(model, images):
+    wild = copy.deepcopy(model)
+    for layer in (wild.analysis.leave, wild.synthesis.leave):
+        layer.weight.normal_(0, 1000)
+    gains = model.gains(torch.tensor([0.5]))
+    y = wild.analyse(images[0], gains)
+    linear = model.analyse(images[0], gains)  # whose network is silent yet
+    assert torch.equal(y, linear)
+    assert torch.equal(wild.synthesise(y, gains), model.synthesise(y, gains))
+    unbounded = V1(replace(TINY, bounded_synthesis=False)).eval()
+    unbounded.load_state_dict(wild.state_dict())
+    assert (unbounded.synthesise(y, gains) - model.synthesise(y, gains)).abs().max() > 100
+
+
+def test_a_stored_model_says_whether_its_synthesis_is_bounded():
+    assert V1Config().bounded_synthesis and not V1Config.stored({"architecture": "v1"}).bounded_synthesis
+    assert V1Config.stored(V1Config().as_dict()) == V1Config()
+    torch.manual_seed(0)
+    former = V1(replace(TINY, bounded_synthesis=False))
+    assert former.continued(TINY).synthesis.is_bounded and not former.continued(former.config).synthesis.is_bounded

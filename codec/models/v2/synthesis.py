@@ -11,11 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bitstream.geometry import BLOCK
-from codec.models.layers import OUTPUT_UNIT, Block, Depthwise, Pointwise, bounded, modulate
+from codec.models.layers import OUTPUT_UNIT, Block, Depthwise, Pointwise, believed, bounded, modulate
 from codec.models.pca import Components
 
 PATCH = 4
 """Pixels a side of a position of the last stage."""
+CORRECTION_BOUND = 0.4
+"""Root mean square over a patch, where 1 is the range from black to white, up to which a correction is believed."""
 PIXEL_SCALE = 0.25
 """About the standard deviation of pixels around mid-gray."""
 
@@ -50,7 +52,8 @@ class Renderer(nn.Module):
         scale, shift = F.pixel_shuffle(self.steer(features), 2).chunk(2, dim=1)
         h = self.enter(bounded(patches / PIXEL_SCALE)) * (1 + scale) + shift
         h = h + self.depthwise(F.silu(h))
-        return patches + OUTPUT_UNIT * self.leave(self.value(h) * torch.sigmoid(self.gate(h)))
+        correction = OUTPUT_UNIT * self.leave(self.value(h) * torch.sigmoid(self.gate(h)))
+        return patches + believed(correction, 1.0, CORRECTION_BOUND)
 
 
 class Synthesis(nn.Module):

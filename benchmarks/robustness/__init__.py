@@ -1,0 +1,1 @@
+"""Whether any image comes back wrong: ``python -m benchmarks robustness``."""
