@@ -17,7 +17,7 @@ from codec.training.split import find_images, split_validation
 from codec.training.synthetic import draw_graphic
 
 QUALITIES = (0.05, 0.25, 0.45, 0.65, 0.85)
-GRAPHICS = range(1 << 32, (1 << 32) + 10)
+GRAPHICS = range(1 << 32, (1 << 32) + 14)
 """Seeds of the graphics that are evaluated on, two of each kind; training draws from lower ones."""
 GRAPHIC_SIDE = 256
 

@@ -1,4 +1,5 @@
-"""Graphics that the trainer draws itself, as photographs hardly have any: text, shapes, posters, gradients, plots.
+"""Graphics that the trainer draws itself, as photographs hardly have any: text, shapes, posters, gradients, plots,
+patterns of pixels, hard lines.
 
 Each is a function of its seed alone.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +101,7 @@ def draw_poster(rng: np.random.Generator) -> Pixels:
     image = Image.new("RGB", (SIDE, SIDE), _color(rng))
     draw = ImageDraw.Draw(image)
     if rng.random() < 0.3:
-        unit = int(rng.choice((4, 8, 16, 32)))
+        unit = int(rng.choice((4, 8, 16, 16, 32)))
         palette = np.array([_color(rng) for _ in range(int(rng.integers(2, 6)))], np.uint8)
         cells = palette[rng.integers(0, len(palette), (SIDE // unit, SIDE // unit))]
         return np.kron(cells, np.ones((unit, unit, 1), np.uint8))
@@ -164,8 +166,57 @@ def draw_plot(rng: np.random.Generator) -> Pixels:
     return np.asarray(image)
 
 
+def _pattern(rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Stripes, a checkerboard, a screen of dots, or error diffusion of a gradient."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    width = int(rng.choice((1, 1, 2, 2, 3, 4, 6, 8, 12, 16)))
+    kind = rng.integers(5)
+    if kind == 0:
+        return (rng.choice((0, 1)) * x + rng.choice((1, -1)) * y) // width % 2 == 0
+    if kind == 1:
+        return x // width % 2 == 0
+    if kind == 2:
+        return (x // width + y // width) % 2 == 0
+    shade = np.clip(0.5 + rng.uniform(-1, 1) * (x / SIDE - 0.5) + rng.uniform(-1, 1) * (y / SIDE - 0.5), 0, 1)
+    if kind == 3:
+        period = 2 * np.pi / rng.uniform(3, 12)
+        return shade > 0.5 + 0.25 * (np.cos((x + y) * period) + np.cos((x - y) * period))
+    return np.asarray(Image.fromarray(np.rint(255 * shade).astype(np.uint8)).convert("1"))
+
+
+def draw_pattern(rng: np.random.Generator) -> Pixels:
+    """Patterns of pixels in two colours each, side by side."""
+    edges = [0, *sorted(int(edge) for edge in rng.integers(0, SIDE, int(rng.integers(0, 4)))), SIDE]
+    pixels = np.empty((SIDE, SIDE, 3), np.uint8)
+    for left, right in pairwise(edges):
+        ground = _paper(rng)
+        ink = _ink(ground, rng)
+        pixels[:, left:right] = np.where(
+            _pattern(rng)[:, left:right, None], np.array(ink, np.uint8), np.array(ground, np.uint8)
+        )
+    return pixels
+
+
+def draw_lines(rng: np.random.Generator) -> Pixels:
+    """Lines, circles and letters without smooth edges, as scans and old programs have."""
+    ground = _paper(rng)
+    ink = _ink(ground, rng)
+    image = Image.new("RGB", (SIDE, SIDE), ground)
+    draw, width = ImageDraw.Draw(image), int(rng.integers(1, 5))
+    for _ in range(int(rng.integers(10, 120))):
+        box = _corners(rng, 200)
+        if rng.random() < 0.5:
+            draw.line(box, ink, width)
+        else:
+            draw.ellipse(box, None, ink, width)
+    if rng.random() < 0.3:
+        draw.fontmode = "1"
+        draw.text((8, int(rng.integers(0, SIDE - 40))), _line(rng, 60), ink, ImageFont.load_default(14))
+    return np.asarray(image)
+
+
 KINDS: tuple[Callable[[np.random.Generator], Pixels], ...] = (
-    draw_text, draw_shapes, draw_poster, draw_gradient, draw_plot,
+    draw_text, draw_shapes, draw_poster, draw_gradient, draw_plot, draw_pattern, draw_lines,
 )  # fmt: skip
 
 
