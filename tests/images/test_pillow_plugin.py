@@ -94,11 +94,18 @@ def test_options_are_obeyed_or_refused(face):
         image.save(buffer, "LMC", **options)
         return buffer.getvalue()
 
-    plain = saved()
-    assert saved(optimize=True, progressive=True) == plain and saved(effort=2, threads=1) != plain
+    assert saved(optimize=True, progressive=True, threads=1) == saved()
     assert len(saved(target=codec.Target("bpp", 0.3))) * 8 <= 0.3 * 200 * 200
     for name in ("lossless", "target_size", "compress_level"):
         with pytest.raises(TypeError, match=f"unknown option {name}"):
             saved(**{name: 1})
     with pytest.raises(ValueError, match="quality"):
         saved(quality=101)
+
+
+@pytest.mark.train
+def test_effort_is_an_option(face):
+    codec.register_pillow()
+    buffer = io.BytesIO()
+    Image.fromarray(face).save(buffer, "LMC", effort=2)
+    assert buffer.getvalue() == codec.compress(face, effort=2) != codec.compress(face)
