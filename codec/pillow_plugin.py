@@ -73,9 +73,8 @@ class LmcImageFile(ImageFile.ImageFile):
 
 _METADATA = ("icc_profile", "exif", "xmp", "dpi")
 _OPTIONS = ("quality", "tune", "target", "effort", "budget", "threads")
-_NO_MATTER = ("optimize", "progressive", "save_all")
-"""Options of other formats that ask for nothing a file of this format lacks; of several images, the first is kept and
-the others told of."""
+_NO_MATTER = ("optimize", "progressive")
+"""Options of other formats that ask for nothing a file of this format lacks."""
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:

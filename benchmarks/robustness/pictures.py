@@ -181,7 +181,8 @@ def pixel_art() -> Drawn:
     """Small pictures of few colours, each pixel enlarged."""
     rng = np.random.default_rng(5)
     for unit, colours in itertools.product((1, 2, 4, 8, 16), (2, 4, 16)):
-        palette = rng.integers(0, 2, (colours, 3)) * 255 if colours < 16 else rng.integers(0, 256, (colours, 3))
+        strong = np.array(STRONG)[rng.choice(len(STRONG), min(colours, len(STRONG)), replace=False)]
+        palette = strong if colours < 16 else rng.integers(0, 256, (colours, 3))
         cells = palette[rng.integers(0, colours, (SIDE // unit, SIDE // unit))]
         yield f"{unit}-{colours}", np.kron(cells, np.ones((unit, unit, 1))).astype(np.uint8)
 

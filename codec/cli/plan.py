@@ -14,6 +14,8 @@ import click
 from codec.util.files import find_files
 
 STREAM = "-"
+_COARSE_NS = 2_000_000_000
+"""How exactly a file system may keep times."""
 
 
 @dataclass(frozen=True)
@@ -126,26 +128,32 @@ def _named(pairs: list[tuple[Path, Path]], suffix: str) -> list[Job]:
         if clashing <= whole:
             break
         whole |= clashing
-    jobs = []
-    for i, (file, folder) in enumerate(pairs):
-        former = folder / (file.stem + suffix) if i in whole else None
-        jobs.append(Job(file, output(i), former=former if former and _is_of(former, i, pairs) else None))
-    return jobs
+    rivals: dict[Path, list[Path]] = defaultdict(list)
+    for i in whole:
+        file, folder = pairs[i]
+        rivals[folder / (file.stem + suffix)].append(file)
+    made_of = {output: _maker(output, files) for output, files in rivals.items() if output.is_file()}
+
+    def job(i: int) -> Job:
+        file, folder = pairs[i]
+        short = folder / (file.stem + suffix)
+        return Job(file, output(i), former=short if i in whole and made_of.get(short) == file else None)
+
+    return [job(i) for i in range(len(pairs))]
 
 
-def _is_of(former: Path, i: int, pairs: list[tuple[Path, Path]]) -> bool:
-    """Whether an output of the short name was made of one file, before there were others that would have it: of those,
-    this one alone is no younger."""
+def _maker(output: Path, files: list[Path]) -> Path | None:
+    """Of which of several files an output of the short name was made before the others came; None if that is not plain.
+
+    It must be older than the output, and all others must have been put there afterwards: files keep their time of
+    modification when they are copied, but not that of their entry in the folder."""
     try:
-        made = former.stat().st_mtime_ns
-        older = [
-            k
-            for k, (file, folder) in enumerate(pairs)
-            if folder / file.stem == former.with_suffix("") and file.stat().st_mtime_ns <= made
-        ]
+        made = output.stat()
+        older = [file for file in files if file.stat().st_mtime_ns <= made.st_mtime_ns + _COARSE_NS]
+        later = [file for file in files if file.stat().st_ctime_ns > made.st_ctime_ns]
     except OSError:
-        return False
-    return older == [i]
+        return None
+    return older[0] if len(older) == 1 and len(later) == len(files) - 1 and older[0] not in later else None
 
 
 def _no_output(arguments: tuple[Path, ...], out_dir: Path | None, recursive: bool, suffix: str) -> str:

@@ -87,7 +87,7 @@ class LmcFile:
         path = self._parts.path
         if path is None:
             raise TypeError("LmcFile: only what was opened by a path can be pickled; pickle the file's bytes instead")
-        return _reopen, (path.absolute(), self._model, self._options)
+        return _reopen, (path, self._model, self._options)
 
     def close(self) -> None:
         """Close the file if it was opened here."""

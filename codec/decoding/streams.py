@@ -38,10 +38,10 @@ class RandomAccess:
     """
 
     def __init__(self, file: File, max_pixels: int) -> None:
-        self.path = Path(file) if isinstance(file, str | os.PathLike) else None
+        self.path = Path(file).absolute() if isinstance(file, str | os.PathLike) else None
         self._lock = threading.Lock()
         self._file = _open(file, max_pixels)
-        self._descriptor = _descriptor(self._file)
+        self._reads_at_places = _reads_at_places(self._file)
         self._file.seek(0, os.SEEK_END)
         self.size = self._file.tell()
 
@@ -57,8 +57,8 @@ class RandomAccess:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _read_some(self, at: int, length: int) -> bytes:
-        if self._descriptor is not None:
-            return os.pread(self._descriptor, length, at)
+        if self._reads_at_places:
+            return os.pread(self._file.fileno(), length, at)  # asked each time: of a closed file it is another's
         with self._lock:
             self._file.seek(at)
             return self._file.read(length)
@@ -66,7 +66,6 @@ class RandomAccess:
     def close(self) -> None:
         """Close the file if it was opened here."""
         if self.path is not None:
-            self._descriptor = None
             self._file.close()
 
 
@@ -84,11 +83,10 @@ def _open(file: File, max_pixels: int) -> BinaryIO:
     return file if is_seekable(file) else read_bounded(file, max_pixels)
 
 
-def _descriptor(file: BinaryIO) -> int | None:
-    """What the system can read at a place, if it is this very file: that of an unpacking file is of what it unpacks."""
-    if not hasattr(os, "pread") or not isinstance(getattr(file, "raw", file), io.FileIO):
-        return None
-    return file.fileno()
+def _reads_at_places(file: BinaryIO) -> bool:
+    """Whether the system can read at a place of this very file: the descriptor of an unpacking file is of what it
+    unpacks."""
+    return hasattr(os, "pread") and isinstance(getattr(file, "raw", file), io.FileIO)
 
 
 def read_bounded(pipe: BinaryIO, max_pixels: int = MAX_PIXELS, start: bytes = b"") -> io.BytesIO:

@@ -48,7 +48,8 @@ class VisibleSource(Source):
         unseen = ~weights.any(axis=(2, 3), keepdims=True)
         if unseen.any():
             filled = np.where(unseen, self._between_cells(rows, columns), filled)
-        whole = np.where(weights > 0, pixels, np.rint(filled)).transpose(0, 2, 1, 3, 4)
+        levels = np.rint(filled).clip(0, (1 << self.form.depth) - 1)  # sums of 16 bits are not exact
+        whole = np.where(weights > 0, pixels, levels).transpose(0, 2, 1, 3, 4)
         image = whole.reshape(whole.shape[0] * CELL, whole.shape[2] * CELL, -1).astype(f"u{self.form.depth // 8}")
         down, across = top - rows.start * CELL, left - columns.start * CELL
         return image[down : down + bottom - top, across : across + right - left]

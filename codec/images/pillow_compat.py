@@ -141,6 +141,9 @@ def is_wide(image: Image.Image) -> bool:
     """Whether a reader of Pillow says it cuts pixels to 8 bits: by a raw mode, or for pixmaps by their maximum."""
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         return False
+    depth = image.info.get("bit_depth")  # of HEIC
+    if isinstance(depth, int) and depth > 8 and image.format in ("HEIF", "AVIF"):
+        return True
     for tile in getattr(image, "tile", ()):
         parts = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
         if any(isinstance(part, str) and ";16" in part for part in parts[:2]):

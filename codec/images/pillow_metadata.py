@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 
@@ -19,6 +18,10 @@ _PARTS = (0x8769, 0x8825)
 _RESOLUTION = (0x011A, 0x011B)
 _RESOLUTION_UNIT = 0x0128
 _INCH = 2
+_UNITS = {_INCH: 1.0, 3: 2.54}
+"""Units an inch; of other numbers the resolution is but the shape of a pixel."""
+_MOST_DPI = 65_535
+"""As much as JPEG can say."""
 _UNKNOWN_DPI = 72
 """What EXIF takes the resolution for if nobody knows it."""
 _GAMMA = 1 / 2.2
@@ -69,8 +72,9 @@ def _resolution(image: Image.Image) -> tuple[float, float] | None:
         across, down = (float(value) for value in found)  # type: ignore[union-attr]
     except (TypeError, ValueError):
         return None
-    known = math.isfinite(across + down) and {round(across), round(down)} != {_UNKNOWN_DPI}
-    return (across, down) if known and min(across, down) > 1 else None  # TIFF is full of ones
+    if not (min(across, down) > 1 and max(across, down) <= _MOST_DPI):  # TIFF is full of ones
+        return None
+    return (across, down) if {round(across), round(down)} != {_UNKNOWN_DPI} else None
 
 
 def _with_resolution(image: Image.Image) -> bytes | None:
@@ -91,23 +95,23 @@ def exif_resolution(exif: bytes) -> tuple[float, float] | None:
     try:
         if found is None:
             return None
-        across, down = (float(found[tag]) for tag in _RESOLUTION)
-        per_inch = 1.0 if found.get(_RESOLUTION_UNIT, _INCH) == _INCH else 2.54
+        per_inch = _UNITS[found.get(_RESOLUTION_UNIT, _INCH)]
+        across, down = (per_inch * float(found[tag]) for tag in _RESOLUTION)
     except Exception:  # of tags that are not there or of odd types, and what it raises is not documented
         return None
-    known = math.isfinite(across + down) and min(across, down) > 0
-    return (across * per_inch, down * per_inch) if known else None
+    return (across, down) if min(across, down) > 0 and max(across, down) <= _MOST_DPI else None
 
 
 def lost_descriptions(image: Image.Image, metadata: Metadata) -> list[str]:
     """What describes an image and is not kept: texts of PNG, comments, a resolution that its EXIF does not have."""
     notes = []
-    texts = [name for name in getattr(image, "text", {}) if name != "XML:com.adobe.xmp"]
+    texts = {name for name in getattr(image, "text", {}) if name != "XML:com.adobe.xmp"}
     if "comment" in image.info:
-        texts.append("comment")
+        texts.add("comment")
     if texts:
         notes.append(f"texts are not kept: {', '.join(sorted(texts))}")
-    resolution = _resolution(image)
+    # Pillow makes one up from EXIF where JPEG has none of its own, and takes one number for both directions.
+    resolution = None if image.format == "JPEG" and "jfif_density" not in image.info else _resolution(image)
     if resolution is not None and metadata.exif:
         kept = exif_resolution(metadata.exif)
         if kept is None or any(abs(a - b) > 0.5 for a, b in zip(resolution, kept, strict=True)):
@@ -123,13 +127,13 @@ def lost_colour_space(image: Image.Image) -> list[str]:
     space = _coding_points(image)
     if space is not None:
         return [] if space[:2] == _SRGB_POINTS else [f"the colour space is not kept: cICP {space[0]}, {space[1]}"]
-    if "srgb" in image.info:
+    if isinstance(image.info.get("srgb"), int):  # a text may have that name
         return []
     said = []
     gamma, primaries = image.info.get("gamma"), image.info.get("chromaticity")
     if isinstance(gamma, float) and abs(gamma - _GAMMA) > 0.01:
         said.append(f"gamma {gamma:g}")
-    if primaries and max(abs(a - b) for a, b in zip(primaries, _PRIMARIES, strict=True)) > 0.005:
+    if isinstance(primaries, tuple) and max(abs(a - b) for a, b in zip(primaries, _PRIMARIES, strict=True)) > 0.005:
         said.append("primaries")
     return [f"the colour space is not kept, pixels are taken as sRGB: {' and '.join(said)} of the PNG"] if said else []
 

@@ -7,6 +7,9 @@ product over a view.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,6 +39,10 @@ def bounded(x: Tensor, bound: float = INPUT_BOUND) -> Tensor:
     return x.clamp(-bound, bound)
 
 
+SMALLEST_SQUARE = 1e-12
+_all_believed = False
+
+
 def believed(correction: Tensor, unit: Tensor | float, bound: float) -> Tensor:
     """What a network adds to a linear transform, as far as it can be believed.
 
@@ -51,8 +58,22 @@ def believed(correction: Tensor, unit: Tensor | float, bound: float) -> Tensor:
     Returns:
         Tensor: like ``correction``.
     """
-    size = (correction / unit).square().mean(dim=1, keepdim=True).sqrt()
+    if _all_believed:
+        return correction
+    # Above zero, where the root has a gradient: a network whose last layer begins at zero adds nothing at first.
+    size = (correction / unit).square().mean(dim=1, keepdim=True).clamp(min=SMALLEST_SQUARE).sqrt()
     return correction * (2 - size / bound).clamp(0, 1)
+
+
+@contextmanager
+def all_believed() -> Iterator[None]:
+    """Have :func:`believed` leave everything as it is: for measuring on random input what a network depends on."""
+    global _all_believed
+    before, _all_believed = _all_believed, True
+    try:
+        yield
+    finally:
+        _all_believed = before
 
 
 class Pointwise(nn.Module):

@@ -16,8 +16,8 @@ from bitstream.geometry import BLOCK
 GRAPHICS_SHARE = 0.07
 """Of the crops, those that show a graphic which the trainer draws itself."""
 ALIGNED_SHARE = 0.5
-"""Of those, the share that begins at a block of the latent, as drawings of programs often do: at random places it would
-be one in 256. A model that had not seen flat blocks side by side answered them with noise."""
+"""Of those that are not scaled, the share that begins at a block of the latent, as drawings of programs often do: at
+random places it would be one in 256. A model that had not seen flat blocks side by side answered them with noise."""
 RECOLORED_SHARE = 0.08
 """Of the photographs' crops, those that are turned in hue and saturation."""
 SCALED_SHARE = 0.6
@@ -98,7 +98,7 @@ def draw_crop(
     height, width = shape(image)
     side = round(size * _scale(min(height, width) / size, graphic, rng))
     top, left = (int(rng.integers(max(0, length - side) + 1)) for length in (height, width))
-    if graphic and rng.random() < ALIGNED_SHARE:
+    if graphic and side == size and rng.random() < ALIGNED_SHARE:
         top, left = top // BLOCK * BLOCK, left // BLOCK * BLOCK
     recolored = rng.random() < (0.5 if graphic else RECOLORED_SHARE)
     color = color_turn(rng.uniform(-np.pi, np.pi), rng.uniform(0.5, 2.0)) if recolored else None

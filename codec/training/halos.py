@@ -11,7 +11,10 @@ from torch import Tensor
 
 from bitstream.geometry import BLOCK, HYPER_STRIDE, MAX_HALO, Halos
 from codec.models.architecture import Architecture
+from codec.models.layers import all_believed
 
+Draw = Callable[[int], Tensor]
+"""A map of so many positions a side."""
 START = 2
 """Cells around the outputs that a network is given to reach into at first; twice as many as long as it reaches all."""
 
@@ -40,6 +43,11 @@ def measure_halos(model: Architecture, hyper_latents: int) -> Halos:
         cells = positions // HYPER_STRIDE
         return torch.randn(1, hyper_latents, cells, cells, generator=generator)
 
+    with all_believed():
+        return _measured(model, gains, pixels, y, z)
+
+
+def _measured(model: Architecture, gains: Tensor, pixels: Draw, y: Draw, z: Draw) -> Halos:
     # Of an output of one position, one at each place within a cell: z belongs to whole cells, and passes of a
     # prediction know more or less by the place.
     places = [(at, at + 1) for at in range(HYPER_STRIDE)]

@@ -117,5 +117,14 @@ def is_seekable(file: BinaryIO) -> bool:
 
 
 def read_all(file: BinaryIO) -> bytes:
-    """All bytes of a file object from where it is, which may give fewer than it has each time it is asked."""
-    return b"".join(iter(file.read, b""))
+    """All bytes of a file object from where it is, which may give fewer than it has each time it is asked.
+
+    Raises:
+        TypeError: it is not a binary file.
+    """
+    parts = []
+    while part := file.read():
+        if not isinstance(part, bytes | bytearray | memoryview):
+            raise TypeError(f"file: gives {type(part).__name__}, expected a binary file, which gives bytes")
+        parts.append(part)
+    return b"".join(parts)

@@ -37,6 +37,8 @@ def test_a_block_is_noise_if_it_is_far_from_what_it_was_and_from_flat():
     busy = np.where(np.random.default_rng(1).random((40, 50, 1)) < 0.5, 0, 255).repeat(3, 2).astype(np.uint8)
     gray = compare_blocks(busy, flat)
     assert gray.worst > 100 and gray.noisy == 0  # detail that is lost is no noise
+    unrelated = np.where(np.random.default_rng(2).random((40, 50, 1)) < 0.5, 0, 255).repeat(3, 2).astype(np.uint8)
+    assert compare_blocks(busy, unrelated).noisy == 12  # of a busy block, too
     deep = flat[..., 0].astype(np.uint16) * 257
     assert compare_blocks(deep, deep + 257).worst == pytest.approx(1)
 

@@ -55,6 +55,17 @@ def test_an_output_is_recognised_though_others_have_come_that_share_its_name(tmp
     assert (tmp_path / "a.lmc").read_bytes() == made
 
 
+def test_a_copy_with_its_old_time_does_not_take_an_output_for_its_own(tmp_path):
+    """The image that the output is of was changed since; the copy, older than the output, was never coded."""
+    GRAY.save(tmp_path / "a.png")
+    assert run("compress", "-r", tmp_path).exit_code == 0
+    os.utime(tmp_path / "a.lmc", (2000, 2000))
+    GRAY.save(tmp_path / "a.jpg")
+    os.utime(tmp_path / "a.jpg", (1000, 1000))
+    assert run("compress", "-r", tmp_path, "--skip-existing").exit_code == 0
+    assert sorted(p.name for p in tmp_path.glob("*.lmc")) == ["a.jpg.lmc", "a.lmc", "a.png.lmc"]
+
+
 def test_whose_output_it_is_must_be_plain(tmp_path):
     """Of two that are both older nobody knows, so both are coded: none is lost."""
     for name in ("a.png", "a.jpg"):
@@ -66,17 +77,17 @@ def test_whose_output_it_is_must_be_plain(tmp_path):
 
 
 def test_what_is_passed_over_is_told(tmp_path, monkeypatch):
-    make(tmp_path, "a.mp4", "b.mp4", "notes", ".hidden", "c.HEIC")
+    make(tmp_path, "a.mp4", "b.mp4", "notes", ".hidden", "c.XYZ")
     GRAY.save(tmp_path / "d.png")
-    monkeypatch.setattr(plugins, "find_spec", lambda name: None)
+    monkeypatch.setattr(plugins, "PLUGINS", (plugins.Plugin("pillow-xyz", "pillow_xyz", None, (".xyz",)),))
     result = run("compress", "-r", tmp_path)
     assert result.exit_code == 0
-    said = "Note: passed over in folders: 1 .heic (read if pillow-heif is installed), 2 .mp4, 1 no suffix\n"
+    said = "Note: passed over in folders: 2 .mp4, 1 .xyz (read if pillow-xyz is installed), 1 no suffix\n"
     assert result.stderr == said
     assert run("compress", "-r", tmp_path, "--quiet", "-f").stderr == ""
-    (tmp_path / "c.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(200))
-    assert run("compress", tmp_path / "c.HEIC").exit_code == 1
-    assert "if the package pillow-heif is installed" in run("compress", tmp_path / "c.HEIC").stderr
+    (tmp_path / "c.XYZ").write_bytes(bytes(200))
+    result = run("compress", tmp_path / "c.XYZ")
+    assert result.exit_code == 1 and "if the package pillow-xyz is installed" in result.stderr
     back = run("decompress", "-r", tmp_path, "--out-dir", tmp_path / "out")
     assert "1 .png" in back.stderr and (tmp_path / "out" / "d.png").exists()
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import codec
+from bitstream.errors import ImageError
 from codec.decoding.streams import RandomAccess
 from codec.engine.registry import MODELS
 
@@ -117,12 +118,13 @@ def test_forked_processes_share_an_open_file(path, right, by_path):
         for seed in range(3):
             child = os.fork()
             if child == 0:
-                wrong = [None]
+                status = 1  # of whatever goes wrong, errors too
                 try:
-                    wrong = []
+                    wrong: list = []
                     regions(file, right, seed, wrong)
+                    status = min(len(wrong), 100)
                 finally:
-                    os._exit(len(wrong))
+                    os._exit(status)
             children.append(child)
         assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0]
 
@@ -149,6 +151,11 @@ def test_what_was_opened_by_a_path_is_pickled(path, data, right, monkeypatch):
     np.testing.assert_allclose(part.astype(int), right[200:202, 100:103].astype(int), atol=1)
     with codec.open(path, model=MODELS / "visual") as file, pickle.loads(pickle.dumps(file)) as again:
         assert again.runtime.folder == file.runtime.folder
+    monkeypatch.chdir(path.parent)
+    with codec.open("a.lmc") as file:
+        monkeypatch.chdir("/")
+        with pickle.loads(pickle.dumps(file)) as again:
+            assert again.size == (SIDE, SIDE)
     with codec.open(data) as file, pytest.raises(TypeError, match="pickle the file's bytes"):
         pickle.dumps(file)
 
@@ -167,3 +174,21 @@ def test_an_empty_variable_asks_for_all_cores(monkeypatch):
 
     monkeypatch.setenv("CODEC_THREADS", "")
     assert Runtime(MODELS / "visual").threads == 0
+
+
+def test_a_file_that_its_owner_has_closed_is_not_read(path, tmp_path):
+    """Its descriptor may be another file's by then."""
+    binary = path.open("rb")
+    file = codec.open(binary)
+    binary.close()
+    (tmp_path / "b").write_bytes(bytes(5000))
+    with (tmp_path / "b").open("rb"), pytest.raises(ValueError, match="closed"):
+        file.region(0, 0, 8, 8)
+
+
+@pytest.mark.parametrize("text", ["no image", ""])
+def test_text_files_are_refused(text):
+    with pytest.raises((ImageError, TypeError)):
+        codec.compress(io.StringIO(text))
+    with pytest.raises(TypeError):
+        codec.decompress(io.StringIO(text))

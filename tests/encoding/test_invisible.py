@@ -87,3 +87,10 @@ def test_files_are_the_same_whatever_is_below():
     opaque = DISCS[..., None] / 255
     seen = np.asarray(codec.decompress(black), float)[..., :3] * opaque
     assert np.abs(seen - np.array(COLOUR) * opaque).max() < 6
+
+
+def test_white_stays_white():
+    """Sums of 16 bits are not exact, and must not wrap around."""
+    image = np.full((300, 300, 4), 65_535, np.uint16)
+    image[100:260, 100:290, 3] = image[10:20, 10:20, 3] = 0
+    assert whole(visible(ArraySource(image))).min() > 65_000

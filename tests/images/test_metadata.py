@@ -19,7 +19,7 @@ import codec
 from bitstream.errors import ConversionWarning
 from codec.cli import main
 from codec.images.exif import orientation, upright
-from codec.images.pillow_metadata import image_metadata
+from codec.images.pillow_metadata import exif_resolution, image_metadata
 from codec.images.sources import PillowSource
 
 
@@ -244,3 +244,23 @@ def test_a_colour_space_that_is_not_kept_is_told(face, chunks, said):
     file = io.BytesIO(whole[:33] + chunks + whole[33:])
     with pytest.warns(ConversionWarning, match=said) if said else contextlib.nullcontext():
         assert codec.compress(file) == codec.compress(face)
+
+
+@pytest.mark.parametrize(("unit", "dpi"), [(2, (300, 300)), (3, (762, 762)), (1, None)])
+def test_the_unit_of_a_resolution_counts(unit, dpi):
+    exif = Image.Exif()
+    exif[0x011A] = exif[0x011B] = 300.0
+    exif[0x0128] = unit
+    found = exif_resolution(exif.tobytes())
+    assert found == (pytest.approx(dpi) if dpi else None)
+    exif[0x011A] = 3e9
+    assert exif_resolution(exif.tobytes()) is None
+
+
+def test_names_of_texts_do_no_harm(face, tmp_path):
+    texts = PngImagePlugin.PngInfo()
+    for name in ("chromaticity", "srgb", "gamma", "comment", "dpi"):
+        texts.add_text(name, "a text")
+    Image.fromarray(face).save(tmp_path / "a.png", pnginfo=texts)
+    with pytest.warns(ConversionWarning, match="texts are not kept: chromaticity, comment, dpi, gamma, srgb$"):
+        codec.compress(tmp_path / "a.png")

@@ -191,6 +191,27 @@ def test_a_correction_is_believed_up_to_its_bound():
     assert torch.equal(believed(x, unit, 3.0), x)
 
 
+def test_a_correction_that_is_nothing_yet_can_be_learned():
+    nothing = torch.zeros(2, 8, 3, 3, requires_grad=True)
+    believed(nothing, 1.0, 3.0).sum().backward()
+    assert torch.equal(nothing.grad, torch.ones_like(nothing))
+    model = V1(TINY)
+    coded = model(torch.rand(1, 3, 64, 64), torch.tensor([0.5]))
+    (coded.x_hat.square().sum() + coded.y_bits.sum()).backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
+@torch.no_grad()
+def test_scales_have_a_way_back_from_both_ends():
+    index = ScaleIndex(2, 3)
+    for far, sign in ((-1e4, 1), (1e4, -1)):
+        z = torch.full((1, 2, 1, 1), far)
+        with torch.enable_grad():
+            index.zero_grad()
+            (-sign * index(z.abs() * 0 + 1, torch.tensor([0.5]), torch.full((1, 3), far)).sum()).backward()
+        assert (sign * index.log_scale.deviation.grad <= 0).all() and index.log_scale.deviation.grad.abs().sum() > 0
+
+
 @torch.no_grad()
 def test_a_network_that_answers_with_anything_leaves_the_linear_transform(model, images):
     wild = copy.deepcopy(model)

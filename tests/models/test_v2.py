@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -84,6 +85,22 @@ def test_the_decoder_undoes_a_predicted_step():
     assert ((coded.y_hat - y).abs() <= 0.5 / coded.gain + 1e-4).all()
 
 
+def test_steps_are_those_of_the_quality_at_first_and_move_slowly():
+    torch.manual_seed(0)
+    context = Context(4, 3, 8)
+    features, gain = torch.randn(1, 3, 8, 8), torch.ones(1, 4, 1, 1)
+
+    def coded():
+        return context(
+            features, torch.zeros(1, 16), gain, gain, lambda mean, g, at: torch.round(3.3 * g.expand_as(mean))
+        )
+
+    assert torch.equal(coded().gain, torch.ones(1, 4, 8, 8))
+    coded().y_hat.square().mean().backward()
+    assert all(p.grad.isfinite().all() for p in context.parameters() if p.grad is not None)
+    assert context.first.weight.grad[4:].abs().max() > 0  # they do learn
+
+
 @torch.no_grad()
 def test_the_linear_path_of_pixels_and_of_the_preview():
     """With a full basis blocks come back as they are, and the preview is the mean of 8 x 8 pixels."""
@@ -129,7 +146,9 @@ def exported(tmp_path_factory, photo_folder):
     out = tmp_path_factory.mktemp("v2")
     run = TrainingConfig((photo_folder,), out / "run", steps=8, batch=2, size=64, warmup=2, model=TINY,
                          harden_steps=3, device="cpu", precision="float32")  # fmt: skip
-    Trainer(run).run()
+    trainer = Trainer(run)
+    trainer.run()
+    assert trainer.learner.guard.skipped == 0 and trainer.model.synthesis.renderer.leave.weight.abs().max() > 0
     Trainer(replace(run, decay_steps=3)).run()
     model = load_model(out / "run" / "decay.pt")
     assert isinstance(model, V2)
@@ -138,6 +157,7 @@ def exported(tmp_path_factory, photo_folder):
         for name, parameter in model.named_parameters():
             if parameter.ndim > 1 and not name.startswith(("gains", "prior_z", "hyper_context", "scale_index")):
                 parameter.add_(0.02 * torch.randn_like(parameter))
+        model.synthesis.renderer.leave.weight.add_(0.3 * torch.randn_like(model.synthesis.renderer.leave.weight))
         model.scale_index.position.add_(0.1 * torch.randn_like(model.scale_index.position))
     return export(model, out / "model")
 
@@ -153,6 +173,13 @@ def test_it_trains_exports_codes_and_decodes(exported, face):
 
 
 def test_its_tiles_leave_no_seam(exported, face):
+    model, x = load_exported(exported), torch.from_numpy(face[:192, :192].copy()).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        gains = model.gains(torch.tensor([0.75]))
+        y, silent = model.analyse(x, gains), copy.deepcopy(model)
+        silent.synthesis.renderer.leave.weight.zero_()
+        moved = (model.synthesise(y, gains) - silent.synthesise(y, gains)).abs() * 255
+    assert moved.max() > 10  # else a seam could not be seen
     runtime, pixels = Runtime(exported), np.tile(face, (2, 2, 1))
     assert runtime.geometry.halos.context == 4  # three passes and the features' block, a position each
     whole, tiled = (encode(runtime, ArraySource(pixels), 300, [], max_tile=m, chunk_log2=0) for m in (1000, 1))

@@ -57,7 +57,7 @@ def test_crops_are_of_the_kinds_that_they_should_be():
     assert 0.04 < np.mean([c.color is not None for c in photographs]) < 0.12
     assert {(c.turn, c.flip) for c in photographs} == {(turn, flip) for turn in range(4) for flip in (False, True)}
     assert {c.side for c in drawn(200, (300, 1200))[0]} == {256}  # too low to be scaled down
-    aligned = [c.top % 16 == c.left % 16 == 0 for c in graphics if c.side < SIDE]
+    aligned = [c.top % 16 == c.left % 16 == 0 for c in graphics if c.side == 256]
     assert 0.4 < np.mean(aligned) < 0.6
 
 

@@ -205,7 +205,7 @@ def test_seconds_count_work_and_not_pauses(config, monkeypatch):
 
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # where the graph is cut
-@pytest.mark.parametrize(("metric", "size", "rel"), [("psnr", 64, 0.01), ("visual", 192, 0.05)])  # other noise is drawn
+@pytest.mark.parametrize(("metric", "size", "rel"), [("psnr", 64, 0.03), ("visual", 192, 0.05)])  # other noise is drawn
 def test_a_compiled_run_has_the_same_losses(config, tmp_path, metric, size, rel):
     rows = []
     for compile in (False, True):

@@ -84,4 +84,6 @@ class ScaleIndex(nn.Module):
         position = None if self.position is None else self.unit * self.position
         moved = F.linear(z_hat.permute(0, 2, 3, 1), weight, position).permute(0, 3, 1, 2)
         index = F.pixel_shuffle(moved, HYPER_STRIDE) + self.bias(t, log_gain)[:, :, None, None]
-        return SCALE_MIN * torch.exp(at_least(index, 0.0).clamp(max=SCALES - 1) * LOG_SCALE_STEP)
+        most = float(SCALES - 1)
+        within = most - at_least(most - at_least(index, 0.0), 0.0)  # with a way back at both ends
+        return SCALE_MIN * torch.exp(within * LOG_SCALE_STEP)

@@ -61,6 +61,14 @@ class Neighbours(nn.Module):
         return F.conv2d(F.pad(x, self.padding), self.weight, groups=self.channels)
 
 
+def predictor(inputs: int, latents: int) -> Pointwise:
+    """A layer that predicts means, small at first, and logarithms of steps, zero at first."""
+    layer = Pointwise(inputs, 2 * latents, bias=True, gain=0.1)
+    with torch.no_grad():
+        layer.weight[latents:].zero_()
+    return layer
+
+
 class Pass(nn.Module):
     """One of the later passes: corrections of mean and step from features and known neighbours.
 
@@ -68,20 +76,20 @@ class Pass(nn.Module):
         number: of the pass, from 1 on.
         features: channels of the hyper-latent's features.
         width: channels of the stream.
-        outputs: channels out.
+        latents: channels of y.
     """
 
-    def __init__(self, number: int, features: int, width: int, outputs: int) -> None:
+    def __init__(self, number: int, features: int, width: int, latents: int) -> None:
         super().__init__()
         self.enter = Pointwise(features, width, bias=True)
         self.neighbours = nn.ModuleList(Neighbours(width, known, PASSES[number]) for known in PASSES[:number])
         self.value = Pointwise(width, width)
         self.gate = Pointwise(width, width, bias=True)
         self.output = Pointwise(width, width, gain=0.1)
-        self.leave = Pointwise(width, outputs, bias=True, gain=0.1)
+        self.leave = predictor(width, latents)
 
     def forward(self, features: Tensor, known: list[Tensor], film: Tensor) -> Tensor:
-        """Corrections, float (N, outputs, h, w).
+        """Corrections of means, then of logarithms of steps, float (N, 2 latents, h, w).
 
         Args:
             features: float (N, features, h, w), at this pass' positions.
@@ -110,10 +118,10 @@ class Context(nn.Module):
     def __init__(self, latents: int, features: int, width: int) -> None:
         super().__init__()
         self.register_buffer("scale", torch.ones(latents))
-        self.first = Pointwise(features, 2 * latents, bias=True, gain=0.1)
+        self.first = predictor(features, latents)
         later = range(1, len(PASSES))
         self.embed = nn.ModuleList(Pointwise(latents, width) for _ in later)
-        self.passes = nn.ModuleList(Pass(number, features, width, 2 * latents) for number in later)
+        self.passes = nn.ModuleList(Pass(number, features, width, latents) for number in later)
 
     def forward(self, features: Tensor, film: Tensor, gain: Tensor, step: Tensor, symbols_at: SymbolsAt) -> CodedLatent:
         """Run all passes.
@@ -138,7 +146,7 @@ class Context(nn.Module):
                 predicted = predicted + self.passes[number - 1](at(features), known, film)
             mean, log_step = predicted.chunk(2, dim=1)
             mean = unit * mean
-            factor = torch.exp(LARGEST_LOG_STEP * torch.tanh(log_step / LARGEST_LOG_STEP))
+            factor = torch.exp(LARGEST_LOG_STEP * torch.tanh(2 * OUTPUT_UNIT / LARGEST_LOG_STEP * log_step))
             symbols = symbols_at(mean, gain / factor, at)
             coded.append(CodedLatent(mean, gain / factor, symbols, mean + step * factor * symbols))
         return CodedLatent(*(interleave(list(parts)) for parts in zip(*coded, strict=True)))

@@ -53,7 +53,8 @@ class Renderer(nn.Module):
         h = self.enter(bounded(patches / PIXEL_SCALE)) * (1 + scale) + shift
         h = h + self.depthwise(F.silu(h))
         correction = OUTPUT_UNIT * self.leave(self.value(h) * torch.sigmoid(self.gate(h)))
-        return patches + believed(correction, 1.0, CORRECTION_BOUND)
+        # In full precision: 16 bits would round pixels by more than the best qualities err.
+        return patches.float() + believed(correction.float(), 1.0, CORRECTION_BOUND)
 
 
 class Synthesis(nn.Module):
