@@ -16,8 +16,8 @@ from bitstream.geometry import BLOCK
 NOISE_ERROR = 40.0
 """Mean absolute error of a block from which on it may be noise."""
 NOISE_RATIO = 1.5
-"""And how many times that of the block's own mean colour it must be, or its squared error: of black and white detail that
-is lost both have 1, of noise in its place the error has 1 and the squared error 2."""
+"""And how many times that of the block's own mean colour it must be, or its squared error: of black and white detail
+that is lost both have 1, of noise in its place the error has 1 and the squared error 2."""
 TOLERATED = 20.0
 """Error of a block that is no fault, however good another codec is."""
 WORSE = 2.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -67,8 +67,6 @@ class HyperpriorModel(Architecture):
     """
 
     scale_tolerance = 0.5 + 2**-INDEX_SHIFT
-    free_choices: ClassVar[tuple[str, ...]] = ()
-    """Names of what a run that starts from other weights may choose anew, as no weight depends on it."""
     gains: Gains
 
     def _add_entropy_model(self, films: dict[str, int], position_bias: bool = False) -> None:
@@ -170,8 +168,7 @@ class HyperpriorModel(Architecture):
 
     def continued(self, config: Any) -> Self:
         """See :meth:`Architecture.continued`."""
-        changed = {k: v for k, v in config.as_dict().items() if k in self.free_choices}
-        model = self.with_range(config.lmbdas, **changed)
+        model = self.with_range(config.lmbdas)
         if config.hyper_context:
             model = model.with_hyper_context()
         model.shapes.log_ratio.zero_()
@@ -197,16 +194,12 @@ class HyperpriorModel(Architecture):
         """See :meth:`Architecture.fit_symbols`."""
         self.shapes.fit(counts)
 
-    def with_range(self, lmbdas: LmbdaRange, **changed: Any) -> Self:
+    def with_range(self, lmbdas: LmbdaRange) -> Self:
         """A copy whose qualities stand for another range of multipliers, what depends on them moved along.
 
         Beyond the old range it is an extrapolation that wants training.
-
-        Args:
-            lmbdas: the range.
-            changed: other values of the config, on which no weight depends.
         """
-        model = type(self)(replace(self.config, lmbda_min=lmbdas.low, lmbda_max=lmbdas.high, **changed))
+        model = type(self)(replace(self.config, lmbda_min=lmbdas.low, lmbda_max=lmbdas.high))
         starts = {k: m.start.clone() for k, m in model.named_modules() if isinstance(m, QualityKnots)}
         model.load_state_dict(self.state_dict())
         if lmbdas != self.config.lmbdas:

@@ -20,11 +20,14 @@ from codec.models.registry import register
 from codec.models.v1.context import Context
 from codec.models.v1.synthesis import Synthesis
 
+_FORMER = ("bounded_synthesis",)
+"""Values that stored configs may still have, and that nothing depends on."""
+
 
 @dataclass(frozen=True)
 class V1Config(HyperpriorConfig):
     """Sizes of model v1, widths in channels and depths in residual blocks; whether half of z is coded given the other
-    half; whether what the synthesis adds to its linear path is bounded."""
+    half."""
 
     architecture: ClassVar[str] = "v1"
     latents: int = 320
@@ -40,7 +43,6 @@ class V1Config(HyperpriorConfig):
     fine_width: int = 128
     fine_depth: int = 2
     hyper_context: bool = True
-    bounded_synthesis: bool = True
 
     def check(self) -> None:
         """Find out whether such networks can be built.
@@ -53,8 +55,8 @@ class V1Config(HyperpriorConfig):
 
     @classmethod
     def stored(cls, values: dict[str, Any]) -> ModelConfig:
-        """Of what :meth:`as_dict` gave, now or before there was a context for z or a bound in the synthesis."""
-        return super().stored({"hyper_context": False, "bounded_synthesis": False, **values})
+        """Of what :meth:`as_dict` gave, now or before there was a context for z."""
+        return super().stored({"hyper_context": False, **{k: v for k, v in values.items() if k not in _FORMER}})
 
 
 @register
@@ -66,7 +68,6 @@ class V1(HyperpriorModel):
     """
 
     Config = V1Config
-    free_choices = ("bounded_synthesis",)
 
     def __init__(self, config: V1Config = V1Config()) -> None:
         super().__init__(config)
@@ -75,9 +76,7 @@ class V1(HyperpriorModel):
         self.hyper_analysis = HyperAnalysis(c.latents, c.hyper_width, c.hyper_coarse_width, c.hyper_latents)
         self.hyper_synthesis = HyperSynthesis(c.hyper_latents, c.feature_width)
         self.context = Context(c.latents, c.feature_width, c.context_width)
-        self.synthesis = Synthesis(
-            c.latents, c.synthesis_width, c.synthesis_depth, c.fine_width, c.fine_depth, c.bounded_synthesis
-        )
+        self.synthesis = Synthesis(c.latents, c.synthesis_width, c.synthesis_depth, c.fine_width, c.fine_depth)
         self._add_entropy_model(
             {
                 "analysis": c.analysis_width,

@@ -16,7 +16,8 @@ from codec.models.pca import Components
 CORRECTION_BOUND = 0.3
 """Root mean square over 8 x 8 pixels, where 1 is the range from black to white, up to which a correction is believed.
 
-Photographs have at most 0.14; mosaics of flat blocks had up to 200.
+Photographs have at most 0.14; mosaics of flat blocks had up to 200. Decoders of 0.1.0 have no bound: they show noise
+where this one shows the image, and the same pixels everywhere else.
 """
 
 
@@ -29,17 +30,12 @@ class Synthesis(nn.Module):
         depth: residual blocks at 1/16.
         fine_width: channels of the stream at 1/8.
         fine_depth: residual blocks at 1/8.
-        is_bounded: whether the network's part is bounded. Models of 0.1.0 stay as they are, as their files are to give
-            the same pixels.
     """
 
     scale: Tensor
 
-    def __init__(
-        self, latents: int, width: int, depth: int, fine_width: int, fine_depth: int, is_bounded: bool = True
-    ) -> None:
+    def __init__(self, latents: int, width: int, depth: int, fine_width: int, fine_depth: int) -> None:
         super().__init__()
-        self.is_bounded = is_bounded
         self.linear = Pointwise(latents, 3 * BLOCK**2, bias=True)
         self.register_buffer("scale", torch.ones(latents))
         self.enter = Pointwise(latents, width, bias=True)
@@ -66,9 +62,7 @@ class Synthesis(nn.Module):
         """
         h = self.blocks(modulate(self.enter(bounded(y_hat / self.scale[:, None, None])), film))
         fine = self.fine_blocks(F.pixel_shuffle(self.refine(h), 2))
-        correction = OUTPUT_UNIT * self.leave(fine)
-        if self.is_bounded:
-            correction = believed(correction, 1.0, CORRECTION_BOUND)
+        correction = believed(OUTPUT_UNIT * self.leave(fine), 1.0, CORRECTION_BOUND)
         return F.pixel_shuffle(self.linear(y_hat), BLOCK) + F.pixel_shuffle(correction, BLOCK // 2)
 
     def preview(self, y_hat: Tensor) -> Tensor:
