@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from bitstream.boxes import PixelFormat
 from bitstream.container import MAX_PIXELS, MAX_SIDE
 from bitstream.errors import ImageError
-from codec.images import plugins, pnm
+from codec.images import jxl, plugins, pnm
 from codec.images.pillow_compat import open_image
 from codec.images.pillow_source import PillowSource
 from codec.images.source import Source
@@ -123,6 +124,12 @@ def _open(file: Path | BinaryIO, max_pixels: int) -> Source:
             raise ImageError("empty file")
         pixmap = pnm.read(data)
         file = io.BytesIO(data)
+    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
+        size = jxl.read_size(opened.read(jxl.FIRST_BYTES))
+    if size is not None:
+        _check_size(*size, max_pixels)
+    if not isinstance(file, Path):
+        file.seek(0)
     if pixmap is not None:
         _check_size(pixmap.shape[1], pixmap.shape[0], max_pixels)
         return PixmapSource(pixmap)
