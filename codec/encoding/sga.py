@@ -92,7 +92,7 @@ def mirrored(x: Tensor, side: int) -> Tensor:
     """Images of at least so many pixels a side, continued by their mirror images where they have fewer.
 
     Args:
-        x: float (N, C, H, W).
+        x: float (N, C, H, W), H and W above 0.
         side: pixels, which a metric needs.
     """
     for dim in (2, 3):
@@ -160,7 +160,8 @@ class Annealer:
             gain = self.model.symbol_gain(self.gains)
             u = (view.y * gain).clone().requires_grad_()
             optimizer = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.99), eps=FLAT)
-            for share in shares:
+            judged = all(part.start < part.stop for part in view.counted)  # else there is nothing to fit to
+            for share in shares if judged else ():
                 optimizer.param_groups[0]["lr"] = RATE * (SETTLED if share > HOLD else 1.0)
                 optimizer.zero_grad()
                 self._objective(view, u, features, sigma, temperature(share)).backward()
