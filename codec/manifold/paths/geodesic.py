@@ -32,8 +32,8 @@ from codec.models.architecture import Architecture, CodedLatent, round_straight_
 from codec.models.device import autocast
 from codec.models.registry import load_exported
 
-RATE = 0.03
-"""Learning rate, in units of a symbol."""
+RATE = 0.01
+"""Learning rate, in units of a symbol. At 0.03 the first 60 steps make a path longer with some heads, at 0.01 not."""
 
 
 @dataclass(frozen=True)
