@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
 from PIL import Image, ImageFile
 
@@ -103,14 +104,41 @@ def upright(exif: bytes) -> bytes:
         return b""
 
 
-def _with_upright_field(exif: bytes) -> bytes:
+class _Directory(NamedTuple):
+    """The first directory of a TIFF structure.
+
+    Attributes:
+        order: of bytes, as :mod:`struct` names it.
+        entries: places of its entries, of 12 bytes each.
+        link: place of the number that says where the second directory begins.
+    """
+
+    order: str
+    entries: range
+    link: int
+
+
+def _first_directory(exif: bytes) -> _Directory | None:
+    """Where the first directory lies; None if there is none."""
     order = _ORDERS.get(exif[:4])
     if order is None:
-        return exif
+        return None
     try:
         (at,) = struct.unpack_from(order + "I", exif, 4)
         (count,) = struct.unpack_from(order + "H", exif, at)
-        for entry in range(at + 2, at + 2 + 12 * count, 12):
+    except struct.error:
+        return None
+    link = at + 2 + 12 * count
+    return _Directory(order, range(at + 2, link, 12), link)
+
+
+def _with_upright_field(exif: bytes) -> bytes:
+    directory = _first_directory(exif)
+    if directory is None:
+        return exif
+    order = directory.order
+    try:
+        for entry in directory.entries:
             tag, kind = struct.unpack_from(order + "HH", exif, entry)
             if tag == ORIENTATION and kind in _INTEGERS:
                 value = struct.pack(order + _INTEGERS[kind], 1)
@@ -126,13 +154,11 @@ _THUMBNAIL = 0x0201
 
 def _without_thumbnail(exif: bytes) -> bytes:
     """EXIF whose first directory is the last, and which ends where the thumbnail began if nothing came after it."""
-    order = _ORDERS.get(exif[:4])
-    if order is None:
+    directory = _first_directory(exif)
+    if directory is None:
         return exif
+    order, link = directory.order, directory.link
     try:
-        (at,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, at)
-        link = at + 2 + 12 * count
         (second,) = struct.unpack_from(order + "I", exif, link)
         if not second:
             return exif
