@@ -30,30 +30,39 @@ if TYPE_CHECKING:
 
 
 class HyperpriorConfig(ModelConfig):
-    """What the entropy model needs to know of an architecture's sizes.
+    """Sizes that all of them have; a subclass gives their defaults.
 
     Attributes:
         latents: channels of y.
         hyper_latents: channels of z.
         hyper_context: whether half of z is coded given the other half.
+        analysis_width: channels of the stream of the analysis, which quality modulates, as it does the three others.
+        hyper_width: of the hyper-analysis.
+        context_width: of the context.
+        synthesis_width: of the synthesis.
     """
 
     latents: int
     hyper_latents: int
     hyper_context: bool
+    analysis_width: int
+    hyper_width: int
+    context_width: int
+    synthesis_width: int
 
-    def check_widths(self, analysis_width: int) -> None:
-        """Find out whether no size is too small, and the analysis wide enough for the latents.
+    def check(self) -> None:
+        """Find out whether such networks can be built.
 
         Raises:
-            ValueError: a size is too small, or the analysis too narrow or wider than a block.
+            ValueError: they cannot: a size is too small, or the analysis too narrow, or wider than a block.
         """
         sizes = {name: value for name, value in self.as_dict().items() if type(value) is int}
         small = [name for name, value in sizes.items() if value < (2 if name == "hyper_width" else 1)]
         if small:
             raise ValueError(f"too small: {', '.join(small)}")
-        if not self.latents <= analysis_width <= 3 * BLOCK**2:
-            raise ValueError(f"analysis_width {analysis_width}: expected {self.latents} to {3 * BLOCK**2}")
+        if not self.latents <= self.analysis_width <= 3 * BLOCK**2:
+            raise ValueError(f"analysis_width {self.analysis_width}: expected {self.latents} to {3 * BLOCK**2}")
+        super().check()
 
 
 class HyperpriorModel(Architecture):
@@ -69,15 +78,20 @@ class HyperpriorModel(Architecture):
     scale_tolerance = 0.5 + 2**-INDEX_SHIFT
     gains: Gains
 
-    def _add_entropy_model(self, films: dict[str, int], position_bias: bool = False) -> None:
+    def _add_entropy_model(self, position_bias: bool = False) -> None:
         """Add what gives gains, scales and tables. After the networks: a checkpoint's optimiser knows parameters by
         their order.
 
         Args:
-            films: widths of the streams that quality modulates, by name.
             position_bias: see :class:`~codec.models.entropy.scales.ScaleIndex`.
         """
         c = self.config
+        films = {
+            "analysis": c.analysis_width,
+            "hyper": c.hyper_width,
+            "context": c.context_width,
+            "synthesis": c.synthesis_width,
+        }
         self.gains = Gains(c.latents, films, c.lmbdas)
         self.scale_index = ScaleIndex(c.hyper_latents, c.latents, position_bias)
         self.prior_z = FactorizedPrior(c.hyper_latents)

@@ -44,15 +44,6 @@ class V1Config(HyperpriorConfig):
     fine_depth: int = 2
     hyper_context: bool = True
 
-    def check(self) -> None:
-        """Find out whether such networks can be built.
-
-        Raises:
-            ValueError: they cannot.
-        """
-        self.check_widths(self.analysis_width)
-        super().check()
-
     @classmethod
     def stored(cls, values: dict[str, Any]) -> ModelConfig:
         """Of what :meth:`as_dict` gave, now or before there was a context for z."""
@@ -77,14 +68,7 @@ class V1(HyperpriorModel):
         self.hyper_synthesis = HyperSynthesis(c.hyper_latents, c.feature_width)
         self.context = Context(c.latents, c.feature_width, c.context_width)
         self.synthesis = Synthesis(c.latents, c.synthesis_width, c.synthesis_depth, c.fine_width, c.fine_depth)
-        self._add_entropy_model(
-            {
-                "analysis": c.analysis_width,
-                "hyper": c.hyper_width,
-                "context": c.context_width,
-                "synthesis": c.synthesis_width,
-            }
-        )
+        self._add_entropy_model()
 
     def code_latent(self, features: Tensor, gains: Tensor, symbols_at: SymbolsAt) -> CodedLatent:
         """See :meth:`Architecture.code_latent`."""

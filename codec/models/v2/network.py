@@ -44,15 +44,6 @@ class V2Config(HyperpriorConfig):
     render_width: int = 48
     hyper_context: bool = True
 
-    def check(self) -> None:
-        """Find out whether such networks can be built.
-
-        Raises:
-            ValueError: they cannot.
-        """
-        self.check_widths(self.analysis_width)
-        super().check()
-
 
 @register
 class V2(HyperpriorModel):
@@ -74,15 +65,7 @@ class V2(HyperpriorModel):
         self.synthesis = Synthesis(
             c.latents, c.synthesis_width, c.synthesis_depth, c.fine_width, c.fine_depth, c.render_width
         )
-        self._add_entropy_model(
-            {
-                "analysis": c.analysis_width,
-                "hyper": c.hyper_width,
-                "context": c.context_width,
-                "synthesis": c.synthesis_width,
-            },
-            position_bias=True,
-        )
+        self._add_entropy_model(position_bias=True)
 
     def code_latent(self, features: Tensor, gains: Tensor, symbols_at: SymbolsAt) -> CodedLatent:
         """See :meth:`Architecture.code_latent`."""
