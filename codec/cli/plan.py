@@ -145,15 +145,16 @@ def _named(pairs: list[tuple[Path, Path]], suffix: str) -> list[Job]:
 def _maker(output: Path, files: list[Path]) -> Path | None:
     """Of which of several files an output of the short name was made before the others came; None if that is not plain.
 
-    It must be older than the output, and all others must have been put there afterwards: files keep their time of
-    modification when they are copied, but not that of their entry in the folder."""
+    That file alone is no younger than the output, and was in the folder before it: files keep their time of
+    modification when they are copied, but not that of their entry.
+    """
     try:
         made = output.stat()
         older = [file for file in files if file.stat().st_mtime_ns <= made.st_mtime_ns + _COARSE_NS]
-        later = [file for file in files if file.stat().st_ctime_ns > made.st_ctime_ns]
+        is_plain = len(older) == 1 and older[0].stat().st_ctime_ns <= made.st_ctime_ns
     except OSError:
         return None
-    return older[0] if len(older) == 1 and len(later) == len(files) - 1 and older[0] not in later else None
+    return older[0] if is_plain else None
 
 
 def _no_output(arguments: tuple[Path, ...], out_dir: Path | None, recursive: bool, suffix: str) -> str:

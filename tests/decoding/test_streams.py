@@ -129,6 +129,15 @@ def test_forked_processes_share_an_open_file(path, right, by_path):
         assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0]
 
 
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="needs a system that reads at places")
+def test_reading_moves_no_position_that_others_share(path):
+    """What forked processes would fall over, seen without a race."""
+    with path.open("rb") as binary, codec.open(binary) as file:
+        before = os.lseek(binary.fileno(), 0, os.SEEK_CUR)
+        file.region(SIDE - 40, SIDE - 40, 32, 32)
+        assert os.lseek(binary.fileno(), 0, os.SEEK_CUR) == before
+
+
 def test_threads_share_an_open_file(path, data, right):
     for opened in (path, data):
         wrong: list = []
