@@ -8,6 +8,7 @@ from benchmarks.commands import list_codecs, rd, readme
 from benchmarks.compare.command import main as compare
 from benchmarks.cost import main as cost
 from benchmarks.effort import main as effort
+from benchmarks.graphics.command import main as graphics
 from benchmarks.manifold.anomalies import main as anomaly
 from benchmarks.manifold.continuity import main as continuity
 from benchmarks.manifold.pages import main as docs
@@ -46,6 +47,7 @@ main.add_command(photographs, "photographs")
 main.add_command(quality_scale, "quality-scale")
 main.add_command(quick, "quick")
 main.add_command(compare, "compare")
+main.add_command(graphics, "graphics")
 main.add_command(robustness, "robustness")
 main.add_command(effort, "effort")
 main.add_command(speed, "speed")

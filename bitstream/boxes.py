@@ -21,6 +21,7 @@ class BoxType(IntEnum):
 
     ALPHA = 1
     FORM = 2
+    EXACT = 3
     ICC = 4
     EXIF = 6
     XMP = 8
@@ -114,7 +115,7 @@ def max_box_bytes(kind: BoxType, pixels: int) -> int:
     Metadata is a zlib stream, which at worst is slightly longer than what it holds; transparency is a PNG image of at
     most two bytes a pixel.
     """
-    return {BoxType.FORM: 2, BoxType.ALPHA: 4 * pixels}.get(kind, 2 * MAX_METADATA) + SLACK
+    return {BoxType.FORM: 2, BoxType.EXACT: 1, BoxType.ALPHA: 4 * pixels}.get(kind, 2 * MAX_METADATA) + SLACK
 
 
 def expand(kind: BoxType, data: bytes) -> bytes:

@@ -112,7 +112,8 @@ class Layout:
     end: int
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """An unsigned integer in groups of seven bits, see ``FORMAT.md`` section 1."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -121,19 +122,35 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-class _Reader:
-    """Reads bounded fields one after the other."""
+class FieldReader:
+    """Reads bounded fields one after the other.
+
+    Args:
+        data: that they are in.
+        at: where the first begins.
+        what: they are part of, for errors.
+    """
 
     def __init__(self, data: bytes | memoryview, at: int, what: str) -> None:
         self.data, self.at, self.what = data, at, what
 
     def bytes(self, count: int) -> bytes:
+        """The next bytes.
+
+        Raises:
+            TruncatedError: there are not so many.
+        """
         if self.at + count > len(self.data):
             raise TruncatedError(f"{self.what}: ends at byte {len(self.data)}, expected {self.at + count}")
         self.at += count
         return bytes(self.data[self.at - count : self.at])
 
     def varint(self, name: str, most: int) -> int:
+        """The next integer.
+
+        Raises:
+            BitstreamError: it is above ``most``, not in its shortest form, or cut short.
+        """
         value = 0
         for shift in range(0, 35, 7):
             byte = self.bytes(1)[0]
@@ -163,21 +180,21 @@ def serialize(container: Container) -> bytes:
     if longest > MAX_PART:
         raise LimitError(f"part of {longest} bytes, limit {MAX_PART}")
     fields = bytearray()
-    fields += _varint(header.width) + _varint(header.height) + header.model_id
-    fields += _varint(header.quality_index) + _varint(header.chunk_log2) + _varint(len(container.boxes))
+    fields += varint(header.width) + varint(header.height) + header.model_id
+    fields += varint(header.quality_index) + varint(header.chunk_log2) + varint(len(container.boxes))
     for box in container.boxes:
-        fields += _varint(box.type) + _part(box.data)
+        fields += varint(box.type) + _part(box.data)
     for chunk in container.chunks:
         fields += _part(chunk)
     if len(fields) > MAX_HEADER:
         raise LimitError(f"header of {len(fields)} bytes, limit {MAX_HEADER}")
-    start = MAGIC + bytes([VERSION]) + _varint(len(fields)) + bytes(fields)
+    start = MAGIC + bytes([VERSION]) + varint(len(fields)) + bytes(fields)
     checksum = zlib.crc32(start).to_bytes(_CRC_BYTES, "little")
     return b"".join([start, checksum, *(box.data for box in container.boxes), *container.chunks])
 
 
 def _part(data: bytes) -> bytes:
-    return _varint(len(data)) + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
+    return varint(len(data)) + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
 
 
 def header_bytes(start: bytes) -> int:
@@ -194,13 +211,13 @@ def header_bytes(start: bytes) -> int:
     return reader.at + length + _CRC_BYTES
 
 
-def _header_reader(data: bytes | memoryview) -> _Reader:
+def _header_reader(data: bytes | memoryview) -> FieldReader:
     if len(data) < len(MAGIC) and bytes(data) == MAGIC[: len(data)]:
         what = "file: empty" if not len(data) else f"magic: ends at byte {len(data)}, expected {len(MAGIC)}"
         raise TruncatedError(what)
     if bytes(data[: len(MAGIC)]) != MAGIC:
         raise BadMagicError(f"not an .lmc file: begins with {bytes(data[: len(MAGIC)])!r}, expected {MAGIC!r}")
-    reader = _Reader(data, len(MAGIC), "header")
+    reader = FieldReader(data, len(MAGIC), "header")
     version = reader.bytes(1)[0]
     if version != VERSION:
         raise UnsupportedVersionError(f"version: found {version}, expected {VERSION}")
@@ -223,7 +240,7 @@ def parse_header(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Layo
     reader = _header_reader(data)
     length = reader.varint("header length", MAX_HEADER)
     end = reader.at + length
-    checksum = int.from_bytes(_Reader(data, end, "header").bytes(_CRC_BYTES), "little")
+    checksum = int.from_bytes(FieldReader(data, end, "header").bytes(_CRC_BYTES), "little")
     found = zlib.crc32(data[:end])
     if found != checksum:
         raise ChecksumError(f"header checksum: found {found:08x}, expected {checksum:08x}")

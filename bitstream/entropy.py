@@ -108,7 +108,9 @@ def _check_bound(name: str, values: NDArray[Any], bound: int) -> None:
         raise CorruptError(f"{name}: magnitude above {bound}")
 
 
-def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> bytes:
+def encode_chunk(
+    tables: Tables, quality_index: int, z: _Ints, y: _Ints, coded: NDArray[np.bool_] | None = None
+) -> bytes:
     """Code the symbols of one chunk.
 
     Args:
@@ -116,6 +118,7 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
         quality_index: level of quality.
         z: int32 (channels of z, h, w), |z| at most 2 ** 20.
         y: int32 (channels of y, 4 h, 4 w), magnitude at most 2 ** 28.
+        coded: bool (h, w), the cells whose symbols are coded, all others having none but 0; None for all.
 
     Returns:
         bytes: the payload.
@@ -124,7 +127,7 @@ def encode_chunk(tables: Tables, quality_index: int, z: _Ints, y: _Ints) -> byte
         CorruptError: a symbol is out of bounds.
     """
     latents = {"z": z, "y": y}
-    stages = coding_stages(tables, quality_index, *z.shape[1:])
+    stages = coding_stages(tables, quality_index, z.shape[1], z.shape[2], coded)
     for stage in stages:
         _check_bound(stage.latent, latents[stage.latent], stage.bound)
     coder = ans.stack()
@@ -143,7 +146,14 @@ def max_chunk_bytes(tables: Tables, rows: int, columns: int) -> int:
     return 8 * (tables.hyper_latents + HYPER_STRIDE**2 * tables.latents) * rows * columns + 8
 
 
-def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, payload: bytes) -> tuple[_Ints, _Ints]:
+def decode_chunk(
+    tables: Tables,
+    quality_index: int,
+    rows: int,
+    columns: int,
+    payload: bytes,
+    coded: NDArray[np.bool_] | None = None,
+) -> tuple[_Ints, _Ints]:
     """Read the symbols of one chunk.
 
     Args:
@@ -152,6 +162,7 @@ def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, pa
         rows: cells of the hyper-latent.
         columns: cells of the hyper-latent.
         payload: as :func:`encode_chunk` gave it.
+        coded: as it was there.
 
     Returns:
         tuple: z, int32 (channels of z, rows, columns), and y, int32 (channels of y, 4 rows, 4 columns).
@@ -164,7 +175,7 @@ def decode_chunk(tables: Tables, quality_index: int, rows: int, columns: int, pa
         raise CorruptError("chunk: ends with a zero byte")
     coder = ans.stack(words)
     latents = empty_latents(tables, rows, columns)
-    for stage in coding_stages(tables, quality_index, rows, columns):
+    for stage in coding_stages(tables, quality_index, rows, columns, coded):
         prediction = stage.predict(latents["z"])
         # A coded value is a symbol less its offset. Both are within the bound, so it is within twice the bound.
         values = _pop(coder, prediction.table.ravel(), stage.tables, stage.latent, 2 * stage.bound)

@@ -66,7 +66,9 @@ class Stage:
             latent[:, self.mask] = values
 
 
-def coding_stages(tables: Tables, quality_index: int, rows: int, columns: int) -> list[Stage]:
+def coding_stages(
+    tables: Tables, quality_index: int, rows: int, columns: int, coded: NDArray[np.bool_] | None = None
+) -> list[Stage]:
     """The stages of a chunk, in the order in which a decoder reads them.
 
     Args:
@@ -74,22 +76,29 @@ def coding_stages(tables: Tables, quality_index: int, rows: int, columns: int) -
         quality_index: level of quality.
         rows: of the chunk's cells.
         columns: of the chunk's cells.
+        coded: bool (rows, columns), the cells whose symbols are coded, those of all others being 0; None for all.
 
     Returns:
         list[Stage]: z, in two halves if the model has a context for z, then y.
     """
     context, bank = tables.z_context, tables.bank(quality_index)
-    later = second_half(rows, columns) if context else np.zeros((rows, columns), bool)
-    first = np.repeat(np.arange(tables.hyper_latents, dtype=np.int32)[:, None], int((~later).sum()), axis=1)
-    stages = [Stage("z", ~later, tables.z_tables(quality_index), Z_BOUND, lambda z: Prediction(first))]
+    every = np.ones((rows, columns), bool) if coded is None else coded
+    later = every & second_half(rows, columns) if context else np.zeros_like(every)
+    earlier = every & ~later
+    first = np.repeat(np.arange(tables.hyper_latents, dtype=np.int32)[:, None], int(earlier.sum()), axis=1)
+    stages = [Stage("z", earlier, tables.z_tables(quality_index), Z_BOUND, lambda z: Prediction(first))]
     if context is not None and later.any():
-        stages.append(Stage("z", later, context.tables, Z_BOUND, lambda z: Prediction(*context.predict(z, bank))))
-    stages.append(Stage("y", None, tables.y_tables, Y_BOUND, lambda z: _by_scale(tables, quality_index, z)))
+        stages.append(
+            Stage("z", later, context.tables, Z_BOUND, lambda z: Prediction(*context.predict(z, bank, later)))
+        )
+    blocks = None if coded is None else coded.repeat(HYPER_STRIDE, axis=0).repeat(HYPER_STRIDE, axis=1)
+    stages.append(Stage("y", blocks, tables.y_tables, Y_BOUND, lambda z: _by_scale(tables, quality_index, z, blocks)))
     return stages
 
 
-def _by_scale(tables: Tables, quality_index: int, z: NDArray[np.int32]) -> Prediction:
-    return Prediction(tables.scale_index(z, quality_index).reshape(tables.latents, -1))
+def _by_scale(tables: Tables, quality_index: int, z: NDArray[np.int32], blocks: NDArray[np.bool_] | None) -> Prediction:
+    scales = tables.scale_index(z, quality_index)
+    return Prediction(scales.reshape(tables.latents, -1) if blocks is None else scales[:, blocks])
 
 
 def empty_latents(tables: Tables, rows: int, columns: int) -> dict[str, NDArray[np.int32]]:

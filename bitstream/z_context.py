@@ -68,17 +68,20 @@ class ZContext:
         """Tables in order: the eight fractions of scale 0, of scale 1, and so on."""
         return FrequencyTables(list(self.counts.reshape(-1, self.counts.shape[2]).astype(np.int64)))
 
-    def predict(self, z: NDArray[Any], bank: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Tables and means of the second half.
+    def predict(
+        self, z: NDArray[Any], bank: int, cells: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Tables and means of cells of the second half.
 
         Args:
             z: integers (channels of z, h, w) of magnitude up to 2 ** 20, of which only the first half is looked at.
             bank: of the scales.
+            cells: bool (h, w), which cells of the second half.
 
         Returns:
-            tuple: numbers of tables, and what to subtract from z; int64 (channels of z, cells of the second half).
+            tuple: numbers of tables, and what to subtract from z; int64 (channels of z, cells).
         """
-        rows, columns = np.nonzero(second_half(*z.shape[1:]))
+        rows, columns = np.nonzero(cells)
         padded = np.pad(z, [(0, 0), (1, 1), (1, 1)])
         known = np.concatenate([padded[:, rows + v, columns + h] for v, h in NEIGHBOURS])
         # Exact in any order: every partial sum is an integer below 2 ** 53.

@@ -58,6 +58,7 @@ class Info:
         file_bytes: size of the whole file.
         rate_bpp: bits of the whole file per pixel.
         chunk_bytes: payload of each chunk.
+        exact_share: of the pixels, how many are exact: 1 for a lossless file.
         box_bytes: payload of each box beside the image, by name, or by number where the name is not known.
         overhead_bytes: everything that is not payload.
     """
@@ -73,6 +74,7 @@ class Info:
     file_bytes: int
     rate_bpp: float
     chunk_bytes: list[int]
+    exact_share: float
     box_bytes: dict[str, int]
     overhead_bytes: int
 
@@ -93,22 +95,27 @@ def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progr
         ModelError: the model is damaged, or there is none.
         ValueError: there is no such tune.
     """
-    from codec.encoding.encoder import encode as encode_source
     from codec.encoding.encoder import source_boxes
-    from codec.encoding.invisible import visible
+    from codec.encoding.filling import visible
+    from codec.encoding.graphics import encode_image, encode_lossless
+    from codec.encoding.losses import narrow_range_note
     from codec.images.sources import open_source
 
     runtime = _model_for(options)
-    source = visible(open_source(image, options.max_pixels))
+    source = open_source(image, options.max_pixels)
     boxes = source_boxes(source, options.strip)
-    if options.target is None:
+    effort, graphics = options.refinement, options.graphics
+    if options.lossless:
+        data = encode_lossless(runtime, source, boxes, progress)
+    elif options.target is None:
         level = runtime.scale.level(options.chosen_quality)
-        data = encode_source(runtime, source, level, boxes, progress, options.refinement)
+        data = encode_image(runtime, visible(source), level, boxes, progress, effort, graphics)
     else:
         from codec.encoding.rate_control import encode_to_target
 
-        data = encode_to_target(runtime, source, boxes, options.target, progress, options.refinement)
-    return Encoded(data, source.width, source.height, source.notes)
+        data = encode_to_target(runtime, visible(source), boxes, options.target, progress, effort, graphics)
+    note = None if options.lossless else narrow_range_note(source)
+    return Encoded(data, source.width, source.height, source.notes + ((note,) if note else ()))
 
 
 def _model_for(options: EncodeOptions) -> Runtime:
@@ -130,6 +137,8 @@ def compress(
     strip: bool = False,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    lossless: bool = False,
+    graphics: bool = True,
     progress: Progress | None = None,
 ) -> bytes:
     """Code an image.
@@ -150,6 +159,8 @@ def compress(
         strip: drop ICC profile, EXIF and XMP.
         threads: for the networks.
         max_pixels: larger images are refused.
+        lossless: keep every pixel as it is.
+        graphics: code flat graphics exactly where that is better.
         progress: called with pixels done and pixels in all.
 
     Returns:
@@ -161,11 +172,13 @@ def compress(
         LimitError: ICC profile, EXIF or XMP is longer than 64 MiB.
         CodecError: effort needs packages that are not installed, or ``CODEC_THREADS`` is not a number.
         ModelError: the model is damaged, or there is none.
-        ValueError: quality, tune, effort or budget is out of range, or there are both a tune and a model, or both a
-            quality and a target.
+        ValueError: quality, tune, effort or budget is out of range, or there are both a tune and a model, both a
+            quality and a target, or one of those or an effort beside ``lossless``.
         TypeError: quality is not a number, or target not a :class:`Target`.
     """
-    options = EncodeOptions(quality, tune, model, target, effort, budget, strip, threads, max_pixels)
+    options = EncodeOptions(
+        quality, tune, model, target, effort, budget, strip, threads, max_pixels, lossless, graphics
+    )
     encoded = encode(image, options, progress=progress)
     for note in encoded.notes:
         warnings.warn(note, ConversionWarning, stacklevel=2)
@@ -332,6 +345,7 @@ def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
             file_bytes=file.file_bytes,
             rate_bpp=8 * file.file_bytes / (header.width * header.height),
             chunk_bytes=file.chunk_bytes,
+            exact_share=file.exact_share,
             box_bytes=file.box_bytes,
             overhead_bytes=file.file_bytes - payloads,
         )

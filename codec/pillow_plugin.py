@@ -72,7 +72,7 @@ class LmcImageFile(ImageFile.ImageFile):
 
 
 _METADATA = ("icc_profile", "exif", "xmp", "dpi")
-_OPTIONS = ("quality", "tune", "target", "effort", "budget", "threads")
+_OPTIONS = ("quality", "tune", "target", "effort", "budget", "threads", "lossless", "graphics")
 _NO_MATTER = ("optimize", "progressive")
 """Options of other formats that ask for nothing a file of this format lacks."""
 

@@ -73,6 +73,8 @@ def _is_output(path: Path) -> bool:
     help="0 (fast) to 9 (smallest); above 0 needs the extra [train].  [default: 0, or 9 with --budget]",
 )
 @click.option("--budget", type=_positive, help="Seconds to spend on effort, on each file.")
+@click.option("--lossless", is_flag=True, help="Keep every pixel as it is.")
+@click.option("--no-graphics", is_flag=True, help="Do not code flat graphics exactly, even where that is better.")
 @click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF and XMP.")
 @batch_options
 @reporting
@@ -88,6 +90,8 @@ def compress(
     target_ssimulacra2: float | None,
     effort: int | None,
     budget: float | None,
+    lossless: bool,
+    no_graphics: bool,
     strip: bool,
     force: bool,
     skip_existing: bool,
@@ -122,8 +126,9 @@ def compress(
         raise click.UsageError("--tune says which of the models that ship is to be used; leave it out, or --model")
     try:
         options = EncodeOptions(
-            quality, tune, model, asked[0] if asked else None, effort, budget, strip, threads, max_pixels
-        )
+            quality, tune, model, asked[0] if asked else None, effort, budget, strip, threads, max_pixels,
+            lossless, not no_graphics,
+        )  # fmt: skip
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
@@ -138,7 +143,8 @@ def compress(
             output.write(encoded.data)
         notes, written = encoded.notes, len(encoded.data)
         if 0 < size < written:  # a pipe does not tell its size
-            notes += (f"larger than the image's own {size} bytes; less quality, or PNG for drawings, takes less",)
+            less = "" if lossless else "; less quality takes less"
+            notes += (f"larger than the image's own {size} bytes{less}",)
         return Result(size, written, written, encoded.width * encoded.height, notes)
 
     passed = Passed()

@@ -23,6 +23,7 @@ from bitstream import (
     boxes,
 )
 from bitstream.container import check, checked, header_bytes, parse_header
+from bitstream.exact_blocks import ChunkParts, has_exact_blocks, split
 from bitstream.geometry import CELL
 from codec.decoding.streams import PIECE, File, RandomAccess
 
@@ -63,6 +64,7 @@ class FileParts:
     Attributes:
         header: of the file.
         form: of the pixels.
+        has_exact_blocks: whether chunks may hold exact blocks.
         boxes: payloads of the boxes that are known and sound, by type.
         file_bytes: length of the file as its header has it.
 
@@ -87,6 +89,9 @@ class FileParts:
             boxes.check_types(kind for *_, kind in self._layout.boxes)
             self.boxes = dict(self._sound_boxes())
             self.form: PixelFormat = boxes.read_form(self.boxes)
+            # Of a box that is damaged and left out, the header still tells the type.
+            named = any(kind == BoxType.EXACT for *_, kind in self._layout.boxes)
+            self.has_exact_blocks = has_exact_blocks(self.boxes) or named
         except BaseException:
             self.close()
             raise
@@ -208,17 +213,17 @@ class FileParts:
             found = zlib.crc32(self.read(part, min(PIECE, at + length - part)), found)
         check(found, checksum, what)
 
-    def chunk(self, i: int, most: int) -> bytes:
-        """Payload of a chunk.
+    def chunk(self, i: int) -> ChunkParts:
+        """What a chunk holds; where it lies in the file says how much memory that takes.
 
         Args:
             i: its place in the file.
-            most: a longer one is refused.
 
         Raises:
             BitstreamError: it is damaged.
         """
         at, length, checksum = self._layout.chunks[i]
-        if length > most:
-            raise CorruptError(f"chunk {i}: found {length} bytes, expected at most {most}")
-        return checked(self.read(at, length), checksum, f"chunk {i}")
+        payload = checked(self.read(at, length), checksum, f"chunk {i}")
+        if not self.has_exact_blocks:
+            return ChunkParts(payload)
+        return split(payload, *self.header.chunk(i)[2:])

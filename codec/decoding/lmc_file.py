@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bitstream import BoxType, CorruptError, Header, Metadata, ModelError, PixelFormat
 from bitstream.container import MAX_PIXELS
 from bitstream.errors import ImageError
+from codec.decoding.exact_reader import ExactReader
 from codec.decoding.file_parts import Damage, FileParts
 from codec.decoding.pixel_decoder import Box, PixelDecoder
 from codec.decoding.streams import File
@@ -73,7 +74,8 @@ class LmcFile:
         self._options = {"threads": threads, "max_pixels": max_pixels, "on_damage": on_damage}
         self._model = None if runtime is None else runtime.folder
         self._parts = FileParts(file, max_pixels, on_damage == "fill")
-        self._reader, self._transparency = SymbolReader(self._parts), Transparency(self._parts)
+        self._reader, self._exact = SymbolReader(self._parts), ExactReader(self._parts)
+        self._transparency = Transparency(self._parts)
         self.header: Header = self._parts.header
         self.size = (self.header.width, self.header.height)
         self.form: PixelFormat = self._parts.form
@@ -138,6 +140,16 @@ class LmcFile:
         return self._parts.box_bytes
 
     @property
+    def has_exact_blocks(self) -> bool:
+        """Whether some pixels may be exact; the symbols do not tell what those show."""
+        return self._parts.has_exact_blocks
+
+    @property
+    def exact_share(self) -> float:
+        """How many of the pixels are exact, from 0 to 1: all of a lossless file."""
+        return self._exact.share()
+
+    @property
     def metadata(self) -> Metadata:
         """ICC profile, EXIF and XMP."""
         return self._parts.metadata
@@ -173,7 +185,7 @@ class LmcFile:
         return self._reader.read(self.runtime.tables, area or Area(0, rows, 0, columns), keep)
 
     def _decoder(self, max_tile: int) -> PixelDecoder:
-        return PixelDecoder(self.runtime, self.header, self.form, self.symbols, max_tile)
+        return PixelDecoder(self.runtime, self.header, self.form, self.symbols, self._exact, max_tile)
 
     def strips(
         self,

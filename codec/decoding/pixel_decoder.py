@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream import Header, PixelFormat
+from codec.decoding.exact_reader import ExactReader
 from codec.engine.row_buffer import RowBuffer
 from codec.engine.runtime import Runtime
 from codec.engine.tiling import TILE_CELLS, Area, Tile, grid, stride
+from codec.images.arrays import means
 from codec.util.progress import Progress
 
 Box = tuple[int, int, int, int]
@@ -28,13 +30,20 @@ class PixelDecoder:
         header: of the file.
         form: of the pixels.
         symbols: of any part.
+        exact: pixels that need no network.
         max_tile: cells of a tile with its halo.
     """
 
     def __init__(
-        self, runtime: Runtime, header: Header, form: PixelFormat, symbols: ReadSymbols, max_tile: int = TILE_CELLS
+        self,
+        runtime: Runtime,
+        header: Header,
+        form: PixelFormat,
+        symbols: ReadSymbols,
+        exact: ExactReader,
+        max_tile: int = TILE_CELLS,
     ) -> None:
-        self._runtime, self._header, self._form, self._symbols = runtime, header, form, symbols
+        self._runtime, self._header, self._form, self._symbols, self._exact = runtime, header, form, symbols, exact
         self._max_tile, self._geometry = max_tile, runtime.geometry
 
     def strips(self, box: Box, scale: int = 1, progress: Progress | None = None) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -66,19 +75,23 @@ class PixelDecoder:
             y0, y1 = y0 // scale, -(-y1 // scale)
             strip = np.empty((y1 - y0, -(-(right - left) // scale), self._form.components), f"u{self._form.depth // 8}")
             for h in row:
-                y_hat = _positions(
-                    latents, geometry.hyper_stride, v, slice(h.low - first_column, h.high - first_column)
-                )
-                if preview:
-                    x = self._runtime.preview(y_hat)
-                else:
-                    x = self._runtime.synthesise(y_hat, self._header.quality_index)
-                part = x[0, :, v.inside(block // ratio), h.inside(block // ratio)]
-                self._place(strip, part, v, h, box, scale, ratio)
+                sides = [self._edge(edge, top, bottom) for edge in (v.begin, v.end)]
+                sides += [self._edge(edge, left, right) for edge in (h.begin, h.end)]
+                if not self._exact.covers(*sides):
+                    y_hat = _positions(
+                        latents, geometry.hyper_stride, v, slice(h.low - first_column, h.high - first_column)
+                    )
+                    if preview:
+                        x = self._runtime.preview(y_hat)
+                    else:
+                        x = self._runtime.synthesise(y_hat, self._header.quality_index)
+                    part = x[0, :, v.inside(block // ratio), h.inside(block // ratio)]
+                    self._place(strip, part, v, h, box, scale, ratio)
                 done += (v.end - v.begin) * (h.end - h.begin)
                 if progress:
                     progress(done * block**2, total * block**2)
             latents.forget((v.end - halo) // geometry.hyper_stride)
+            self._exact.paste(strip, top + scale * y0, left, scale)
             yield y0, strip
 
     def latents(self, progress: Progress | None = None) -> Iterator[NDArray[np.float32]]:
@@ -159,14 +172,3 @@ def _positions(latents: RowBuffer, unit: int, v: Tile, columns: slice) -> NDArra
     low = v.low // unit
     rows = latents.get(low, -(-v.high // unit))
     return np.ascontiguousarray(rows[:, :, v.low - unit * low : v.high - unit * low, columns])
-
-
-def means(planes: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Means of ``factor`` x ``factor`` values of (C, H, W); the last rows and columns are repeated up to whole ones."""
-    height, width = planes.shape[1:]
-    pad = [(0, 0), (0, -height % factor), (0, -width % factor)]
-    if pad[1][1] or pad[2][1]:
-        planes = np.pad(planes, pad, mode="edge")
-    blocks = planes.reshape(len(planes), planes.shape[1] // factor, factor, planes.shape[2] // factor, factor)
-    found: NDArray[np.float32] = blocks.mean(axis=(2, 4))
-    return found

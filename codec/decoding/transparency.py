@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bitstream import BoxType, CodecError, CorruptError, boxes
 from bitstream.geometry import BLOCK
 from codec.decoding.file_parts import FileParts
-from codec.decoding.pixel_decoder import Box, means
+from codec.decoding.pixel_decoder import Box
+from codec.images.arrays import means
 
 
 class Transparency:

@@ -29,6 +29,7 @@ class AnalysisPass:
     Attributes:
         y: of the analysis.
         z: of the hyper-analysis, rounded.
+        coded: bool (rows, columns), the cells that are coded.
 
     Args:
         runtime: the model.
@@ -38,6 +39,7 @@ class AnalysisPass:
         max_tile: cells of a tile with its halo.
         progress: called with pixels done and pixels in total.
         coding_work: what coding a position takes, where analysing it takes 1.
+        coded: bool (rows, columns) of the cells that are coded; all others are 0. None for all.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class AnalysisPass:
         max_tile: int,
         progress: Progress | None = None,
         coding_work: float = 1.0,
+        coded: NDArray[np.bool_] | None = None,
     ) -> None:
         self.runtime, self.source, self.quality_index = runtime, source, quality_index
         self.cells, self.max_tile, self._progress = cells, max_tile, progress
+        self.coded = np.ones(cells, bool) if coded is None else coded
         self._done, self._all = 0.0, (1 + coding_work) * HYPER_STRIDE**2 * cells[0] * cells[1]
         tables, halos = runtime.tables, runtime.geometry.halos
         self._analysis_halo = halos.analysis
@@ -85,7 +89,9 @@ class AnalysisPass:
             y_rows = self.y.get(v.low, v.high)
             for h in row:
                 z = self.runtime.hyper_analyse(columns(y_rows, h.seen(HYPER_STRIDE)), self.quality_index)
-                out[:, :, v.begin - begin : v.end - begin, h.kept(1)] = z[:, :, v.inside(1), h.inside(1)]
+                # Where nothing is coded, decoders have zeros.
+                kept = z[:, :, v.inside(1), h.inside(1)] * self.coded[v.kept(1), h.kept(1)]
+                out[:, :, v.begin - begin : v.end - begin, h.kept(1)] = kept
 
     def _fill_y(self, begin: int, end: int, out: NDArray[np.float32]) -> None:
         """In positions, as the analysis reaches less than a cell."""

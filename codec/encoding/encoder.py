@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
 from bitstream import Box, Container, Header, Metadata, encode_chunk, serialize
 from bitstream.boxes import alpha_box, form_boxes, metadata_boxes
 from bitstream.container import CHUNK_LOG2
+from bitstream.exact_blocks import exact_box
 from bitstream.geometry import HYPER_STRIDE
 from codec.encoding.analysis_pass import AnalysisPass
+from codec.encoding.exact_coder import ExactBlocks
 from codec.encoding.options import ONE_PASS, Effort
 from codec.encoding.refinement import refined_symbols
 from codec.engine.runtime import Runtime
@@ -39,8 +46,9 @@ def encode(
     effort: Effort = ONE_PASS,
     max_tile: int = TILE_CELLS,
     chunk_log2: int = CHUNK_LOG2,
+    exact: NDArray[np.bool_] | None = None,
 ) -> bytes:
-    """Code an image; memory beside the source's own is bounded by the tile.
+    """Code an image; memory beside the source's own is bounded by the tile, and by a chunk if some of it is exact.
 
     Args:
         runtime: the model.
@@ -51,22 +59,43 @@ def encode(
         effort: what is done beyond one pass.
         max_tile: cells of a tile with its halo.
         chunk_log2: side of a chunk, see :class:`~bitstream.container.Header`.
+        exact: bool (4 rows, 4 columns) of the image's cells, its blocks that are coded exactly; None for none.
 
     Returns:
         bytes: the file.
     """
     header = Header(source.width, source.height, runtime.model_id, quality_index, chunk_log2)
+    blocks = None if exact is None else ExactBlocks(source, exact, header)
+    coded = np.ones(header.cells, bool) if blocks is None else blocks.coded
+    chunks = dict.fromkeys(range(header.chunk_count), b"")
+    if coded.any():
+        seen = source if blocks is None else blocks.rest()
+        latents = AnalysisPass(
+            runtime, seen, quality_index, header.cells, max_tile, progress, 1 + effort.iterations, coded
+        )
+        chunks.update(_coded_symbols(latents, header, effort))
+    if blocks is not None:
+        for i, symbols in chunks.items():
+            chunks[i] = blocks.joined(i, symbols)
+            if progress and not coded.any():
+                progress(source.width * source.height * (i + 1) // len(chunks), source.width * source.height)
+        boxes = [*boxes, exact_box()]
+    return serialize(Container(header, list(chunks.values()), boxes))
+
+
+def _coded_symbols(latents: AnalysisPass, header: Header, effort: Effort) -> Iterator[tuple[int, bytes]]:
+    """The place of each chunk, and the payload of its symbols."""
     side = 1 << header.chunk_log2
-    chunks: dict[tuple[int, int], bytes] = {}
-    latents = AnalysisPass(
-        runtime, source, quality_index, header.cells, max_tile, progress, coding_work=1 + effort.iterations
-    )
+    across = -(-header.cells[1] // side)
     tiles = refined_symbols(latents, side, effort) if effort.iterations else latents.symbols(side)
     for v, h, z, y in tiles:
         for top in range(0, v.end - v.begin, side):
             for left in range(0, h.end - h.begin, side):
-                z_part = z[:, top : top + side, left : left + side]
                 rows, columns = (slice(HYPER_STRIDE * at, HYPER_STRIDE * (at + side)) for at in (top, left))
-                payload = encode_chunk(runtime.tables, quality_index, z_part, y[:, rows, columns])
-                chunks[v.begin + top, h.begin + left] = payload
-    return serialize(Container(header, [chunks[at] for at in sorted(chunks)], boxes))
+                parts = z[:, top : top + side, left : left + side], y[:, rows, columns]
+                top_cell, left_cell = v.begin + top, h.begin + left
+                coded = latents.coded[top_cell : top_cell + side, left_cell : left_cell + side]
+                payload = encode_chunk(
+                    latents.runtime.tables, header.quality_index, *parts, None if coded.all() else coded
+                )
+                yield across * (top_cell // side) + left_cell // side, payload

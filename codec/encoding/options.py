@@ -89,13 +89,15 @@ class EncodeOptions:
         effort: 0 (one pass of the networks) to 9 (hundreds of passes, for a smaller file); from 1 on it needs the
             extra ``[train]``. None is 0, or 9 if there is a budget.
         budget: seconds to spend on effort; what they suffice for depends on the machine, and so does the file.
+        lossless: keep every pixel as it is, whatever that takes; there is no quality, target or effort then.
+        graphics: code flat graphics exactly where that is better than what the networks make of them; False never does.
         strip: drop ICC profile, EXIF and XMP.
         threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
         max_pixels: larger images are refused.
 
     Raises:
-        ValueError: quality, effort or budget is out of range, or there are both a tune and a model, or both a quality
-            and a target.
+        ValueError: quality, effort or budget is out of range, or there are both a tune and a model, both a quality
+            and a target, or one of those or an effort beside ``lossless``.
         TypeError: quality is not a number, or target not a :class:`Target`.
     """
 
@@ -108,6 +110,8 @@ class EncodeOptions:
     strip: bool = False
     threads: int | None = None
     max_pixels: int = MAX_PIXELS
+    lossless: bool = False
+    graphics: bool = True
 
     def __post_init__(self) -> None:
         if self.target is not None and not isinstance(self.target, Target):
@@ -122,6 +126,8 @@ class EncodeOptions:
             if not 0 <= self.quality <= 100:  # also refuses NaN
                 raise ValueError(f"quality: found {self.quality}, expected 0 to 100")
         Effort.chosen(self.effort, self.budget)
+        if self.lossless and (self.quality, self.target, self.effort or None, self.budget) != (None,) * 4:
+            raise ValueError("lossless: has no quality, target, effort or budget; leave them out")
 
     @property
     def refinement(self) -> Effort:

@@ -12,7 +12,7 @@ import numpy as np
 from bitstream.container import Box
 from bitstream.errors import ImageError
 from codec.decoding.lmc_file import LmcFile
-from codec.encoding.encoder import encode
+from codec.encoding.graphics import encode_image
 from codec.encoding.options import ONE_PASS, Effort, Target
 from codec.engine.runtime import Runtime
 from codec.images.source import Source
@@ -35,6 +35,7 @@ def encode_to_target(
     target: Target,
     progress: Progress | None = None,
     effort: Effort = ONE_PASS,
+    graphics: bool = True,
 ) -> bytes:
     """The file that meets a target best.
 
@@ -48,6 +49,8 @@ def encode_to_target(
         target: to be met.
         progress: called throughout each try.
         effort: of each try.
+        graphics: whether blocks may be coded exactly. If no file with exact blocks is small enough, one without is
+            looked for.
 
     Raises:
         ImageError: no level meets the target.
@@ -63,7 +66,7 @@ def encode_to_target(
         wanted, tolerance = math.log(max(target.value - beside, 1)), TOLERANCE
         guess = (wanted - math.log(0.09 * source.width * source.height / 8 + 60)) / slope
         if source.width * source.height > 2 * SAMPLE_PIXELS:
-            guess = _sampled_guess(runtime, source, wanted, guess, slope)
+            guess = _sampled_guess(runtime, source, wanted, guess, slope, graphics)
         shift = -math.log(REFINED_SHARE) / slope
     else:
         lowest, span = {"psnr": (27.0, 14.0), "ms-ssim": (9.5, 14.0), "ssimulacra2": (-20.0, 110.0)}[target.kind]
@@ -74,7 +77,7 @@ def encode_to_target(
         shift = 0.0
 
     def try_level(level: int, effort: Effort) -> float:
-        files[level] = encode(runtime, source, level, boxes, progress, effort)
+        files[level] = encode_image(runtime, source, level, boxes, progress, effort, graphics)
         return distortion(files[level]) if not at_most else math.log(max(len(files[level]) - beside, 1))
 
     def find(guess: float, effort: Callable[[], Effort]) -> int | None:
@@ -96,13 +99,17 @@ def encode_to_target(
         best = best if found is None else files[found]
     if best is not None:
         return best
+    if at_most and graphics:
+        return encode_to_target(runtime, source, boxes, target, progress, effort, graphics=False)
     if at_most:
         raise ImageError(f"target: no quality gives {target.value:.0f} bytes; the smallest is {len(files[0])}")
     unit = "" if target.kind == "ssimulacra2" else " dB"
     raise ImageError(f"target: no quality gives {target.kind} {target.value:g}{unit}")
 
 
-def _sampled_guess(runtime: Runtime, source: Source, wanted: float, guess: float, slope: float) -> float:
+def _sampled_guess(
+    runtime: Runtime, source: Source, wanted: float, guess: float, slope: float, graphics: bool
+) -> float:
     """Level at which a sample of a large image has its share of the bytes; only a place to begin."""
     side = 1024
     across, down = source.width // side or 1, source.height // side or 1
@@ -119,7 +126,7 @@ def _sampled_guess(runtime: Runtime, source: Source, wanted: float, guess: float
     levels = runtime.tables.levels
 
     def measure(level: int) -> float:
-        return math.log(sum(len(encode(runtime, part, level, [])) for part in parts) / share)
+        return math.log(sum(len(encode_image(runtime, part, level, [], graphics=graphics)) for part in parts) / share)
 
     level = search(measure, wanted, levels, at_most=True, guess=guess, slope=slope, tolerance=TOLERANCE)
     return guess if level is None else float(level)

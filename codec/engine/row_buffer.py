@@ -45,7 +45,7 @@ class RowBuffer:
         return self._map[:, :, self._unit * (low - self._low) : self._unit * (high - self._low)]
 
     def forget(self, low: int) -> None:
-        """Let go of rows of cells above ``low``."""
+        """Let go of rows of cells above ``low``; those that nobody asked for are never computed."""
         if low > self._low:
             self._map = self._map[:, :, self._unit * (low - self._low) :].copy()
-            self._low = low
+            self._low, self._high = low, max(low, self._high)

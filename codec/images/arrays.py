@@ -65,3 +65,14 @@ def flattened(
             yield top, np.rint(strip * share + colour * (1 - share)).astype(strip.dtype)
 
     return lay(strips), PixelFormat(components, form.depth)
+
+
+def means(planes: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Means of ``factor`` x ``factor`` values of (C, H, W); the last rows and columns are repeated up to whole ones."""
+    height, width = planes.shape[1:]
+    pad = [(0, 0), (0, -height % factor), (0, -width % factor)]
+    if pad[1][1] or pad[2][1]:
+        planes = np.pad(planes, pad, mode="edge")
+    blocks = planes.reshape(len(planes), planes.shape[1] // factor, factor, planes.shape[2] // factor, factor)
+    found: NDArray[np.float32] = blocks.mean(axis=(2, 4))
+    return found

@@ -106,7 +106,8 @@ def open_coded(
 ) -> LmcFile:
     """Open an image as an ``.lmc`` file of one model, so that its coordinates compare with those of others.
 
-    Any other image, and a file of another model, is coded in memory first, at the default quality.
+    Any other image is coded in memory first, at the default quality. So is a file of another model, and one with exact
+    blocks, as its symbols do not tell what those show.
 
     Args:
         image: a path, the bytes of a file, or a Pillow image.
@@ -120,13 +121,13 @@ def open_coded(
     """
     image = at_rest(image)
     tune = (own_tune(image) or DEFAULT_TUNE) if tune is None else known_tune(tune)
-    options = EncodeOptions(tune=tune, strip=True, threads=threads, max_pixels=max_pixels)
+    options = EncodeOptions(tune=tune, strip=True, threads=threads, max_pixels=max_pixels, graphics=False)
     if not is_coded(image):
         source = io.BytesIO(image) if isinstance(image, bytes) else image
         image = encode(source, options, progress=progress).data
     assert not isinstance(image, Image.Image)
     file = LmcFile(image, threads=threads, max_pixels=max_pixels)
-    if tune_by_id(file.header.model_id) in (tune, None):
+    if tune_by_id(file.header.model_id) in (tune, None) and not file.has_exact_blocks:
         return file  # in need of a model that is not here, it says so when it is read
     with file:
         file.verify()

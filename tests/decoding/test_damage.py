@@ -131,9 +131,9 @@ def test_one_box_that_cannot_be_expanded_costs_itself_alone(photo):
 
 def test_what_a_file_claims_to_hold_is_not_read_where_it_is_not():
     """Reading claims the memory first."""
-    part = container._varint(1 << 31) + bytes(4)
+    part = container.varint(1 << 31) + bytes(4)
     fields = bytes([64, 64]) + shipped().model_id + bytes([0, 0, 1, 4]) + part + part
-    start = MAGIC + bytes([VERSION]) + container._varint(len(fields)) + fields
+    start = MAGIC + bytes([VERSION]) + container.varint(len(fields)) + fields
     asked = []
 
     class Recording(io.BytesIO):

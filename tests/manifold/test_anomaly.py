@@ -19,9 +19,9 @@ from bitstream import CodecError, CorruptError, ModelError
 from bitstream.entropy import encode_chunk
 from codec.cli import main
 from codec.cli.anomaly import _targets
+from codec.engine.code_length import CodeLength
 from codec.engine.registry import shipped as shipped_runtime
 from codec.manifold.anomaly.calibration import MIN_IMAGES, Collection, _rarity
-from codec.manifold.anomaly.codelength import CodeLength
 from codec.manifold.anomaly.detectors import Detectors, Gaussian, Line
 from codec.manifold.anomaly.features import SAMPLED_CELLS, image_features
 from codec.manifold.anomaly.heat import heat_map

@@ -16,9 +16,9 @@ from bitstream.frequency_tables import TOTAL
 from bitstream.z_context import second_half
 from codec.cli import main
 from codec.encoding.encoder import encode
+from codec.engine.code_length import CodeLength
 from codec.engine.registry import shipped
 from codec.images.sources import ArraySource
-from codec.manifold.anomaly.codelength import CodeLength
 from codec.manifold.sampling import _draw, draw, sample, sample_near
 from tests.common import small_tables
 
@@ -34,7 +34,7 @@ def test_values_are_drawn_by_their_counts_and_escapes_never():
 def test_half_of_z_is_drawn_around_its_neighbours():
     tables = small_tables(2, 4, 60, context=True)
     z, _ = draw(tables, 3, 20, 20, np.random.RandomState(0))
-    table, mean = tables.z_context.predict(z, tables.bank(3))
+    table, mean = tables.z_context.predict(z, tables.bank(3), second_half(20, 20))
     off = z[:, second_half(20, 20)] - mean
     assert np.abs(mean).max() > 20 and len(np.unique(table)) == 16
     for number in range(16):

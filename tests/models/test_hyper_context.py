@@ -36,7 +36,7 @@ def test_its_tables_charge_what_training_expects(context):
     later = second_half(9, 7)
     expected = -context.likelihood(z, context.neighbours(z), t).log2()[0].numpy()[:, later]
     tables = build_context(context)
-    table, mean = tables.predict(z[0].numpy().astype(np.int32), bank)
+    table, mean = tables.predict(z[0].numpy().astype(np.int32), bank, second_half(9, 7))
     off = z[0].numpy()[:, later].astype(int) - mean
     assert np.abs(mean).max() > 1 and len(np.unique(table % 8)) == 8
     rows = [tables.tables.frequencies[k][v + 15] for k, v in zip(table.ravel(), off.ravel(), strict=True)]
@@ -54,7 +54,9 @@ def test_only_the_first_half_is_looked_at(context):
     ours, theirs = (context.likelihood(z, context.neighbours(seen), t)[..., later] for seen in (z, changed))
     assert torch.equal(ours, theirs)
     tables = build_context(context)
-    for ours, theirs in zip(*(tables.predict(seen[0].numpy().astype(int), 3) for seen in (z, changed)), strict=True):
+    for ours, theirs in zip(
+        *(tables.predict(seen[0].numpy().astype(int), 3, second_half(6, 6)) for seen in (z, changed)), strict=True
+    ):
         assert np.array_equal(ours, theirs)
 
 

@@ -3,7 +3,7 @@
 Four tests, each calibrated on the collection itself, say how rare an image would be in it:
 
 - **cost**: bits of its symbols against those that the model expected, and how many it expected, for the image's size,
-  see :mod:`codec.manifold.anomaly.codelength`;
+  see :mod:`codec.engine.code_length`;
 - **appearance**: Mahalanobis distance of the embedding head's statistics;
 - **neighbours**: distance to the nearest of the collection, as embeddings;
 - **error**: of the reconstruction, against what the rest leads one to expect; only where there are pixels.

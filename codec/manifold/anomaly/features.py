@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from bitstream.geometry import CELL, HYPER_STRIDE
 from codec.decoding.lmc_file import LmcFile
+from codec.engine.code_length import CodeLength
 from codec.engine.tiling import Area
 from codec.images.sources import open_source
-from codec.manifold.anomaly.codelength import CodeLength
 from codec.manifold.embedding import EmbeddingHead, pooled
 from codec.manifold.loading import AnyImage, at_rest, is_coded, named, open_coded
 from codec.util.progress import Progress

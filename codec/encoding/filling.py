@@ -1,11 +1,14 @@
-"""Colours that nobody can see, replaced by what costs least: a smooth continuation of those beside them.
+"""Pixels that nobody will see as the networks code them, filled with what costs least: a smooth continuation of those
+beside them.
 
-Programs leave anything under full transparency: black, white, or what was there before it was erased. Coded as it is,
-it would cost bytes, and its edges would bleed into what is seen.
+Programs leave anything under full transparency: black, white, or what was there before it was erased. And pixels that
+the file holds exactly are put over those of the networks. Coded as they are, both would cost bytes, and their edges
+would bleed into what is seen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,30 +20,34 @@ from codec.images.source import Source
 _Floats = NDArray[np.float32]
 
 
-class VisibleSource(Source):
-    """A source whose fully transparent pixels continue those beside them; all others stay as they are.
+Weights = Callable[[int, int, int, int], NDArray[Any]]
+"""Gives how much each pixel counts, (h, w), between rows and columns ``top, bottom, left, right``; 0 is unseen."""
+
+
+class FilledSource(Source):
+    """A source whose unseen pixels continue those beside them; all others stay as they are.
 
     What stands in a cell of 64 x 64 pixels depends on that cell and on a map of the whole image with one colour a cell,
     so a pixel is the same whatever part it is read in.
 
     Args:
         source: the image.
-        alpha: its transparency, (H, W).
+        weights: of its pixels.
     """
 
-    def __init__(self, source: Source, alpha: NDArray[Any]) -> None:
+    def __init__(self, source: Source, weights: Weights) -> None:
         self.width, self.height, self.form = source.width, source.height, source.form
         self.metadata, self.notes = source.metadata, source.notes
-        self._source, self._alpha = source, alpha
+        self._source, self._weights = source, weights
         self._colours = self._colour_of_cells()
 
-    def alpha(self) -> NDArray[Any]:
+    def alpha(self) -> NDArray[Any] | None:
         """See :meth:`Source.alpha`."""
-        return self._alpha
+        return self._source.alpha()
 
     def crop(self, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
         """See :meth:`Source.crop`."""
-        if self._alpha[top:bottom, left:right].all():
+        if self._weights(top, bottom, left, right).all():
             return self._source.crop(top, bottom, left, right)
         rows, columns = (slice(low // CELL, -(-high // CELL)) for low, high in ((top, bottom), (left, right)))
         pixels, weights = self._cells(rows, columns)
@@ -74,7 +81,7 @@ class VisibleSource(Source):
         top, bottom, left, right = box[0], min(box[1], self.height), box[2], min(box[3], self.width)
         beyond = ((0, box[1] - bottom), (0, box[3] - right), (0, 0))
         pixels = np.pad(self._source.crop(top, bottom, left, right).astype(np.float32), beyond)
-        weights = np.pad(self._alpha[top:bottom, left:right, None].astype(np.float32), beyond)
+        weights = np.pad(self._weights(top, bottom, left, right)[:, :, None].astype(np.float32), beyond)
         shape = rows.stop - rows.start, CELL, columns.stop - columns.start, CELL, -1
         by_cell = (part.reshape(shape).transpose(0, 2, 1, 3, 4) for part in (pixels, weights))
         return next(by_cell), next(by_cell)
@@ -94,9 +101,11 @@ class VisibleSource(Source):
 
 
 def visible(source: Source) -> Source:
-    """A source without colours that nobody can see."""
+    """A source without colours that nobody can see, as they are fully transparent."""
     alpha = source.alpha()
-    return source if alpha is None or alpha.all() else VisibleSource(source, alpha)
+    if alpha is None or alpha.all():
+        return source
+    return FilledSource(source, lambda top, bottom, left, right: alpha[top:bottom, left:right])
 
 
 def _halved(x: _Floats) -> _Floats:

@@ -71,7 +71,7 @@ class CodeLength:
         latents = {"z": z, "y": y}
         empty = {name: np.empty((2, *values.shape), np.float32) for name, values in latents.items()}
         found = {name: (actual, expected) for name, (actual, expected) in empty.items()}
-        for stage in coding_stages(self.tables, self.quality_index, *z.shape[1:]):
+        for stage in coding_stages(self.tables, self.quality_index, z.shape[1], z.shape[2]):
             prediction = stage.predict(z)
             values = stage.select(latents[stage.latent])
             if prediction.offset is not None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codec
-from codec.encoding.invisible import VisibleSource, visible
+from codec.encoding.filling import FilledSource, visible
 from codec.images.sources import ArraySource
 
 Y, X = np.mgrid[:150, :210]
@@ -34,7 +34,7 @@ def whole(source):
 def test_what_is_seen_stays_and_the_rest_continues_it(dtype, components):
     image = picture((0, 0, 0), dtype, components)
     source = visible(ArraySource(image))
-    assert isinstance(source, VisibleSource)
+    assert isinstance(source, FilledSource)
     filled = whole(source)
     assert filled.dtype == dtype and filled.shape == image[..., :-1].shape
     # Of discs of one colour there is but one continuation, to the last digits of a sum of 16 bits.
@@ -75,9 +75,9 @@ def test_an_image_that_nobody_can_see_at_all():
 
 
 def test_opaque_images_are_left_alone(face):
-    assert not isinstance(visible(ArraySource(face)), VisibleSource)
+    assert not isinstance(visible(ArraySource(face)), FilledSource)
     glass = np.dstack([face, np.full(face.shape[:2], 7, np.uint8)])
-    assert not isinstance(visible(ArraySource(glass)), VisibleSource)
+    assert not isinstance(visible(ArraySource(glass)), FilledSource)
 
 
 def test_files_are_the_same_whatever_is_below():

@@ -1,0 +1,142 @@
+"""Blocks that a lossless coder may code better than the networks, found from their pixels alone, in little time.
+
+For each block two costs are estimated. A lossless coder takes about the entropy of the residuals of its prediction. The
+networks take about what a transform code takes for as much power at their step, and leave an error. Photographs cost a
+lossless coder far more, flat graphics the networks.
+
+Reference:
+    Weinberger, Seroussi and Sapiro, "The LOCO-I lossless image compression algorithm", 2000, for the prediction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.geometry import BLOCK, CELL
+from codec.encoding.prefilter import MAX_DETAIL
+
+FLAT_SHARE = 0.3
+"""Least share of a block's pixels that equal the one to the left or the one above, for it to be looked at further.
+Blocks of colour photographs have fewer."""
+FEW_VALUES = 4
+PATTERN_GAIN = 4
+"""A block with at most so many residuals a component is likely to be a pattern, of which a lossless coder takes a
+fraction of what its residuals do one by one."""
+_POSITIONS = BLOCK * BLOCK
+_AT_ONCE = 1024
+_SMALL = 31
+"""Residuals of at most this magnitude are told apart."""
+
+
+def candidates(pixels: NDArray[Any], step: float, multiplier: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Find the blocks of a part of an image that are worth a trial.
+
+    Args:
+        pixels: uint8 or uint16 (h, w, 1 or 3), the part; its upper left corner is that of a block.
+        step: of the model's quantisation, in levels of 255.
+        multiplier: bits a pixel that a squared error of one level is worth.
+
+    Returns:
+        tuple: which, bool (4 r, 4 c) of the r x c cells that the part covers; blocks without a pixel are none. And what
+        the networks may take for each that was looked at, float (4 r, 4 c), bits.
+    """
+    height, width = pixels.shape[:2]
+    rows, columns = -(-height // CELL) * CELL // BLOCK, -(-width // CELL) * CELL // BLOCK
+    found, costs = np.zeros((rows, columns), bool), np.zeros((rows, columns))
+    pixels = np.pad(pixels, [(0, -height % BLOCK), (0, -width % BLOCK), (0, 0)], mode="edge")
+    flat, fine = _flat_share(pixels) >= FLAT_SHARE, _detail(pixels) > MAX_DETAIL * 255
+    looked_at = np.argwhere(flat)
+    views = _views(pixels)
+    inside = found[: flat.shape[0], : flat.shape[1]]
+    inside[:] = fine
+    for begin in range(0, len(looked_at), _AT_ONCE):
+        part = looked_at[begin : begin + _AT_ONCE]
+        lossless, power = _lossless_bits(*(view[part[:, 0], :, part[:, 1]] for view in views))
+        # Of a transform code with this step: half a bit for each doubling of what exceeds the step's own error.
+        error = step**2 / 12
+        networks = _POSITIONS * (np.log2(1 + power / error) / 2 + multiplier / 3 * np.minimum(power, error)).sum(axis=1)
+        inside[part[:, 0], part[:, 1]] |= lossless < networks
+        costs[part[:, 0], part[:, 1]] = networks
+    return found, costs
+
+
+def _flat_share(pixels: NDArray[Any]) -> NDArray[np.float64]:
+    """Share of each block's pixels that equal the one to the left or the one above."""
+    height, width = pixels.shape[:2]
+    if pixels.shape[2] == 1:
+        packed = pixels[:, :, 0]
+    elif pixels.dtype.itemsize == 1:
+        words = np.zeros((height, width, 4), np.uint8)
+        words[:, :, :3] = pixels
+        packed = words.view(np.uint32)[:, :, 0]
+    else:
+        words = np.zeros((height, width, 4), np.uint16)
+        words[:, :, :3] = pixels
+        packed = words.view(np.uint64)[:, :, 0]
+    equal = np.zeros((height, width), bool)
+    equal[1:] |= packed[1:] == packed[:-1]
+    equal[:, 1:] |= packed[:, 1:] == packed[:, :-1]
+    share: NDArray[np.float64] = equal.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean(axis=(1, 3))
+    return share
+
+
+def _detail(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """As :func:`~codec.encoding.prefilter.block_detail`, in levels of 255, from every second pair of rows."""
+    height, width, components = pixels.shape
+    unit = 1 if pixels.dtype.itemsize == 1 else 1 / 257
+    pairs = pixels.reshape(height // 2, 2, width, components)
+    dtype = np.int16 if pixels.dtype.itemsize == 1 else np.int32
+    rows = np.subtract(pairs[:, 1], pairs[:, 0], dtype=dtype).reshape(-1, BLOCK // 2, width // BLOCK, BLOCK, components)
+    both = np.subtract(rows[:, :, :, 1:], rows[:, :, :, :-1], dtype=np.float32)
+    power = np.einsum("hiwjc,hiwjc->hw", both, both)
+    detail: NDArray[np.float32] = unit * np.sqrt(power / (components * 2 * BLOCK * (BLOCK - 1)))
+    return detail
+
+
+def _views(pixels: NDArray[Any]) -> list[NDArray[Any]]:
+    """Every second row of each block, which says as much as all of them, what stands above, to the left, and above to
+    the left of each of its pixels; (h / 16, 8, w / 16, 16, components)."""
+    padded = np.pad(pixels, [(1, 0), (1, 0), (0, 0)], mode="edge")
+    height, width, components = pixels.shape
+    parts = padded[1::2, 1:], padded[:-1:2, 1:], padded[1::2, :-1], padded[:-1:2, :-1]
+    return [part.reshape(height // BLOCK, BLOCK // 2, width // BLOCK, BLOCK, components) for part in parts]
+
+
+def _lossless_bits(*views: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bits that the residuals of blocks take by their own entropy, and mean squares of the steps from pixel to pixel.
+
+    Args:
+        views: of blocks, see :func:`_views`, uint8 or uint16 (n, 8, 16, components) each.
+
+    Returns:
+        tuple: bits (n,), and squares (n, components) in levels of 255, of green and of the differences from it.
+    """
+    narrow = views[0].dtype.itemsize == 1
+    here, above, left, corner = (_decorrelated(view, np.int16 if narrow else np.int32) for view in views)
+    residual = here - np.clip(left + above - corner, np.minimum(left, above), np.maximum(left, above))
+    count, positions = len(here), residual.shape[1] * residual.shape[2]
+    unit = 1 if narrow else 1 / 257
+    steps = (np.square((here - other).astype(np.float32) * unit) for other in (above, left))
+    power = sum(squares.mean(axis=(1, 2), dtype=np.float64) for squares in steps) / 2
+    # A value that comes n times takes log2(positions / n) bits each time; of large ones only their size is a value.
+    small = np.clip(residual, -_SMALL, _SMALL).astype(np.int32) + _SMALL
+    first = np.arange(count * residual.shape[3]).reshape(count, 1, 1, -1) * (2 * _SMALL + 1)
+    times = np.bincount((small + first).ravel(), minlength=first.size * (2 * _SMALL + 1)).reshape(count, -1)
+    bits = (times * np.log2(positions / np.maximum(times, 1))).sum(axis=1)
+    few = (times > 0).sum(axis=1) <= FEW_VALUES * residual.shape[3]
+    bits = np.where(few, bits / PATTERN_GAIN, bits)
+    large = np.abs(residual) > _SMALL
+    if large.any():
+        bits += (large * np.log2(2 / _SMALL * np.maximum(np.abs(residual), 1))).sum(axis=(1, 2, 3))
+    return bits * _POSITIONS / positions, power
+
+
+def _decorrelated(pixels: NDArray[Any], dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:
+    """Green, and red and blue as differences from it."""
+    values = pixels.astype(dtype)
+    if values.shape[-1] == 3:
+        values[..., ::2] -= values[..., 1:2]
+    return values

@@ -1,0 +1,192 @@
+"""What coding blocks exactly costs, and what leaving them to the networks does: which of both is better for each.
+
+Blocks are coded both ways. A way costs its bits, and its squared error in bits, in the proportion that the model
+itself was made for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitstream.boxes import form_boxes
+from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
+from codec.decoding.lmc_file import LmcFile
+from codec.encoding.encoder import encode
+from codec.encoding.exact_coder import cells_near, only_blocks
+from codec.engine.code_length import CodeLength
+from codec.engine.runtime import Runtime
+from codec.images import vp8l
+from codec.images.sources import ArraySource
+from codec.util.progress import Progress
+
+OVERHEAD_BITS = 8 * 24
+"""Of the fields that exact blocks need in a file."""
+LEAST_WEIGHT = 0.4
+"""Of what the networks cost, in a photograph, where people mind their error less than its square says."""
+PRUNINGS = 3
+"""Most times that blocks are given back to the networks, and the rest coded again."""
+CLOSINGS = (0.75, 0.4)
+"""Shares of a cell's blocks that are exact, from which on the others may become it, too."""
+MOSTLY = 0.7
+"""Share of a part that must be graphics before all of it is tried at once."""
+FILLED_BITS = 5.0
+"""That an exact block takes of the networks' code in a cell that they code."""
+FAST = 90
+"""Quality of the lossless coder that costs are estimated with: at 100 it takes twice as long, and finds 1% more."""
+NOVELTY_OF_ALL = 0.5
+"""Pixels of each block that are taken not to be foreseen, beside those that differ from their neighbours."""
+NOISE_ERROR = 40.0
+NOISE_RATIO = 1.5
+"""A block is noise, and is never left to the networks, if its mean error is above 40 of 255 levels and so many times
+that of its own mean colour."""
+
+
+@dataclass(frozen=True)
+class NetworkCosts:
+    """What the networks make of a part of an image.
+
+    Attributes:
+        blocks: float (4 r, 4 c), bits of y, and the squared error in bits.
+        cells: float (r, c), bits of z.
+        noisy: bool (4 r, 4 c), blocks that come back as noise.
+        weight: of these costs against those of the lossless coder.
+    """
+
+    blocks: NDArray[np.float64]
+    cells: NDArray[np.float64]
+    noisy: NDArray[np.bool_]
+    weight: float
+
+    def each(self) -> NDArray[np.float64]:
+        """Costs of the blocks, each with its part of its cell's."""
+        return self.weight * (self.blocks + _blocks_of_cells(self.cells) / HYPER_STRIDE**2)
+
+    def total(self, exact: NDArray[np.bool_] | None) -> float:
+        """What is left to pay for the networks if some blocks are exact."""
+        if exact is None:
+            return self.weight * float(self.blocks.sum() + self.cells.sum())
+        coded = cells_near(~exact)
+        filled = exact & _blocks_of_cells(coded)
+        return self.weight * float(self.blocks[~exact].sum() + self.cells[coded].sum() + FILLED_BITS * filled.sum())
+
+
+def weight_of_networks(graphic: NDArray[np.bool_]) -> float:
+    """How much the networks' costs count, by how many blocks look like graphics: 1 where all do."""
+    return LEAST_WEIGHT + (1 - LEAST_WEIGHT) * float(graphic.mean())
+
+
+def try_networks(
+    runtime: Runtime,
+    pixels: NDArray[Any],
+    quality_index: int,
+    multiplier: float,
+    weight: float,
+    progress: Progress | None,
+) -> NetworkCosts:
+    """Code a part of an image with the networks, and decode it.
+
+    Args:
+        runtime: the model.
+        pixels: uint8 or uint16 (h, w, components), the part.
+        quality_index: level of quality.
+        multiplier: bits a pixel that a squared error of one level of 255 is worth.
+        weight: see :func:`weight_of_networks`.
+        progress: of coding it.
+    """
+    part = ArraySource(pixels)
+    with LmcFile(encode(runtime, part, quality_index, form_boxes(part.form), progress), runtime=runtime) as file:
+        bits = CodeLength(runtime.tables, quality_index).bits(*file.symbols())
+        decoded = np.concatenate([strip for _, strip in file.strips()])
+    unit = 1 if pixels.dtype.itemsize == 1 else 1 / 257
+    original = pixels.astype(np.float32) * unit
+    error = np.abs(original - decoded.astype(np.float32) * unit)
+    squares = _sums(np.square(error).mean(axis=2))
+    blocks, cells = bits["y"][0].sum(axis=0, dtype=np.float64), bits["z"][0].sum(axis=0, dtype=np.float64)
+    count = np.maximum(_sums(np.ones(pixels.shape[:2], np.float32)), 1)
+    power = sum(_sums(np.square(plane)) - _sums(plane) ** 2 / count for plane in np.moveaxis(original, 2, 0))
+    noisy = _sums(error.mean(axis=2)) > NOISE_ERROR * count
+    noisy &= squares * pixels.shape[2] > NOISE_RATIO * power
+    return NetworkCosts(blocks + multiplier * squares, cells, noisy, weight)
+
+
+def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: NetworkCosts) -> NDArray[np.bool_]:
+    """The blocks of a part for which the lossless coder does better than the networks.
+
+    It codes all blocks together, so what one costs is a share of the whole, by how much of it could not be foreseen.
+    Those that cost too much are given back, and the rest is coded again. Then gaps are closed, as far as that helps:
+    networks pay for whole cells, and for what surrounds a block as well.
+    """
+    novel = _sums(_novelty(pixels))
+    exact = worth | networks.noisy | (novel == 0)
+    best, least = np.zeros_like(exact), networks.total(None)
+
+    def judged(exact: NDArray[np.bool_]) -> int:
+        """Bits of the lossless coder; the choice is kept if it is the best so far."""
+        nonlocal best, least
+        bits = lossless_bits(only_blocks(pixels, exact))
+        total = bits + networks.total(exact)
+        if total < least:
+            best, least = exact, total
+        return bits
+
+    for _ in range(PRUNINGS):
+        if not exact.any():
+            break
+        share = (novel + NOVELTY_OF_ALL) * exact
+        cost = judged(exact) * share / share.sum()
+        keep = exact & ((cost < networks.each()) | networks.noisy)
+        if (keep == exact).all():
+            break
+        exact = keep
+    best = np.logical_or(best, networks.noisy)
+    if best.any():
+        shares, tried = _cell_means(best), best
+        for least_share in (*CLOSINGS, *[0.0] * (shares.mean() > MOSTLY)):
+            closed = tried | _blocks_of_cells(shares >= least_share)
+            if (closed != tried).any():
+                judged(closed)
+                tried = closed
+    return best
+
+
+def flat_blocks(pixels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Blocks, bool (4 r, 4 c), of whose pixels (h, w, components) none is new to its neighbours."""
+    flat: NDArray[np.bool_] = _sums(_novelty(pixels)) == 0
+    return flat
+
+
+def lossless_bits(pixels: NDArray[Any]) -> int:
+    """Bits that the lossless coder takes for pixels (h, w, components), and what else a file needs for them."""
+    return 8 * len(vp8l.encode(pixels, FAST)) + OVERHEAD_BITS
+
+
+def _sums(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Sums over blocks of a map of pixels (h, w), as many as the cells have that it covers."""
+    height, width = values.shape
+    values = np.pad(values, [(0, -height % CELL), (0, -width % CELL)])
+    cut = values.reshape(values.shape[0] // BLOCK, BLOCK, values.shape[1] // BLOCK, BLOCK)
+    sums: NDArray[np.float64] = cut.sum(axis=(1, 3), dtype=np.float64)
+    return sums
+
+
+def _blocks_of_cells(cells: NDArray[Any]) -> NDArray[Any]:
+    return cells.repeat(HYPER_STRIDE, axis=0).repeat(HYPER_STRIDE, axis=1)
+
+
+def _cell_means(blocks: NDArray[Any]) -> NDArray[np.float64]:
+    cut = blocks.reshape(len(blocks) // HYPER_STRIDE, HYPER_STRIDE, -1, HYPER_STRIDE)
+    means: NDArray[np.float64] = cut.mean(axis=(1, 3))
+    return means
+
+
+def _novelty(pixels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Pixels (h, w) that differ from what stands left of them and from what stands above."""
+    new = np.ones(pixels.shape[:2], bool)
+    new[:, 1:] &= (pixels[:, 1:] != pixels[:, :-1]).any(axis=2)
+    new[1:] &= (pixels[1:] != pixels[:-1]).any(axis=2)
+    new[0, 0] = False
+    return new

@@ -1,0 +1,189 @@
+"""Graphics are exact and small, photographs are left alone, and both may stand on one page."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+import codec
+from bitstream.container import parse_header
+from codec.encoding.encoder import encode
+from codec.encoding.graphics import CHUNK_LOG2, exact_blocks
+from codec.engine.registry import shipped
+from codec.images.sources import ArraySource
+
+LEVELS = (60, 205, 320)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    from skimage import data
+
+    return data.astronaut()[20:276, 100:356]
+
+
+def lines(height, width, ink=(20, 20, 60), ground=(255, 255, 255)):
+    """A page of text."""
+    image = Image.new("RGB", (width, height), ground)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(13)
+    for row in range(8, height - 16, 20):
+        draw.text((8, row), f"{row}: text in one colour, row after row, {row * 7919}", ink, font)
+    return np.asarray(image)
+
+
+@pytest.fixture(scope="module")
+def page(photo):
+    """A photograph of 256 pixels a side within a page of text."""
+    page = lines(512, 640).copy()
+    page[128:384, 320:576] = photo
+    return page
+
+
+@pytest.fixture(scope="module")
+def coded(page):
+    return codec.compress(page, 50)
+
+
+def lossless_bytes(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True)
+    return len(buffer.getvalue())
+
+
+def test_text_is_exact_and_no_larger_than_a_lossless_file():
+    text = lines(400, 300)
+    data = codec.compress(text)
+    assert (np.asarray(codec.decompress(data)) == text).all()
+    assert len(data) < 1.05 * lossless_bytes(text) + 60
+    assert len(data) < len(codec.compress(text, graphics=False))
+    assert codec.inspect(data).exact_share == 1
+
+
+def test_a_flat_colour_takes_no_more_than_its_header():
+    data = codec.compress(np.full((256, 256, 3), (255, 0, 255), np.uint8))
+    assert len(data) < 150
+    edge = np.zeros((256, 256, 3), np.uint8)
+    edge[:, 101:] = 255, 0, 255
+    data = codec.compress(edge)
+    assert len(data) < 150 and (codec.open(data).array() == edge).all()
+
+
+@pytest.mark.parametrize("quality", [10, 50, 100])
+@pytest.mark.parametrize("side", [1, 2, 3, 8])
+def test_checkerboards_come_back(side, quality):
+    y, x = np.mgrid[:96, :128] // side
+    board = np.where(((x + y) % 2 == 1)[..., None], (255, 0, 0), (0, 255, 255)).astype(np.uint8)
+    assert (codec.open(codec.compress(board, quality)).array() == board).all()
+
+
+def test_photographs_have_no_exact_blocks(photo):
+    source = ArraySource(photo)
+    for tune in ("visual", "psnr"):
+        for level in LEVELS:
+            assert exact_blocks(shipped(2, tune), source, level) is None
+    assert codec.compress(photo, 50) == codec.compress(photo, 50, graphics=False)
+
+
+def test_on_a_page_text_is_exact_and_the_photograph_is_not(page, photo, coded):
+    with codec.open(coded) as file:
+        decoded = file.array()
+        assert 0.5 < file.exact_share < 0.9 and codec.inspect(coded).exact_share == file.exact_share
+    text = np.ones(page.shape[:2], bool)
+    text[128:384, 320:576] = False
+    assert (decoded == page)[text].all()
+    seen = decoded[128:384, 320:576].astype(int)
+    assert 1 < np.abs(seen - photo).mean() < 6
+    assert len(coded) < len(codec.compress(page, 50, graphics=False))
+    alone = codec.open(codec.compress(photo, 50, graphics=False)).array().astype(int)
+    assert np.abs(seen - photo).mean() < 1.1 * np.abs(alone - photo).mean()
+
+
+def test_what_is_filled_in_costs_next_to_nothing(page, photo):
+    """The networks' symbols on the page take little more than those of the photograph alone."""
+    runtime, source = shipped(2), ArraySource(page)
+    exact = exact_blocks(runtime, source, 205)
+    data = encode(runtime, source, 205, [], exact=exact, chunk_log2=CHUNK_LOG2)
+    with codec.open(data) as file:
+        symbols = len(file._parts.chunk(0).symbols)
+    assert symbols < 1.25 * len(encode(runtime, ArraySource(photo), 205, []))
+
+
+def test_regions_scales_and_tiles_agree(page, coded):
+    with codec.open(coded) as file:
+        whole = file.array()
+        assert np.asarray(file.region(300, 100, 300, 300)).tolist() == whole[100:400, 300:600].tolist()
+        assert np.asarray(file.region(1, 2, 33, 34)).tolist() == page[2:36, 1:34].tolist()
+        strips = [strip for _, strip in file.strips(max_tile=4)]
+        assert len(strips) > 2 and np.abs(np.concatenate(strips).astype(int) - whole).max() <= 1
+        for scale in (2, 4, 8, 16):
+            small = np.asarray(file.preview(scale), int)
+            means = page.reshape(512 // scale, scale, 640 // scale, scale, 3).mean(axis=(1, 3))
+            assert small.shape == means.shape
+            assert np.abs(small - means)[: 96 // scale].max() <= 0.5
+            assert np.abs(small - means).mean() < 4
+
+
+def test_chunks_beside_each_other(photo):
+    """Wider than a chunk: text on both sides of the border, and a photograph across it."""
+    wide = np.tile(lines(192, 192), (1, 13, 1))[:, :2400].copy()
+    wide[:, 1920:2176] = photo[:192]
+    data = codec.compress(wide, 50)
+    assert len(parse_header(data).chunks) == 2
+    with codec.open(data) as file:
+        decoded = file.array()
+        assert (decoded[:, :1920] == wide[:, :1920]).all() and (decoded[:, 2176:] == wide[:, 2176:]).all()
+        assert np.abs(decoded.astype(int) - wide)[:, 1920:2176].mean() < 8
+        part = np.asarray(file.region(1900, 3, 300, 150), int)
+        assert np.abs(part - decoded[3:153, 1900:2200]).max() <= 1
+
+
+def test_damage_costs_its_own_chunk(photo):
+    wide = np.tile(lines(192, 192), (1, 13, 1))[:, :2400].copy()
+    data = bytearray(codec.compress(wide, 50))
+    at, length, _ = parse_header(bytes(data)).chunks[1]
+    data[at + length // 2] ^= 1
+    with pytest.raises(codec.BitstreamError, match="chunk 1"):
+        codec.decompress(bytes(data))
+    with codec.open(bytes(data), on_damage="fill") as file:
+        assert (file.array()[:, :2048] == wide[:, :2048]).all()
+        assert [damage.part for damage in file.damage] == ["chunk 1"]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_all_forms(channels, dtype):
+    pixels = lines(70, 150)[..., :1].repeat(channels, axis=2)
+    pixels = pixels.astype(dtype) * (257 if dtype is np.uint16 else 1)
+    if channels == 3:
+        pixels[30:, :, 1] //= 2
+    pixels = pixels[..., 0] if channels == 1 else pixels
+    decoded = codec.open(codec.compress(pixels, 50)).array()
+    assert decoded.dtype == pixels.dtype
+    if channels in (2, 4):  # what is transparent shows nothing
+        seen = pixels[..., -1] > 0
+        assert (decoded[..., -1] == pixels[..., -1]).all() and (decoded[seen] == pixels[seen]).all()
+    else:
+        assert (decoded == pixels).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (17, 1), (16, 16), (15, 65), (64, 64), (65, 129)])
+def test_any_size(size):
+    pixels = np.zeros((*size, 3), np.uint8)
+    pixels[::2] = 0, 255, 0
+    for options in ({}, {"lossless": True}):
+        assert (codec.open(codec.compress(pixels, **options)).array() == pixels).all()
+
+
+def test_targets_are_met(page, coded):
+    for target in (len(coded) // 2, len(coded) // 5):
+        data = codec.compress(page, target=codec.Target("bytes", target))
+        assert 0.8 * target < len(data) <= target
+
+
+def test_dark_images_of_16_bits_are_told(photo):
+    dark = photo[..., 0].astype(np.uint16)
+    with pytest.warns(codec.ConversionWarning, match="values of 16 bits from .* lossless"):
+        codec.compress(dark)
+    data = codec.compress(dark, lossless=True)
+    assert (codec.open(data).array() == dark).all()

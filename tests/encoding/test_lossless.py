@@ -1,0 +1,70 @@
+"""Lossless files: every pixel, of any image, without a network."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import codec
+from codec.cli import main
+from codec.engine.runtime import Runtime
+
+
+@pytest.fixture(scope="module")
+def photo():
+    from skimage import data
+
+    return data.chelsea()[:150, :201]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_every_pixel_is_kept(channels, dtype):
+    pixels = np.random.default_rng(channels).integers(0, np.iinfo(dtype).max + 1, (70, 131, channels)).astype(dtype)
+    if channels in (2, 4):
+        pixels[:20, :, -1] = 0  # also where nobody sees it
+    pixels = pixels[..., 0] if channels == 1 else pixels
+    decoded = codec.open(codec.compress(pixels, lossless=True)).array()
+    assert decoded.dtype == dtype and (decoded == pixels).all()
+
+
+def test_no_network_runs(photo, monkeypatch):
+    def no_session(self, graph):
+        raise AssertionError(f"{graph} was run")
+
+    monkeypatch.setattr(Runtime, "_session", no_session)
+    data = codec.compress(photo, lossless=True)
+    with codec.open(data) as file:
+        assert (file.array() == photo).all()
+        assert np.asarray(file.region(7, 9, 100, 30)).tolist() == photo[9:39, 7:107].tolist()
+        assert np.asarray(file.preview(8)).shape == (19, 26, 3)
+    assert codec.inspect(data).exact_share == 1 and codec.inspect(data).quality == 100
+
+
+def test_progress_ends_at_the_whole(photo):
+    told = []
+    codec.compress(photo, lossless=True, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (201 * 150, 201 * 150)
+
+
+def test_there_is_nothing_to_choose(photo):
+    for option in ({"quality": 50}, {"effort": 3}, {"budget": 2.0}, {"target": codec.Target("bpp", 1)}):
+        with pytest.raises(ValueError, match="lossless: has no"):
+            codec.compress(photo, lossless=True, **option)
+    assert codec.compress(photo, lossless=True, effort=0)
+
+
+def test_the_command_and_the_plugin(photo, tmp_path):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    run = CliRunner().invoke(main, ["compress", "--lossless", str(tmp_path / "a.png")])
+    assert run.exit_code == 0, run.output
+    run = CliRunner().invoke(main, ["inspect", str(tmp_path / "a.lmc")])
+    assert "quality   lossless" in run.output
+    run = CliRunner().invoke(main, ["compress", "--lossless", "-q", "3", str(tmp_path / "a.png"), "-f"])
+    assert run.exit_code == 2 and "lossless" in run.output
+    import codec.pillow_plugin  # noqa: F401
+
+    Image.fromarray(photo).save(tmp_path / "b.lmc", lossless=True)
+    with Image.open(tmp_path / "b.lmc") as image:
+        assert (np.asarray(image) == photo).all()
+    assert (tmp_path / "a.lmc").read_bytes() == (tmp_path / "b.lmc").read_bytes()
