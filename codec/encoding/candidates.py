@@ -21,6 +21,8 @@ from codec.encoding.prefilter import MAX_DETAIL
 FLAT_SHARE = 0.3
 """Least share of a block's pixels that equal the one to the left or the one above, for it to be looked at further.
 Blocks of colour photographs have fewer."""
+ADVANTAGE = 1.5
+"""Times the estimated cost of the networks that a lossless coder may seem to take: both estimates are rough."""
 FEW_VALUES = 4
 PATTERN_GAIN = 4
 """A block with at most so many residuals a component is likely to be a pattern, of which a lossless coder takes a
@@ -58,7 +60,7 @@ def candidates(pixels: NDArray[Any], step: float, multiplier: float) -> tuple[ND
         # Of a transform code with this step: half a bit for each doubling of what exceeds the step's own error.
         error = step**2 / 12
         networks = _POSITIONS * (np.log2(1 + power / error) / 2 + multiplier / 3 * np.minimum(power, error)).sum(axis=1)
-        inside[part[:, 0], part[:, 1]] |= lossless < networks
+        inside[part[:, 0], part[:, 1]] |= lossless < ADVANTAGE * networks
         costs[part[:, 0], part[:, 1]] = networks
     return found, costs
 
