@@ -9,6 +9,7 @@ from benchmarks.compare.command import main as compare
 from benchmarks.cost import main as cost
 from benchmarks.effort import main as effort
 from benchmarks.graphics.command import main as graphics
+from benchmarks.lossless import main as lossless
 from benchmarks.manifold.anomalies import main as anomaly
 from benchmarks.manifold.continuity import main as continuity
 from benchmarks.manifold.pages import main as docs
@@ -48,6 +49,7 @@ main.add_command(quality_scale, "quality-scale")
 main.add_command(quick, "quick")
 main.add_command(compare, "compare")
 main.add_command(graphics, "graphics")
+main.add_command(lossless, "lossless")
 main.add_command(robustness, "robustness")
 main.add_command(effort, "effort")
 main.add_command(speed, "speed")

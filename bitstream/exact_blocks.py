@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.boxes import BoxType
+from bitstream.boxes import SLACK, BoxType
 from bitstream.container import MAX_PART, Box, FieldReader, varint
 from bitstream.errors import CorruptError, UnsupportedVersionError
-from bitstream.geometry import BLOCK, HYPER_STRIDE
+from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
 
 MAX_MASKS = 1 << 12
 """Most bytes of the masks of a chunk: the largest has 2,176 before they are compressed."""
@@ -65,6 +65,12 @@ def has_exact_blocks(boxes: dict[BoxType, bytes]) -> bool:
     if data[0] != _VP8L:
         raise UnsupportedVersionError(f"exact: coder {data[0]} is not known")
     return True
+
+
+def max_exact_bytes(rows: int, columns: int) -> int:
+    """Upper bound on what exact blocks add to the payload of a chunk of so many cells: VP8L takes little more than four
+    bytes a pixel of 8 bits, and the other fields less than the slack."""
+    return 9 * CELL**2 * rows * columns + SLACK
 
 
 def join(parts: ChunkParts) -> bytes:

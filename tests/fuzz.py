@@ -49,12 +49,17 @@ def corpus() -> list[bytes]:
     plane = alpha.encode(smooth[..., 0])
     boxes = metadata_boxes(Metadata(icc=b"\0" * 128, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0", xmp=b"<x/>"))
     runtime = shipped(1)
+    some = np.arange(12) < 5 + np.arange(8)[:, None]
     return [
         encode(runtime, ArraySource(smooth), 40, []),
         encode(runtime, ArraySource(noise), 400, []),
         encode(runtime, ArraySource(smooth), 200, [alpha_box(None, plane), *boxes], chunk_log2=0),
         encode(runtime, ArraySource(smooth[:1, :1]), 0, [alpha_box(7)]),
         encode(runtime, ArraySource(smooth[:70, :70, 0]), 100, form_boxes(PixelFormat(1, 8))),
+        encode(runtime, ArraySource(smooth), 40, [], exact=some, chunk_log2=1),
+        encode(
+            runtime, ArraySource(smooth[..., 0].astype(np.uint16)), 9, form_boxes(PixelFormat(1, 16)), exact=some | True
+        ),
     ]
 
 

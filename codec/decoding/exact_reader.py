@@ -18,6 +18,9 @@ from codec.images.arrays import means
 
 MAX_BYTES = 1 << 28
 """Most bytes that all kept pictures may take together; a single one may exceed it."""
+MAX_SYMBOL_BYTES = 1 << 16
+"""Of a cell, that stand beside exact blocks: more than they take with any model that ships, as none is needed
+here."""
 
 _Exact = tuple[NDArray[np.bool_], NDArray[Any]] | None
 """Of a chunk: which blocks are exact, and the pixels of the whole chunk; None if no block is."""
@@ -136,7 +139,8 @@ class ExactReader:
     def _parts_of(self, i: int) -> ChunkParts | None:
         """What a chunk holds; None if it is damaged."""
         try:
-            return self._parts.chunk(i)
+            _, _, rows, columns = self._parts.header.chunk(i)
+            return self._parts.chunk(i, MAX_SYMBOL_BYTES * rows * columns)
         except BitstreamError as error:
             self._parts.note_chunk(i, error)
             return None

@@ -23,7 +23,7 @@ from bitstream import (
     boxes,
 )
 from bitstream.container import check, checked, header_bytes, parse_header
-from bitstream.exact_blocks import ChunkParts, has_exact_blocks, split
+from bitstream.exact_blocks import ChunkParts, has_exact_blocks, max_exact_bytes, split
 from bitstream.geometry import CELL
 from codec.decoding.streams import PIECE, File, RandomAccess
 
@@ -213,17 +213,20 @@ class FileParts:
             found = zlib.crc32(self.read(part, min(PIECE, at + length - part)), found)
         check(found, checksum, what)
 
-    def chunk(self, i: int) -> ChunkParts:
-        """What a chunk holds; where it lies in the file says how much memory that takes.
+    def chunk(self, i: int, most: int) -> ChunkParts:
+        """What a chunk holds.
 
         Args:
             i: its place in the file.
+            most: bytes of symbols; a longer payload is refused.
 
         Raises:
             BitstreamError: it is damaged.
         """
         at, length, checksum = self._layout.chunks[i]
+        size = self.header.chunk(i)[2:]
+        most += max_exact_bytes(*size) if self.has_exact_blocks else 0
+        if length > most:
+            raise CorruptError(f"chunk {i}: found {length} bytes, expected at most {most}")
         payload = checked(self.read(at, length), checksum, f"chunk {i}")
-        if not self.has_exact_blocks:
-            return ChunkParts(payload)
-        return split(payload, *self.header.chunk(i)[2:])
+        return split(payload, *size) if self.has_exact_blocks else ChunkParts(payload)

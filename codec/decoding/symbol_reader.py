@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream import BitstreamError, CorruptError, decode_chunk
+from bitstream import BitstreamError, decode_chunk
 from bitstream.entropy import max_chunk_bytes
 from bitstream.geometry import HYPER_STRIDE
 from bitstream.stages import empty_latents
@@ -65,10 +65,7 @@ class SymbolReader:
             return found
         size = header.chunk(i)[2:]
         try:
-            parts = self._parts.chunk(i)
-            most = max_chunk_bytes(tables, *size)
-            if len(parts.symbols) > most:
-                raise CorruptError(f"chunk {i}: found {len(parts.symbols)} bytes, expected at most {most}")
+            parts = self._parts.chunk(i, max_chunk_bytes(tables, *size))
             z, y = decode_chunk(tables, header.quality_index, *size, parts.symbols, parts.coded)
         except BitstreamError as error:
             self._parts.note_chunk(i, error)

@@ -53,12 +53,14 @@ class NetworkCosts:
         blocks: float (4 r, 4 c), bits of y, and the squared error in bits.
         cells: float (r, c), bits of z.
         noisy: bool (4 r, 4 c), blocks that come back as noise.
+        inside: bool (4 r, 4 c), blocks with pixels; those beyond the image's edge cost nothing.
         weight: of these costs against those of the lossless coder.
     """
 
     blocks: NDArray[np.float64]
     cells: NDArray[np.float64]
     noisy: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
     weight: float
 
     def each(self) -> NDArray[np.float64]:
@@ -74,9 +76,9 @@ class NetworkCosts:
         return self.weight * float(self.blocks[~exact].sum() + self.cells[coded].sum() + FILLED_BITS * filled.sum())
 
 
-def weight_of_networks(graphic: NDArray[np.bool_]) -> float:
-    """How much the networks' costs count, by how many blocks look like graphics: 1 where all do."""
-    return LEAST_WEIGHT + (1 - LEAST_WEIGHT) * float(graphic.mean())
+def weight_of_networks(graphic: float) -> float:
+    """How much the networks' costs count, by the share of blocks that look like graphics: 1 where all do."""
+    return LEAST_WEIGHT + (1 - LEAST_WEIGHT) * graphic
 
 
 def try_networks(
@@ -110,7 +112,8 @@ def try_networks(
     power = sum(_sums(np.square(plane)) - _sums(plane) ** 2 / count for plane in np.moveaxis(original, 2, 0))
     noisy = _sums(error.mean(axis=2)) > NOISE_ERROR * count
     noisy &= squares * pixels.shape[2] > NOISE_RATIO * power
-    return NetworkCosts(blocks + multiplier * squares, cells, noisy, weight)
+    inside = blocks_inside(pixels)
+    return NetworkCosts((blocks + multiplier * squares) * inside, cells, noisy, inside, weight)
 
 
 def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: NetworkCosts) -> NDArray[np.bool_]:
@@ -120,9 +123,10 @@ def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: Netwo
     Those that cost too much are given back, and the rest is coded again. Then gaps are closed, as far as that helps:
     networks pay for whole cells, and for what surrounds a block as well.
     """
-    novel = _sums(_novelty(pixels))
-    exact = worth | networks.noisy | (novel == 0)
-    best, least = np.zeros_like(exact), networks.total(None)
+    novel, inside = _sums(_novelty(pixels)), networks.inside
+    exact = worth | networks.noisy | (novel == 0)  # with all that is beyond the edge
+    best: NDArray[np.bool_] = np.zeros_like(exact)
+    least = networks.total(None)
 
     def judged(exact: NDArray[np.bool_]) -> int:
         """Bits of the lossless coder; the choice is kept if it is the best so far."""
@@ -134,15 +138,16 @@ def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: Netwo
         return bits
 
     for _ in range(PRUNINGS):
-        if not exact.any():
+        if not (exact & inside).any():
             break
-        share = (novel + NOVELTY_OF_ALL) * exact
+        share = (novel + NOVELTY_OF_ALL) * (exact & inside)
         cost = judged(exact) * share / share.sum()
-        keep = exact & ((cost < networks.each()) | networks.noisy)
+        keep = exact & ((cost < networks.each()) | networks.noisy | ~inside)
         if (keep == exact).all():
             break
         exact = keep
-    best = np.logical_or(best, networks.noisy)
+    if networks.noisy.any():
+        best = best | networks.noisy | ~inside
     if best.any():
         shares, tried = _cell_means(best), best
         for least_share in (*CLOSINGS, *[0.0] * (shares.mean() > MOSTLY)):
@@ -155,8 +160,14 @@ def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: Netwo
 
 def flat_blocks(pixels: NDArray[Any]) -> NDArray[np.bool_]:
     """Blocks, bool (4 r, 4 c), of whose pixels (h, w, components) none is new to its neighbours."""
-    flat: NDArray[np.bool_] = _sums(_novelty(pixels)) == 0
+    flat: NDArray[np.bool_] = (_sums(_novelty(pixels)) == 0) & blocks_inside(pixels)
     return flat
+
+
+def blocks_inside(pixels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Blocks, bool (4 r, 4 c), with any of pixels (h, w, components)."""
+    inside: NDArray[np.bool_] = _sums(np.ones(pixels.shape[:2], np.uint8)) > 0
+    return inside
 
 
 def lossless_bits(pixels: NDArray[Any]) -> int:

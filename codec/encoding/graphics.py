@@ -15,6 +15,7 @@ from codec.encoding.encoder import encode
 from codec.encoding.exact_choice import (
     MOSTLY,
     better_exact,
+    blocks_inside,
     flat_blocks,
     lossless_bits,
     try_networks,
@@ -111,21 +112,21 @@ def exact_blocks(
     for top, left, rows, columns in header.chunk_cells():
         pixels = _pixels(source, top, left, rows, columns)
         found, estimates = candidates(pixels, step, multiplier)
-        flat = flat_blocks(pixels)
+        flat, inside = flat_blocks(pixels), blocks_inside(pixels)
         worth = _together(found, flat)
         blocks = _blocks(range(top, top + rows)), _blocks(range(left, left + columns))
         if not worth.any():
-            chosen[blocks] = flat.all() and lossless_bits(pixels) < FLAT_BITS * (64 + flat.size)
+            chosen[blocks] = flat[inside].all() and lossless_bits(pixels) < FLAT_BITS * (64 + flat.size)
             continue
-        graphic = worth | flat
+        graphic = float((worth | flat)[inside].mean())
         weight = weight_of_networks(graphic)
-        if graphic.mean() < WHOLE_CHUNK:
+        if graphic < WHOLE_CHUNK:
             down, across = (_cells_around(worth.any(axis=axis)) for axis in (1, 0))
             worth = worth[_blocks(down), _blocks(across)]
             top, left, rows, columns = top + down.start, left + across.start, len(down), len(across)
             pixels = _pixels(source, top, left, rows, columns)
             blocks = _blocks(range(top, top + rows)), _blocks(range(left, left + columns))
-        elif graphic.mean() > MOSTLY and lossless_bits(pixels) < weight * float(estimates.sum()):
+        elif graphic > MOSTLY and lossless_bits(pixels) < weight * float(estimates.sum()):
             chosen[blocks] = True  # without a trial, which takes most of the time
             continue
         tell = None if progress is None else _counted_from(progress, CELL * top * source.width, source)

@@ -152,7 +152,7 @@ def test_the_rate_is_that_of_the_coded_file_even_if_it_is_the_larger(tmp_path):
     noise, coded = tmp_path / "noise.png", tmp_path / "noise.lmc"
     bits = np.random.default_rng(0).integers(0, 2, (128, 128), dtype=np.uint8)
     Image.fromarray(255 * bits).convert("1").save(noise)
-    there = run("compress", noise, "-q", "100", "-v")
+    there = run("compress", noise, "-q", "100", "-v", "--no-graphics")
     assert coded.stat().st_size > 2 * noise.stat().st_size and "larger than the image's own" in there.stderr
     rate = f"{coded.stat().st_size * 8 / 128**2:.3f} bpp"
     back = run("decompress", coded, "--format", "webp", "-v")

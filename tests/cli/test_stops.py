@@ -81,7 +81,7 @@ pixels = codec.encoding.analysis_pass.pixels
 codec.encoding.analysis_pass.pixels = lambda *a: (print("at work", flush=True), pixels(*a))[1]
 main()"""
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "compress", str(picture), str(folder / "a.lmc")],
+        [sys.executable, "-c", code, "compress", "--no-graphics", str(picture), str(folder / "a.lmc")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,

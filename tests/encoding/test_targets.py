@@ -125,14 +125,14 @@ def test_distortion_is_told_alike_at_any_depth(photo):
 
 
 def test_each_try_has_half_of_the_time_that_is_left(photo, monkeypatch):
-    given, encode = [], rate_control.encode
+    given, encode = [], rate_control.encode_image
 
-    def recorded(runtime, source, level, boxes, progress, effort):
+    def recorded(runtime, source, level, boxes, progress, effort, graphics):
         if effort.iterations:
             given.append(effort.seconds)
         return encode(runtime, source, level, boxes, progress)
 
-    monkeypatch.setattr(rate_control, "encode", recorded)
+    monkeypatch.setattr(rate_control, "encode_image", recorded)
     monkeypatch.setattr(rate_control.time, "monotonic", lambda: 40.0 * len(given))
     target = codec.Target("bytes", 12_000)
     encode_to_target(shipped(), ArraySource(photo), [], target, effort=Effort(9, 400.0))

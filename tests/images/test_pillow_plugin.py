@@ -96,9 +96,10 @@ def test_options_are_obeyed_or_refused(face):
 
     assert saved(optimize=True, progressive=True, threads=1) == saved()
     assert len(saved(target=codec.Target("bpp", 0.3))) * 8 <= 0.3 * 200 * 200
-    for name in ("lossless", "target_size", "compress_level"):
+    for name in ("near_lossless", "target_size", "compress_level"):
         with pytest.raises(TypeError, match=f"unknown option {name}"):
             saved(**{name: 1})
+    assert (codec.open(saved(lossless=True)).array() == face).all()
     with pytest.raises(ValueError, match="quality"):
         saved(quality=101)
 
