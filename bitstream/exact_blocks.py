@@ -106,6 +106,8 @@ def split(payload: bytes, rows: int, columns: int) -> ChunkParts:
     if coverage == Coverage.SOME:
         bits = _bits(reader.bytes(reader.varint("masks", MAX_MASKS)), exact.size + coded.size)
         exact, coded = bits[: exact.size].reshape(exact.shape), bits[exact.size :].reshape(coded.shape)
+        if not exact.any():
+            raise CorruptError("exact blocks: none, though some were said to be")
     picture = reader.bytes(reader.varint("picture", MAX_PART))
     symbols = payload[reader.at :]
     if symbols and not coded.any():
@@ -123,7 +125,10 @@ def _bits(stream: bytes, count: int) -> NDArray[np.bool_]:
         raise CorruptError(f"exact blocks: {error}") from error
     if not expander.eof or expander.unused_data or len(data) != wanted:
         raise CorruptError(f"exact blocks: the masks are not one whole zlib stream of {wanted} bytes")
-    return np.unpackbits(np.frombuffer(data, np.uint8), count=count).astype(bool)
+    bits = np.unpackbits(np.frombuffer(data, np.uint8)).astype(bool)
+    if bits[count:].any():
+        raise CorruptError("exact blocks: the masks end with ones")
+    return bits[:count]
 
 
 def to_pixels(blocks: NDArray[Any], height: int, width: int) -> NDArray[Any]:

@@ -30,11 +30,10 @@ def inspect(source: Path, as_json: bool, max_pixels: int) -> None:
         return
     model = f"ships with this version, --tune {info.tune}" if info.model_available else "not available here"
     click.echo(f"size      {info.width} x {info.height} pixels, {info.mode}, {info.depth} bits")
+    click.echo(f"quality   {'unknown' if info.quality is None else f'{info.quality:g}'}")
     if info.exact_share == 1:
-        click.echo("quality   lossless")
-    else:
-        click.echo(f"quality   {'unknown' if info.quality is None else f'{info.quality:g}'}")
-    if 0 < info.exact_share < 1:
+        click.echo("exact     all pixels")
+    elif info.exact_share:
         click.echo(f"exact     {info.exact_share:.1%} of the pixels")
     click.echo(f"model     {info.model_id} ({model})")
     click.echo(f"bytes     {info.file_bytes} ({info.rate_bpp:.4f} bpp)")

@@ -215,7 +215,11 @@ class LmcFile:
         box = box or (0, 0, *self.size)
         if box[0] % scale or box[1] % scale:
             raise ValueError(f"box: {box[0]}, {box[1]} is not a multiple of the scale {scale}")
-        yield from self._decoder(max_tile).strips(box, scale, progress)
+        left, top, right, bottom = box
+        if self._exact.covers(top, bottom, left, right):  # which needs no model
+            yield from self._exact.strips(box, scale)
+        else:
+            yield from self._decoder(max_tile).strips(box, scale, progress)
 
     def latents(self, max_tile: int = TILE_CELLS, progress: Progress | None = None) -> Iterator[NDArray[np.float32]]:
         """The image's coordinates from top to bottom, in bounded memory; no synthesis runs.

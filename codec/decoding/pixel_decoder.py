@@ -73,7 +73,7 @@ class PixelDecoder:
             # A scaled pixel that lies only partly within the image or box is kept.
             y0, y1 = ((self._edge(edge, top, bottom) - top) for edge in (v.begin, v.end))
             y0, y1 = y0 // scale, -(-y1 // scale)
-            strip = np.empty((y1 - y0, -(-(right - left) // scale), self._form.components), f"u{self._form.depth // 8}")
+            strip = np.zeros((y1 - y0, -(-(right - left) // scale), self._form.components), f"u{self._form.depth // 8}")
             for h in row:
                 sides = [self._edge(edge, top, bottom) for edge in (v.begin, v.end)]
                 sides += [self._edge(edge, left, right) for edge in (h.begin, h.end)]
@@ -91,7 +91,7 @@ class PixelDecoder:
                 if progress:
                     progress(done * block**2, total * block**2)
             latents.forget((v.end - halo) // geometry.hyper_stride)
-            self._exact.paste(strip, top + scale * y0, left, scale)
+            self._exact.paste(strip, top + scale * y0, left, min(bottom, top + scale * y1), right, scale)
             yield y0, strip
 
     def latents(self, progress: Progress | None = None) -> Iterator[NDArray[np.float32]]:

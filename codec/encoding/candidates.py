@@ -10,6 +10,7 @@ Reference:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ FLAT_SHARE = 0.3
 Blocks of colour photographs have fewer."""
 ADVANTAGE = 1.5
 """Times the estimated cost of the networks that a lossless coder may seem to take: both estimates are rough."""
+FINE_STEP = 12.0
+"""At which graphics are told from photographs, whatever the quality asked for."""
 FEW_VALUES = 4
 PATTERN_GAIN = 4
 """A block with at most so many residuals a component is likely to be a pattern, of which a lossless coder takes a
@@ -33,36 +36,57 @@ _SMALL = 31
 """Residuals of at most this magnitude are told apart."""
 
 
-def candidates(pixels: NDArray[Any], step: float, multiplier: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+@dataclass(frozen=True)
+class Candidates:
+    """What is known of the blocks of a part of an image before anything is coded, (4 r, 4 c) of its r x c cells.
+
+    Attributes:
+        worth: bool, blocks that a lossless coder may win at this step.
+        likely: bool, blocks that it would win at a fine step: graphics, whatever the quality.
+        networks: float, bits that the networks may take, their error included; 0 where nobody looked, as in most of a
+            photograph.
+        gain: float, bits that a lossless coder may save in all.
+    """
+
+    worth: NDArray[np.bool_]
+    likely: NDArray[np.bool_]
+    networks: NDArray[np.float64]
+    gain: float
+
+
+def candidates(pixels: NDArray[Any], step: float, multiplier: float) -> Candidates:
     """Find the blocks of a part of an image that are worth a trial.
 
     Args:
         pixels: uint8 or uint16 (h, w, 1 or 3), the part; its upper left corner is that of a block.
         step: of the model's quantisation, in levels of 255.
         multiplier: bits a pixel that a squared error of one level is worth.
-
-    Returns:
-        tuple: which, bool (4 r, 4 c) of the r x c cells that the part covers; blocks without a pixel are none. And what
-        the networks may take for each that was looked at, float (4 r, 4 c), bits.
     """
     height, width = pixels.shape[:2]
-    rows, columns = -(-height // CELL) * CELL // BLOCK, -(-width // CELL) * CELL // BLOCK
-    found, costs = np.zeros((rows, columns), bool), np.zeros((rows, columns))
     pixels = np.pad(pixels, [(0, -height % BLOCK), (0, -width % BLOCK), (0, 0)], mode="edge")
-    flat, fine = _flat_share(pixels) >= FLAT_SHARE, _detail(pixels) > MAX_DETAIL * 255
-    looked_at = np.argwhere(flat)
-    views = _views(pixels)
-    inside = found[: flat.shape[0], : flat.shape[1]]
-    inside[:] = fine
+    fine = _detail(pixels) > MAX_DETAIL * 255
+    worth, likely, networks = fine.copy(), fine.copy(), np.zeros(fine.shape)
+    gain = float(fine.sum()) * _POSITIONS
+    looked_at, views = np.argwhere(_flat_share(pixels) >= FLAT_SHARE), _views(pixels)
     for begin in range(0, len(looked_at), _AT_ONCE):
-        part = looked_at[begin : begin + _AT_ONCE]
-        lossless, power = _lossless_bits(*(view[part[:, 0], :, part[:, 1]] for view in views))
-        # Of a transform code with this step: half a bit for each doubling of what exceeds the step's own error.
-        error = step**2 / 12
-        networks = _POSITIONS * (np.log2(1 + power / error) / 2 + multiplier / 3 * np.minimum(power, error)).sum(axis=1)
-        inside[part[:, 0], part[:, 1]] |= lossless < ADVANTAGE * networks
-        costs[part[:, 0], part[:, 1]] = networks
-    return found, costs
+        rows, columns = looked_at[begin : begin + _AT_ONCE].T
+        lossless, power = _lossless_bits(*(view[rows, :, columns] for view in views))
+        theirs = _networks_bits(power, step, multiplier)
+        worth[rows, columns] |= lossless < ADVANTAGE * theirs
+        likely[rows, columns] |= lossless < ADVANTAGE * _networks_bits(power, FINE_STEP, 0)
+        networks[rows, columns] = theirs
+        gain += float(np.maximum(ADVANTAGE * theirs - lossless, 0).sum())
+    whole = [(0, -rows % (CELL // BLOCK)) for rows in fine.shape]
+    return Candidates(np.pad(worth, whole), np.pad(likely | worth, whole), np.pad(networks, whole), gain)
+
+
+def _networks_bits(power: NDArray[np.float64], step: float, multiplier: float) -> NDArray[np.float64]:
+    """Bits of a transform code for blocks of so much power (n, components): half a bit a value for each doubling of
+    what exceeds the step's own error, and what is left of the power as an error."""
+    error = step**2 / 12
+    values = np.log2(1 + power / error).sum(axis=1) / 2
+    bits: NDArray[np.float64] = _POSITIONS * (values + multiplier * np.minimum(power, error).mean(axis=1))
+    return bits
 
 
 def _flat_share(pixels: NDArray[Any]) -> NDArray[np.float64]:

@@ -92,10 +92,12 @@ def _coded_symbols(latents: AnalysisPass, header: Header, effort: Effort) -> Ite
         for top in range(0, v.end - v.begin, side):
             for left in range(0, h.end - h.begin, side):
                 rows, columns = (slice(HYPER_STRIDE * at, HYPER_STRIDE * (at + side)) for at in (top, left))
-                parts = z[:, top : top + side, left : left + side], y[:, rows, columns]
                 top_cell, left_cell = v.begin + top, h.begin + left
                 coded = latents.coded[top_cell : top_cell + side, left_cell : left_cell + side]
+                z_part, y_part = z[:, top : top + side, left : left + side], y[:, rows, columns]
+                if not coded.all():
+                    y_part = y_part * coded.repeat(HYPER_STRIDE, axis=0).repeat(HYPER_STRIDE, axis=1)
                 payload = encode_chunk(
-                    latents.runtime.tables, header.quality_index, *parts, None if coded.all() else coded
+                    latents.runtime.tables, header.quality_index, z_part, y_part, None if coded.all() else coded
                 )
                 yield across * (top_cell // side) + left_cell // side, payload

@@ -33,11 +33,17 @@ CLOSINGS = (0.75, 0.4)
 """Shares of a cell's blocks that are exact, from which on the others may become it, too."""
 MOSTLY = 0.7
 """Share of a part that must be graphics before all of it is tried at once."""
-FILLED_BITS = 5.0
-"""That an exact block takes of the networks' code in a cell that they code."""
+FILLED_BITS = 12.0
+"""That an exact block takes of the networks' code at the most, in a cell that they code: what a smooth block takes."""
+LEAST_SHARE = 0.98
+"""Of what the networks cost, that the choice must be below."""
+PLAIN = 0.5
+"""Most that a lossless coder may take of what the networks seem to cost, for a part to be plainly graphic."""
+PHOTOGRAPHIC = 0.05
+"""Most of what is new in such a part that may lie in blocks like those of photographs."""
 FAST = 90
 """Quality of the lossless coder that costs are estimated with: at 100 it takes twice as long, and finds 1% more."""
-NOVELTY_OF_ALL = 0.5
+NOVELTY_OF_ALL = 0.03
 """Pixels of each block that are taken not to be foreseen, beside those that differ from their neighbours."""
 NOISE_ERROR = 40.0
 NOISE_RATIO = 1.5
@@ -50,6 +56,7 @@ class NetworkCosts:
     """What the networks make of a part of an image.
 
     Attributes:
+        bits: float (4 r, 4 c), of y.
         blocks: float (4 r, 4 c), bits of y, and the squared error in bits.
         cells: float (r, c), bits of z.
         noisy: bool (4 r, 4 c), blocks that come back as noise.
@@ -57,6 +64,7 @@ class NetworkCosts:
         weight: of these costs against those of the lossless coder.
     """
 
+    bits: NDArray[np.float64]
     blocks: NDArray[np.float64]
     cells: NDArray[np.float64]
     noisy: NDArray[np.bool_]
@@ -73,7 +81,8 @@ class NetworkCosts:
             return self.weight * float(self.blocks.sum() + self.cells.sum())
         coded = cells_near(~exact)
         filled = exact & _blocks_of_cells(coded)
-        return self.weight * float(self.blocks[~exact].sum() + self.cells[coded].sum() + FILLED_BITS * filled.sum())
+        fill = np.minimum(self.bits[filled], FILLED_BITS)
+        return self.weight * float(self.blocks[~exact].sum() + self.cells[coded].sum() + fill.sum())
 
 
 def weight_of_networks(graphic: float) -> float:
@@ -107,13 +116,14 @@ def try_networks(
     original = pixels.astype(np.float32) * unit
     error = np.abs(original - decoded.astype(np.float32) * unit)
     squares = _sums(np.square(error).mean(axis=2))
-    blocks, cells = bits["y"][0].sum(axis=0, dtype=np.float64), bits["z"][0].sum(axis=0, dtype=np.float64)
+    inside = blocks_inside(pixels)
+    y_bits, z_bits = (bits[name][0].sum(axis=0, dtype=np.float64) for name in ("y", "z"))
+    y_bits *= inside
     count = np.maximum(_sums(np.ones(pixels.shape[:2], np.float32)), 1)
     power = sum(_sums(np.square(plane)) - _sums(plane) ** 2 / count for plane in np.moveaxis(original, 2, 0))
     noisy = _sums(error.mean(axis=2)) > NOISE_ERROR * count
     noisy &= squares * pixels.shape[2] > NOISE_RATIO * power
-    inside = blocks_inside(pixels)
-    return NetworkCosts((blocks + multiplier * squares) * inside, cells, noisy, inside, weight)
+    return NetworkCosts(y_bits, y_bits + multiplier * squares, z_bits, noisy, inside, weight)
 
 
 def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: NetworkCosts) -> NDArray[np.bool_]:
@@ -126,7 +136,7 @@ def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: Netwo
     novel, inside = _sums(_novelty(pixels)), networks.inside
     exact = worth | networks.noisy | (novel == 0)  # with all that is beyond the edge
     best: NDArray[np.bool_] = np.zeros_like(exact)
-    least = networks.total(None)
+    least = LEAST_SHARE * networks.total(None)
 
     def judged(exact: NDArray[np.bool_]) -> int:
         """Bits of the lossless coder; the choice is kept if it is the best so far."""
@@ -150,12 +160,26 @@ def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: Netwo
         best = best | networks.noisy | ~inside
     if best.any():
         shares, tried = _cell_means(best), best
-        for least_share in (*CLOSINGS, *[0.0] * (shares.mean() > MOSTLY)):
+        for least_share in (*CLOSINGS, *[0.0] * (best[inside].mean() > MOSTLY)):
             closed = tried | _blocks_of_cells(shares >= least_share)
             if (closed != tried).any():
                 judged(closed)
                 tried = closed
     return best
+
+
+def is_plainly_graphic(pixels: NDArray[Any], estimates: NDArray[np.float64], weight: float) -> bool:
+    """Whether a part can be coded exactly without a trial.
+
+    Args:
+        pixels: uint8 or uint16 (h, w, components).
+        estimates: float (4 r, 4 c), what the networks may take, see :class:`~codec.encoding.candidates.Candidates`.
+        weight: see :func:`weight_of_networks`.
+    """
+    novel = _sums(_novelty(pixels))
+    if novel[estimates == 0].sum() > PHOTOGRAPHIC * novel.sum():
+        return False
+    return lossless_bits(pixels) < PLAIN * weight * float(estimates.sum())
 
 
 def flat_blocks(pixels: NDArray[Any]) -> NDArray[np.bool_]:

@@ -8,21 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitstream.container import CHUNK_LOG2 as PLAIN_CHUNK_LOG2
 from bitstream.container import MAX_CHUNK_LOG2, Box, Header
 from bitstream.geometry import CELL, HYPER_STRIDE
 from codec.encoding.candidates import candidates
 from codec.encoding.encoder import encode
 from codec.encoding.exact_choice import (
-    MOSTLY,
     better_exact,
     blocks_inside,
     flat_blocks,
+    is_plainly_graphic,
     lossless_bits,
     try_networks,
     weight_of_networks,
 )
 from codec.encoding.options import ONE_PASS, Effort
 from codec.engine.runtime import Runtime
+from codec.images import vp8l
 from codec.images.source import Source
 from codec.util.progress import Progress
 
@@ -33,6 +35,9 @@ LEADING = 8
 """Latents whose step is taken to be the model's: those of the coarsest patterns, which hold most of an image."""
 TRIAL_WORK = 0.5
 """Share of the work that trials are, where there are any."""
+LEAST_GAIN = 2000.0
+"""Bits that exact blocks must seem to save before they are tried, in all but small images: a few blocks of most
+photographs seem to save less."""
 FLAT_BITS = 4
 """Bits that the networks take for a block of one colour at the least, and 64 times as many for an image."""
 WHOLE_CHUNK = 0.5
@@ -62,11 +67,16 @@ def encode_image(
     Returns:
         bytes: the file.
     """
-    exact = exact_blocks(runtime, source, quality_index, _within(progress, 0, TRIAL_WORK)) if graphics else None
+    progress = _never_back(progress)
+    exact = None
+    if graphics and vp8l.is_available():
+        exact = exact_blocks(runtime, source, quality_index, _within(progress, 0, TRIAL_WORK))
     if exact is None:
         return encode(runtime, source, quality_index, boxes, progress, effort)
+    # Effort takes memory in proportion to a chunk.
+    chunk_log2 = PLAIN_CHUNK_LOG2 if effort.iterations and not exact.all() else CHUNK_LOG2
     rest = _within(progress, TRIAL_WORK, 1)
-    return encode(runtime, source, quality_index, boxes, rest, effort, chunk_log2=CHUNK_LOG2, exact=exact)
+    return encode(runtime, source, quality_index, boxes, rest, effort, chunk_log2=chunk_log2, exact=exact)
 
 
 def encode_lossless(runtime: Runtime, source: Source, boxes: list[Box], progress: Progress | None = None) -> bytes:
@@ -82,6 +92,20 @@ def encode_lossless(runtime: Runtime, source: Source, boxes: list[Box], progress
     exact = np.ones([HYPER_STRIDE * side for side in cells], bool)
     best = runtime.tables.levels - 1
     return encode(runtime, source, best, boxes, progress, chunk_log2=CHUNK_LOG2, exact=exact)
+
+
+def _never_back(progress: Progress | None) -> Progress | None:
+    """Progress that waits where it is told less than before: whether there is a trial to do shows only on the way."""
+    if progress is None:
+        return None
+    most = 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal most
+        most = max(most, done)
+        progress(most, total)
+
+    return tell
 
 
 def _within(progress: Progress | None, low: float, high: float) -> Progress | None:
@@ -109,36 +133,43 @@ def exact_blocks(
     step = 255 / float(runtime.gains(quality_index)[0, :LEADING].mean())
     multiplier = 18 / math.log(2) / step**2  # at which this step is best: 3 components gain 3 log2(step) bits a pixel
     chosen = np.zeros([HYPER_STRIDE * side for side in header.cells], bool)
-    for top, left, rows, columns in header.chunk_cells():
+    chunks = header.chunk_cells()
+    for number, (top, left, rows, columns) in enumerate(chunks):
+        tell = _part_of(progress, number, len(chunks), source)
+        tell(0, 1)
         pixels = _pixels(source, top, left, rows, columns)
-        found, estimates = candidates(pixels, step, multiplier)
-        flat, inside = flat_blocks(pixels), blocks_inside(pixels)
-        worth = _together(found, flat)
+        found, flat, inside = candidates(pixels, step, multiplier), flat_blocks(pixels), blocks_inside(pixels)
+        worth = _together(found.worth, flat)
         blocks = _blocks(range(top, top + rows)), _blocks(range(left, left + columns))
-        if not worth.any():
+        if not worth.any() or found.gain < LEAST_GAIN * min(1, worth.size / 400):
             chosen[blocks] = flat[inside].all() and lossless_bits(pixels) < FLAT_BITS * (64 + flat.size)
             continue
-        graphic = float((worth | flat)[inside].mean())
+        graphic = float((found.likely | flat)[inside].mean())
         weight = weight_of_networks(graphic)
+        if is_plainly_graphic(pixels, found.networks, weight):
+            chosen[blocks] = True  # without a trial, which takes most of the time
+            continue
+        start = found.likely
         if graphic < WHOLE_CHUNK:
             down, across = (_cells_around(worth.any(axis=axis)) for axis in (1, 0))
-            worth = worth[_blocks(down), _blocks(across)]
+            start = start[_blocks(down), _blocks(across)]
             top, left, rows, columns = top + down.start, left + across.start, len(down), len(across)
             pixels = _pixels(source, top, left, rows, columns)
             blocks = _blocks(range(top, top + rows)), _blocks(range(left, left + columns))
-        elif graphic > MOSTLY and lossless_bits(pixels) < weight * float(estimates.sum()):
-            chosen[blocks] = True  # without a trial, which takes most of the time
-            continue
-        tell = None if progress is None else _counted_from(progress, CELL * top * source.width, source)
-        exact = better_exact(pixels, worth, try_networks(runtime, pixels, quality_index, multiplier, weight, tell))
-        chosen[blocks] = exact
+        networks = try_networks(runtime, pixels, quality_index, multiplier, weight, tell)
+        chosen[blocks] = better_exact(pixels, start, networks)
     return chosen if chosen.any() else None
 
 
-def _counted_from(progress: Progress, begun: int, source: Source) -> Progress:
-    """Progress in a part of an image, before which so many pixels were done."""
+def _part_of(progress: Progress | None, number: int, parts: int, source: Source) -> Progress:
+    """Progress in one of so many parts of an image."""
     whole = source.width * source.height
-    return lambda done, total: progress(min(whole, begun + done), whole)
+
+    def tell(done: int, total: int) -> None:
+        if progress is not None:
+            progress(round(whole * (number + done / total) / parts), whole)
+
+    return tell
 
 
 def _pixels(source: Source, top: int, left: int, rows: int, columns: int) -> NDArray[Any]:

@@ -128,6 +128,8 @@ class EncodeOptions:
         Effort.chosen(self.effort, self.budget)
         if self.lossless and (self.quality, self.target, self.effort or None, self.budget) != (None,) * 4:
             raise ValueError("lossless: has no quality, target, effort or budget; leave them out")
+        if self.lossless and not self.graphics:
+            raise ValueError("lossless: every pixel is exact; graphics cannot be left out")
 
     @property
     def refinement(self) -> Effort:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitstream.container import Box
+from bitstream.boxes import BoxType
+from bitstream.container import Box, parse_header
 from bitstream.errors import ImageError
 from codec.decoding.lmc_file import LmcFile
 from codec.encoding.graphics import encode_image
@@ -99,12 +100,16 @@ def encode_to_target(
         best = best if found is None else files[found]
     if best is not None:
         return best
-    if at_most and graphics:
+    if at_most and any(map(_has_exact_blocks, files.values())):
         return encode_to_target(runtime, source, boxes, target, progress, effort, graphics=False)
     if at_most:
         raise ImageError(f"target: no quality gives {target.value:.0f} bytes; the smallest is {len(files[0])}")
     unit = "" if target.kind == "ssimulacra2" else " dB"
     raise ImageError(f"target: no quality gives {target.kind} {target.value:g}{unit}")
+
+
+def _has_exact_blocks(data: bytes) -> bool:
+    return any(kind == BoxType.EXACT for *_, kind in parse_header(data).boxes)
 
 
 def _sampled_guess(

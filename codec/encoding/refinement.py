@@ -64,9 +64,13 @@ def refined_symbols(latents: AnalysisPass, side: int, effort: Effort) -> Iterato
                 counted=_counted(latents, v, h, margin),
                 y=torch.from_numpy(columns(y_rows, h.seen(unit))),
                 z_hat=torch.from_numpy(z_hat),
-                free=torch.from_numpy(_free(v, h)),
+                free=torch.from_numpy(_free(v, h) & latents.coded[v.seen(1), h.seen(1)]),
                 gray=latents.source.form.components == 1,
             )
+            if not view.free.any():
+                nothing = np.zeros_like(columns(y_rows, h.seen(unit)), np.int32)[0, :, v.inside(unit), h.inside(unit)]
+                yield v, h, z_hat[0, :, v.inside(1), h.inside(1)].astype(np.int32), nothing
+                continue
             seconds = None if ends is None else (ends - time.monotonic()) * size / left
             tell = _counter(latents, unit**2 * size * effort.iterations)
             refined = annealer.fit(view, shares(effort.iterations, seconds, tell)).numpy()

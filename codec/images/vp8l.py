@@ -17,7 +17,6 @@ from bitstream.boxes import PixelFormat
 from bitstream.errors import CodecError, CorruptError
 from codec.images.pillow_compat import open_image
 
-MAX_SIDE = 16_383
 _HEADER = 20
 """Bytes of a WebP file before its bitstream."""
 _SIGNATURE = 0x2F
@@ -73,8 +72,13 @@ def decode(stream: bytes, height: int, width: int, form: PixelFormat) -> NDArray
         raise CorruptError(f"picture: cannot be read ({type(error).__name__})") from error
 
 
+def is_available() -> bool:
+    """Whether Pillow was built with WebP."""
+    return bool(features.check("webp"))
+
+
 def _require_webp() -> None:
-    if not features.check("webp"):
+    if not is_available():
         raise CodecError("exact blocks need a Pillow that was built with WebP")
 
 
@@ -88,7 +92,7 @@ def _bytes_apart(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _bytes_together(picture: NDArray[np.uint8], form: PixelFormat) -> NDArray[Any]:
-    pixels = picture[:, :, : form.components]
+    pixels = np.array(picture[:, :, : form.components])  # a copy: of gray, two thirds would be kept for nothing
     if form.depth == 8:
         return pixels
     upper, difference = np.split(pixels, 2)
