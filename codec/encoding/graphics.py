@@ -18,7 +18,6 @@ from codec.encoding.exact_choice import (
     blocks_inside,
     flat_blocks,
     is_plainly_graphic,
-    lossless_bits,
     try_networks,
     weight_of_networks,
 )
@@ -38,8 +37,6 @@ TRIAL_WORK = 0.5
 LEAST_GAIN = 2000.0
 """Bits that exact blocks must seem to save before they are tried, in all but small images: a few blocks of most
 photographs seem to save less."""
-FLAT_BITS = 4
-"""Bits that the networks take for a block of one colour at the least, and 64 times as many for an image."""
 WHOLE_CHUNK = 0.5
 """Share of blocks that are flat or worth a trial, from which on all of a chunk is tried; else what is around them."""
 
@@ -138,11 +135,14 @@ def exact_blocks(
         tell = _part_of(progress, number, len(chunks), source)
         tell(0, 1)
         pixels = _pixels(source, top, left, rows, columns)
-        found, flat, inside = candidates(pixels, step, multiplier), flat_blocks(pixels), blocks_inside(pixels)
-        worth = _together(found.worth, flat)
+        found = candidates(pixels, step, multiplier)
         blocks = _blocks(range(top, top + rows)), _blocks(range(left, left + columns))
-        if not worth.any() or found.gain < LEAST_GAIN * min(1, worth.size / 400):
-            chosen[blocks] = flat[inside].all() and lossless_bits(pixels) < FLAT_BITS * (64 + flat.size)
+        if found.gain < LEAST_GAIN * min(1, found.worth.size / 400):
+            chosen[blocks] = _is_one_colour(pixels)
+            continue
+        flat, inside = flat_blocks(pixels), blocks_inside(pixels)
+        worth = _together(found.worth, flat)
+        if not worth.any():
             continue
         graphic = float((found.likely | flat)[inside].mean())
         weight = weight_of_networks(graphic)
@@ -159,6 +159,12 @@ def exact_blocks(
         networks = try_networks(runtime, pixels, quality_index, multiplier, weight, tell)
         chosen[blocks] = better_exact(pixels, start, networks)
     return chosen if chosen.any() else None
+
+
+def _is_one_colour(pixels: NDArray[Any]) -> bool:
+    """Whether all pixels are alike: a lossless coder takes a few bytes for any number of them, the networks some bits for
+    each block."""
+    return bool((pixels[0] == pixels[-1]).all() and (pixels == pixels[:1, :1]).all())
 
 
 def _part_of(progress: Progress | None, number: int, parts: int, source: Source) -> Progress:
