@@ -80,6 +80,10 @@ def small_context(seed: int, hyper_latents: int) -> ZContext:
     )
 
 
+Cells = NDArray[np.bool_]
+"""Which cells of a chunk have symbols, (rows, columns)."""
+
+
 class ReferenceDecoder:
     """Sections 5 and 6 of FORMAT.md in plain Python integers, without the library that the package uses."""
 
@@ -125,13 +129,14 @@ class ReferenceDecoder:
 
 
 def reference_context(
-    context: ZContext, bank: int, rows: int, columns: int, z: dict[tuple[int, int, int], int], decoder: ReferenceDecoder
+    context: ZContext, bank: int, coded_cells: Cells, z: dict[tuple[int, int, int], int], decoder: ReferenceDecoder
 ) -> None:
     """Read the second half of z into ``z``."""
+    rows, columns = coded_cells.shape
     channels, limit = len(context.weight), context.counts.shape[2] // 2 - 1
     means, by_table = {}, {}
     for c, i, j in np.ndindex(channels, rows, columns):
-        if (i + j) % 2:
+        if (i + j) % 2 and coded_cells[i, j]:
             around = [(i - 1, j), (i, j - 1), (i, j + 1), (i + 1, j)]
             known = [z.get((n, *cell), 0) for cell in around for n in range(channels)]
             total = sum(int(w) * v for w, v in zip(context.weight[c], known, strict=True))
@@ -149,20 +154,23 @@ def reference_context(
 
 
 def reference_decode(
-    tables: Tables, q: int, rows: int, columns: int, payload: bytes
+    tables: Tables, q: int, rows: int, columns: int, payload: bytes, coded: Cells | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Decode a chunk as FORMAT.md says."""
+    coded = np.ones((rows, columns), bool) if coded is None else coded
     decoder = ReferenceDecoder(payload)
     k = tables.z_limit
     bank = q * len(tables.z_counts) // tables.levels
     z: dict[tuple[int, int, int], int] = {}
-    first = [p for p in np.ndindex(tables.hyper_latents, rows, columns) if not (tables.z_context and sum(p[1:]) % 2)]
+    z.update((p, 0) for p in np.ndindex(tables.hyper_latents, rows, columns) if not coded[p[1:]])
+    everywhere = [p for p in np.ndindex(tables.hyper_latents, rows, columns) if coded[p[1:]]]
+    first = [p for p in everywhere if not (tables.z_context and sum(p[1:]) % 2)]
     for n, i, j in first:
         z[n, i, j] = decoder.read([int(c) for c in tables.z_counts[bank][n]]) - k
     escaped = [p for p in first if z[p] > k]
     z.update(zip(escaped, decoder.escapes([k] * len(escaped)), strict=True))
     if tables.z_context:
-        reference_context(tables.z_context, bank, rows, columns, z, decoder)
+        reference_context(tables.z_context, bank, coded, z, decoder)
     z_array = np.array([z[p] for p in np.ndindex(tables.hyper_latents, rows, columns)], np.int64)
     z_array = z_array.reshape(-1, rows, columns)
 
@@ -172,10 +180,11 @@ def reference_decode(
         total = (total + int(tables.bias[q][c])) >> tables.shift
         index[c, 4 * i + u, 4 * j + v] = min(max(total, 0), len(tables.y_limits) - 1)
     flat, y, start = index.ravel(), [0] * index.size, 0
+    near = np.broadcast_to(coded.repeat(4, axis=0).repeat(4, axis=1), index.shape).ravel()
     for t, limit in enumerate(int(k) for k in tables.y_limits):
         counts = [int(c) for c in tables.y_counts[start : start + 2 * limit + 2]]
         start += 2 * limit + 2
-        for i in np.flatnonzero(flat == t):
+        for i in np.flatnonzero((flat == t) & near):
             y[i] = decoder.read(counts) - limit
     limits = [int(tables.y_limits[t]) for t in flat]
     escaped = [i for i, value in enumerate(y) if value > limits[i]]

@@ -1,4 +1,4 @@
-"""Write ``vectors/pictures/`` and the small model it is coded with, once. Existing vectors are never replaced."""
+"""Write what is missing of ``vectors/pictures/`` and of the small model it is coded with. Nothing is ever replaced."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def trained(folder: Path) -> V1:
     return load_model(folder / "run" / "stable.pt")
 
 
-def pictures() -> dict[str, tuple[NDArray[np.generic], int, int]]:
-    """Arrays, levels of quality, and chunk sizes, by name; made here, from noise and waves alone."""
+def pictures() -> dict[str, tuple[NDArray[np.generic], int, int, NDArray[np.bool_] | None]]:
+    """Arrays, levels of quality, chunk sizes and exact blocks, by name; made here, from noise and waves alone."""
     rng = np.random.default_rng(20261125)
     v, h = np.mgrid[0:150, 0:210] / 30
     waves = np.stack([np.sin(v * h), np.cos(v - 2 * h), np.sin(v + h**1.5)], axis=2)
@@ -55,40 +55,45 @@ def pictures() -> dict[str, tuple[NDArray[np.generic], int, int]]:
     deep = np.rint(32768 + 25000 * waves[:70, :90]).astype(np.uint16)
     noise = rng.integers(0, 256, (65, 129, 3), np.uint8)
     veil = np.dstack([colour[:64, :100], np.linspace(0, 255, 6400).reshape(64, 100).astype(np.uint8)])
+    some = np.arange(16) < 12 - np.arange(12)[:, None] // 8  # a cell or two without symbols, and one at its edge
     return {
-        "colour-low": (colour, 20, 2),
-        "colour-middle": (colour, 200, 2),
-        "colour-high": (colour, 380, 2),
-        "chunks": (colour, 120, 0),
-        "gray": (colour[:, :, 1], 200, 2),
-        "deep": (deep, 300, 2),
-        "alpha": (veil, 150, 2),
-        "noise": (noise, 400, 2),
-        "pixel": (colour[:1, :1], 200, 2),
-        "line": (colour[:1], 0, 2),
+        "colour-low": (colour, 20, 2, None),
+        "colour-middle": (colour, 200, 2, None),
+        "colour-high": (colour, 380, 2, None),
+        "chunks": (colour, 120, 0, None),
+        "gray": (colour[:, :, 1], 200, 2, None),
+        "deep": (deep, 300, 2, None),
+        "alpha": (veil, 150, 2, None),
+        "noise": (noise, 400, 2, None),
+        "pixel": (colour[:1, :1], 200, 2, None),
+        "line": (colour[:1], 0, 2, None),
+        "exact": (colour, 200, 1, some),
+        "exact-deep": (deep[:, :, 0], 300, 2, np.ones((8, 8), bool)),
     }
 
 
 def main() -> None:
     """Make what is not there."""
-    if PICTURES.exists():
-        raise SystemExit(f"{PICTURES} exists; vectors are pinned for good")
-    with tempfile.TemporaryDirectory() as folder:
-        export(trained(Path(folder)), MODEL)
+    if not MODEL.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            export(trained(Path(folder)), MODEL)
     runtime = Runtime(MODEL)
-    expected = {}
-    PICTURES.mkdir()
-    for name, (pixels, level, chunk_log2) in pictures().items():
+    PICTURES.mkdir(exist_ok=True)
+    known = PICTURES / "expected.json"
+    expected = json.loads(known.read_text()) if known.exists() else {}
+    for name, (pixels, level, chunk_log2, exact) in pictures().items():
+        if name in expected:
+            continue
         source = open_source(pixels)
         boxes = source_boxes(source)
         if name == "gray":
             boxes += metadata_boxes(Metadata(xmp=b"<x:xmpmeta/>"))
         path = PICTURES / f"{name}.lmc"
-        path.write_bytes(encode(runtime, source, level, boxes, chunk_log2=chunk_log2))
+        path.write_bytes(encode(runtime, source, level, boxes, chunk_log2=chunk_log2, exact=exact))
         symbols, decoded = read(runtime, path)
         np.savez_compressed(path.with_suffix(".npz"), pixels=decoded)
         expected[name] = {"symbols": digest(*symbols), "largest": int(max(abs(s).max() for s in symbols))}
-    (PICTURES / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
+    known.write_text(json.dumps(expected, indent=1) + "\n")
 
 
 if __name__ == "__main__":

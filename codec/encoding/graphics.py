@@ -162,8 +162,8 @@ def exact_blocks(
 
 
 def _is_one_colour(pixels: NDArray[Any]) -> bool:
-    """Whether all pixels are alike: a lossless coder takes a few bytes for any number of them, the networks some bits for
-    each block."""
+    """Whether all pixels are alike: a lossless coder takes a few bytes for any number of them, the networks some bits
+    for each block."""
     return bool((pixels[0] == pixels[-1]).all() and (pixels == pixels[:1, :1]).all())
 
 

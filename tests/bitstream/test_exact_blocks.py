@@ -7,7 +7,7 @@ import pytest
 
 from bitstream import BoxType, CorruptError, TruncatedError, UnsupportedVersionError, decode_chunk, encode_chunk
 from bitstream.exact_blocks import ChunkParts, exact_box, has_exact_blocks, join, split
-from tests.common import small_tables
+from tests.common import reference_decode, small_tables
 
 
 def parts(seed=0, rows=3, columns=2):
@@ -38,6 +38,12 @@ def test_damage_is_told():
         split(payload, 3, 4)
     with pytest.raises(CorruptError, match="no symbols"):
         split(b"\2\1p" + b"more", 3, 2)
+    nothing = ChunkParts(b"symbols", np.zeros((12, 8), bool), np.ones((3, 2), bool), b"picture")
+    with pytest.raises(CorruptError, match="none"):
+        split(join(nothing), 3, 2)
+    ones = zlib.compress(b"\xff" * 13)  # 102 bits are wanted, so the last two must be zeros
+    with pytest.raises(CorruptError, match="end with ones"):
+        split(b"\1" + bytes([len(ones)]) + ones + b"\0", 3, 2)
     masks = zlib.compress(bytes(1 << 20))  # a bomb, if it were expanded
     with pytest.raises(CorruptError, match="masks"):
         split(b"\1" + bytes([len(masks) & 127 | 128, len(masks) >> 7]) + masks + b"\0", 3, 2)
@@ -69,6 +75,8 @@ def test_only_some_cells_are_coded(context, share):
     z_read, y_read = decode_chunk(tables, 2, rows, columns, payload, coded)
     np.testing.assert_array_equal(z_read, z)
     np.testing.assert_array_equal(y_read, y)
+    for ours, theirs in zip((z, y), reference_decode(tables, 2, rows, columns, payload, coded), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     if share == 0.0:
         assert payload == b""
         with pytest.raises(CorruptError):

@@ -16,7 +16,10 @@ from codec.engine.runtime import Runtime
 from tests.common import MODEL, VECTORS
 
 PICTURES = VECTORS / "pictures"
-NAMES = ["alpha", "chunks", "colour-high", "colour-low", "colour-middle", "deep", "gray", "line", "noise", "pixel"]
+NAMES = [
+    "alpha", "chunks", "colour-high", "colour-low", "colour-middle", "deep", "exact", "exact-deep", "gray", "line",
+    "noise", "pixel",
+]  # fmt: skip
 """Written out, so that a vector that goes missing fails."""
 
 Symbols = tuple[NDArray[np.int32], NDArray[np.int32]]

@@ -1,13 +1,17 @@
 """Graphics are exact and small, photographs are left alone, and both may stand on one page."""
 
 import io
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import codec
-from bitstream.container import parse_header
+from bitstream.container import Container, parse, parse_header, serialize
+from bitstream.exact_blocks import join, split, to_pixels
 from codec.encoding.encoder import encode
 from codec.encoding.graphics import CHUNK_LOG2, exact_blocks
 from codec.engine.registry import shipped
@@ -77,12 +81,46 @@ def test_checkerboards_come_back(side, quality):
     assert (codec.open(codec.compress(board, quality)).array() == board).all()
 
 
-def test_photographs_have_no_exact_blocks(photo):
-    source = ArraySource(photo)
-    for tune in ("visual", "psnr"):
-        for level in LEVELS:
-            assert exact_blocks(shipped(2, tune), source, level) is None
-    assert codec.compress(photo, 50) == codec.compress(photo, 50, graphics=False)
+@pytest.mark.parametrize("size", [(256, 256), (65, 65), (250, 200)])
+def test_photographs_have_no_exact_blocks(photo, size):
+    part = photo[: size[0], : size[1]]
+    for pixels in (part, part[:, :, 1], part // 16):
+        for tune in ("visual", "psnr"):
+            for level in LEVELS:
+                assert exact_blocks(shipped(2, tune), ArraySource(pixels), level) is None
+    assert codec.compress(part, 50) == codec.compress(part, 50, graphics=False)
+
+
+@pytest.mark.parametrize("quality", [75, 100])
+def test_photographs_that_were_jpegs_lose_nothing(photo, quality):
+    """Flat blocks of coarse JPEGs may be exact, where that makes up for its bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(photo[:250, :200]).save(buffer, "JPEG", quality=15)
+    pixels = np.asarray(Image.open(buffer))
+
+    def decoded(**options):
+        data = codec.compress(pixels, quality, **options)
+        return len(data), float(np.square(codec.open(data).array().astype(float) - pixels).mean())
+
+    (size, error), (plain_size, plain_error) = decoded(), decoded(graphics=False)
+    assert size <= plain_size or (size < 1.25 * plain_size and error < plain_error * (plain_size / size) ** 1.2)
+
+
+def test_more_quality_never_makes_a_page_worse():
+    """A small photograph on a page of text: its text is exact from low qualities on, and sizes rise with quality."""
+    from skimage import data
+
+    page = lines(192, 320).copy()
+    page[32:160, 160:288] = data.astronaut()[20:148, 100:228]
+    text = np.ones(page.shape[:2], bool)
+    text[32:160, 160:288] = False
+    sizes = []
+    for quality in (25, 40, 60, 80, 100):
+        coded = codec.compress(page, quality)
+        assert (codec.open(coded).array() == page)[text].all()
+        assert len(coded) < len(codec.compress(page, quality, graphics=False))
+        sizes.append(len(coded))
+    assert sizes == sorted(sizes) and sizes[-1] < 0.5 * len(codec.compress(page, lossless=True))
 
 
 def test_on_a_page_text_is_exact_and_the_photograph_is_not(page, photo, coded):
@@ -136,6 +174,63 @@ def test_chunks_beside_each_other(photo):
         assert np.abs(decoded.astype(int) - wide)[:, 1920:2176].mean() < 8
         part = np.asarray(file.region(1900, 3, 300, 150), int)
         assert np.abs(part - decoded[3:153, 1900:2200]).max() <= 1
+
+
+def test_either_tune(page):
+    data = codec.compress(page, 50, tune="psnr")
+    assert 0.5 < codec.inspect(data).exact_share < 0.9 and len(data) < len(
+        codec.compress(page, 50, tune="psnr", graphics=False)
+    )
+
+
+@pytest.mark.train
+def test_effort_leaves_exact_pixels_alone(page):
+    small = page[96:288, 256:448]
+    mask = exact_blocks(shipped(2), ArraySource(small), shipped(2).scale.level(50))
+    assert mask is not None and 0.2 < mask.mean() < 0.9
+    with codec.open(codec.compress(small, 50, effort=1)) as file:
+        assert (file.array() == small)[to_pixels(mask, 192, 192)].all()
+
+
+def test_progress_never_falls(page):
+    told = []
+    codec.compress(page, 50, progress=lambda done, total: told.append(done / total))
+    assert told == sorted(told) and told[-1] == 1 and len(told) > 4
+
+
+def test_threads_share_a_file_and_copies_are_read_anew(page, coded, tmp_path):
+    (tmp_path / "a.lmc").write_bytes(coded)
+    with codec.open(tmp_path / "a.lmc", threads=1) as file, ThreadPoolExecutor(4) as pool:
+        regions = list(pool.map(lambda y: np.asarray(file.region(0, y, 300, 40)), range(0, 120, 10)))
+        for y, region in zip(range(0, 120, 10), regions, strict=True):
+            assert (region == page[y : y + 40, :300]).all()
+        with pickle.loads(pickle.dumps(file)) as again:
+            assert (np.asarray(again.region(3, 4, 200, 50)) == page[4:54, 3:203]).all()
+
+
+def test_a_portable_pixmap_gives_the_same_file(page, coded, tmp_path):
+    Image.fromarray(page).save(tmp_path / "a.ppm")
+    assert codec.compress(tmp_path / "a.ppm", 50) == coded
+
+
+def test_a_damaged_picture_is_told_or_filled(page, coded):
+    """With its checksum made right again: the networks' pixels take its place."""
+    container = parse(coded)
+    parts = split(container.chunks[0], *container.header.chunk(0)[2:])
+    broken = join(replace(parts, picture=parts.picture[: len(parts.picture) // 2]))
+    data = serialize(Container(container.header, [broken], container.boxes))
+    with pytest.raises(codec.BitstreamError, match="picture"):
+        codec.decompress(data)
+    with codec.open(data, on_damage="fill") as file:
+        assert file.array().shape == page.shape and [damage.part for damage in file.damage] == ["chunk 0"]
+
+
+def test_exact_blocks_need_pillow_with_webp(page, monkeypatch):
+    plain = codec.compress(page, 50, graphics=False)
+    monkeypatch.setattr("PIL.features.check", lambda name: name != "webp")
+    assert codec.compress(page, 50) == plain
+    with pytest.raises(codec.CodecError, match="WebP"):
+        codec.compress(page, lossless=True)
 
 
 def test_damage_costs_its_own_chunk(photo):

@@ -1,11 +1,14 @@
 """Lossless files: every pixel, of any image, without a network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 import codec
+from bitstream import parse, serialize
 from codec.cli import main
 from codec.engine.runtime import Runtime
 
@@ -39,6 +42,24 @@ def test_no_network_runs(photo, monkeypatch):
         assert np.asarray(file.region(7, 9, 100, 30)).tolist() == photo[9:39, 7:107].tolist()
         assert np.asarray(file.preview(8)).shape == (19, 26, 3)
     assert codec.inspect(data).exact_share == 1 and codec.inspect(data).quality == 100
+
+
+def test_no_model_is_needed_to_read(photo):
+    container = parse(codec.compress(photo, lossless=True))
+    data = serialize(replace(container, header=replace(container.header, model_id=b"gone")))
+    with codec.open(data) as file:
+        assert (file.array() == photo).all() and np.asarray(file.preview(4)).shape == (38, 51, 3)
+    assert not codec.inspect(data).model_available
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8, 16])
+def test_fractions_of_odd_sizes_are_means(photo, scale):
+    """At the edge, the last row and column are repeated."""
+    pad = [(0, -150 % scale), (0, -201 % scale), (0, 0)]
+    squares = np.pad(photo.astype(float), pad, mode="edge")
+    squares = squares.reshape(squares.shape[0] // scale, scale, -1, scale, 3).mean(axis=(1, 3))
+    small = np.asarray(codec.open(codec.compress(photo, lossless=True)).preview(scale), float)
+    assert small.shape == squares.shape and np.abs(small - squares).max() <= 0.5
 
 
 def test_progress_ends_at_the_whole(photo):
