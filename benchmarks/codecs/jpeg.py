@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.codecs.base import PillowCodec, pillow_feature
+from PIL import ImageFile
+
+from benchmarks.codecs.base import PillowCodec, Pixels, pillow_feature
 
 
 class Jpeg(PillowCodec):
@@ -38,3 +40,9 @@ class Jpeg(PillowCodec):
             "optimize": self.optimize,
             "subsampling": self.subsampling,
         }
+
+    def encode(self, pixels: Pixels, quality: float, threads: int) -> bytes:
+        """See :meth:`Codec.encode`."""
+        # Pillow writes scans into one buffer, whose usual size does not suffice for noise.
+        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 2 * pixels.nbytes)
+        return super().encode(pixels, quality, threads)

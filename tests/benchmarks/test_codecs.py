@@ -94,3 +94,8 @@ def test_the_digest_of_sources_sees_every_file_that_makes_files(tmp_path):
         before = now
     (tmp_path / "model" / "deep").rename(tmp_path / "model" / "moved")
     assert source_digest([tmp_path]) != before
+
+
+def test_jpeg_holds_noise():
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    assert len(CODECS["jpeg-444"].encode(noise, 100, 1)) > noise.nbytes / 2
