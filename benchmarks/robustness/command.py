@@ -75,7 +75,7 @@ class Finding:
 
 
 def _decoded(picture: Picture, quality: float, tune: str) -> tuple[int, NDArray[Any]]:
-    data = codec.compress(picture.pixels, quality, tune=tune, threads=1)
+    data = codec.encode(picture.pixels, codec.EncodeOptions(quality, tune, threads=1)).data
     with codec.open(data, threads=1) as file:
         return len(data), file.array()
 

@@ -141,7 +141,7 @@ def test_a_graph_that_is_none_is_an_error_of_the_model(tmp_path):
     for number, content in enumerate((b"no graph", (MODEL / "preview.onnx").read_bytes())):
         folder = spoilt_model(tmp_path / str(number), "analysis.onnx", content)
         with pytest.raises(ModelError, match=r"analysis\.onnx: cannot be run"):
-            codec.compress(picture, model=folder)
+            codec.compress(picture, model=folder, graphics=False)
     runtime = Runtime(folder)
     shutil.rmtree(folder)
     with pytest.raises(ModelError, match="No such file"):
