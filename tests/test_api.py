@@ -30,7 +30,7 @@ from codec.engine.registry import shipped
 
 
 def psnr_db(a, b):
-    return 10 * np.log10(255**2 / np.mean((np.asarray(a, float) - np.asarray(b, float)) ** 2))
+    return 10 * np.log10(255**2 / max(1e-9, np.mean((np.asarray(a, float) - np.asarray(b, float)) ** 2)))
 
 
 @pytest.fixture(scope="module")

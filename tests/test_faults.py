@@ -193,7 +193,8 @@ def test_a_forked_child_can_go_on():
 def test_processes_side_by_side_write_the_same(folder, tmp_path):
     """Four at once, all to one name: whole files only, whoever is last."""
     out = tmp_path / "out.lmc"
-    processes = [python(AT_WORK, "compress", folder / "big.ppm", out, "-f", "-q", "5") for _ in range(4)]
+    command = "compress", "--no-graphics", folder / "big.ppm", out, "-f", "-q", "5"
+    processes = [python(AT_WORK, *command) for _ in range(4)]
     deadline = time.monotonic() + 240
     while any(p.poll() is None for p in processes):
         assert time.monotonic() < deadline
