@@ -160,7 +160,8 @@ def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: Netwo
         best = best | networks.noisy | ~inside
     if best.any():
         shares, tried = _cell_means(best), best
-        for least_share in (*CLOSINGS, *[0.0] * (best[inside].mean() > MOSTLY)):
+        closings = (*CLOSINGS, 0.0) if best[inside].mean() > MOSTLY else CLOSINGS
+        for least_share in closings:
             closed = tried | _blocks_of_cells(shares >= least_share)
             if (closed != tried).any():
                 judged(closed)
