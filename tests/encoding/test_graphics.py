@@ -4,6 +4,7 @@ import io
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -282,3 +283,19 @@ def test_dark_images_of_16_bits_are_told(photo):
         codec.compress(dark)
     data = codec.compress(dark, lossless=True)
     assert (codec.open(data).array() == dark).all()
+
+
+KODAK = Path(__file__).parents[3] / "shared" / "data" / "kodak"
+
+
+@pytest.mark.skipif(not KODAK.is_dir(), reason="the Kodak images are not here")
+@pytest.mark.parametrize("quality", [25, 50, 75])
+def test_kodak_has_no_exact_blocks(quality):
+    """So its files are what they are without graphics, byte for byte: nothing else depends on the choice."""
+    paths = sorted(KODAK.glob("*.png"))
+    assert len(paths) == 24
+    for path in paths:
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        for tune in ("visual", "psnr"):
+            runtime = shipped(2, tune)
+            assert exact_blocks(runtime, ArraySource(pixels), runtime.scale.level(quality)) is None, path.name
