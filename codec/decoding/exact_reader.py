@@ -16,6 +16,7 @@ from bitstream.geometry import BLOCK, CELL
 from codec.decoding.file_parts import FileParts
 from codec.images import vp8l
 from codec.images.arrays import means
+from codec.util.progress import Progress
 
 MAX_BYTES = 1 << 29
 """Most bytes that all kept pictures may take together; a single one may exceed it. Enough for a row of chunks."""
@@ -67,7 +68,9 @@ class ExactReader:
             return False
         return all(self._covers_within(i, top, bottom, left, right) for i in self._chunks(top, bottom, left, right))
 
-    def strips(self, box: tuple[int, int, int, int], scale: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    def strips(
+        self, box: tuple[int, int, int, int], scale: int, progress: Progress | None = None
+    ) -> Iterator[tuple[int, NDArray[Any]]]:
         """A part of the image that is all exact, from top to bottom, as :meth:`LmcFile.strips` gives it."""
         left, top, right, bottom = box
         form = self._parts.form
@@ -75,6 +78,8 @@ class ExactReader:
             height, width = -(-(min(begin + ROWS, bottom) - begin) // scale), -(-(right - left) // scale)
             strip = np.zeros((height, width, form.components), f"u{form.depth // 8}")
             self.paste(strip, begin, left, min(begin + ROWS, bottom), right, scale)
+            if progress:
+                progress((min(begin + ROWS, bottom) - top) * (right - left), (bottom - top) * (right - left))
             yield (begin - top) // scale, strip
 
     def paste(self, strip: NDArray[Any], top: int, left: int, bottom: int, right: int, scale: int = 1) -> None:

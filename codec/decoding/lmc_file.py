@@ -217,7 +217,7 @@ class LmcFile:
             raise ValueError(f"box: {box[0]}, {box[1]} is not a multiple of the scale {scale}")
         left, top, right, bottom = box
         if self._exact.covers(top, bottom, left, right):  # which needs no model
-            yield from self._exact.strips(box, scale)
+            yield from self._exact.strips(box, scale, progress)
         else:
             yield from self._decoder(max_tile).strips(box, scale, progress)
 

@@ -110,7 +110,7 @@ def sample_near(image: AnyImage, strength: float = 0.3, *, seed: int = 0, max_pi
 
     Args:
         image: a path, the bytes of a file, or a Pillow image; coded first if it is not an ``.lmc`` file of a model that
-            ships.
+            ships, or has exact blocks.
         strength: share of the symbols of y that are drawn anew, given the file's z; 0 is the coded image, at 1
             nothing but z is left of it.
         seed: the same seed gives the same file, on every machine if the image need not be coded first.

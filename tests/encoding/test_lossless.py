@@ -66,6 +66,10 @@ def test_progress_ends_at_the_whole(photo):
     told = []
     codec.compress(photo, lossless=True, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (201 * 150, 201 * 150)
+    told.clear()
+    with codec.open(codec.compress(np.tile(photo, (4, 1, 1)), lossless=True)) as file:
+        file.array(progress=lambda done, total: told.append((done, total)))
+    assert [done for done, _ in told] == [201 * rows for rows in (256, 512, 600)] and told[-1][1] == 201 * 600
 
 
 def test_there_is_nothing_to_choose(photo):
