@@ -52,6 +52,8 @@ def list_codecs() -> None:
               "quality, PSNR and MS-SSIM a tenth of that.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for everything; "
               "points it already holds are not measured again.")  # fmt: skip
+@click.option("--reuse", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Rows of an "
+              "earlier run, its rows.jsonl.xz: points in it are not measured again. Several may be given.")  # fmt: skip
 @click.option("--anchors", type=_FOLDER, help="Folder of published curves, for plots and table.")
 @click.option("--anchor", "against", multiple=True, help="What BD-rates are against, a codec or a published curve; may "
               "be given again.  [default: vtm and avif, those at hand, else the last codec]")  # fmt: skip
@@ -66,6 +68,7 @@ def rd(
     names: str,
     metrics: str,
     out: Path,
+    reuse: tuple[Path, ...],
     anchors: Path | None,
     against: tuple[str, ...],
     most: int | None,
@@ -75,7 +78,7 @@ def rd(
     visual: int,
     rates: str,
 ) -> None:
-    """Measure codecs on images: OUT gets results.json, curves, points.csv, plots and report.html."""
+    """Measure codecs on images: OUT gets results.json, curves, points.csv, rows.jsonl.xz, plots and report.html."""
     from benchmarks.anchors import read_anchors
     from benchmarks.images import find_images
     from benchmarks.measure import Timing, codec_megabytes
@@ -103,7 +106,7 @@ def rd(
             f"--anchor: of {', '.join(against)}, each must be a codec of this run or a published curve"
         )
     timing = Timing(repeats, threads, jobs)
-    rows = run(pictures, codecs, RowStore(out / "rows.jsonl"), timing, judged)
+    rows = run(pictures, codecs, RowStore(out / "rows.jsonl", reuse), timing, judged)
     paths = list(pictures)
     megabytes = {name: codec_megabytes(name, paths[0], threads) for name in tqdm(codecs, desc="memory")}
     results = collect(rows, published, list(against), megabytes)

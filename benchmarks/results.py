@@ -21,7 +21,7 @@ from benchmarks.anchors import Anchor
 from benchmarks.bdrate import BdRate, Curve, bd_rate, curve
 from benchmarks.codecs import CODECS, MODEL_PREFIX
 from benchmarks.metrics import METRICS, ms_ssim_to_db
-from benchmarks.rows import Row
+from benchmarks.rows import Row, write_rows
 from codec.engine.registry import loaded
 from codec.util.files import replacing
 
@@ -192,7 +192,8 @@ def best_first(table: list[dict[str, Any]], metric: str = "psnr-rgb") -> list[di
 
 
 def write(results: Results, rows: list[Row], folder: Path) -> None:
-    """Write ``results.json``, ``curves/NAME.json``, ``points.csv`` and ``bd_rate.csv``, each when it is complete."""
+    """Write ``results.json``, ``curves/NAME.json``, ``points.csv``, ``bd_rate.csv`` and ``rows.jsonl.xz``, each when it
+    is complete."""
     curves = folder / "curves"
     curves.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "results.json", results)
@@ -201,6 +202,7 @@ def write(results: Results, rows: list[Row], folder: Path) -> None:
             curves / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', codec['name'])}.json",
             {k: codec[k] for k in ("name", "description", "results")},
         )
+    write_rows(rows, folder / "rows.jsonl.xz")
     header = ["codec", "image", "quality", "file_bytes", "rate_bpp", *_COLUMNS, "encode_s", "decode_s", "error"]
     points = (
         [

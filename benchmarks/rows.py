@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from codec.util.files import replacing
 
 Key = tuple[str, str, float, int, int, int, str]
 
@@ -74,10 +77,11 @@ class RowStore:
 
     Args:
         path: the file; made when the first row is added.
+        earlier: files of other runs, whose rows count as this run's; those with ``.xz`` in their names are compressed.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, earlier: Iterable[Path] = ()) -> None:
+        self.path, self.earlier = path, tuple(earlier)
 
     def add(self, row: Row) -> None:
         """Append one row; a line is written as a whole."""
@@ -90,11 +94,23 @@ class RowStore:
     def __iter__(self) -> Iterator[Row]:
         """The last row of each key; a line that a kill cut short is passed over."""
         rows: dict[Key, Row] = {}
-        if self.path.exists():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+        for path in (*self.earlier, *([self.path] if self.path.exists() else [])):
+            for line in _lines(path):
                 try:
                     row = Row(**json.loads(line))
                 except (ValueError, TypeError):
                     continue
                 rows[row.key] = row
         return iter(rows.values())
+
+
+def write_rows(rows: Iterable[Row], path: Path) -> None:
+    """Write rows to a compressed file, to be kept and read by a :class:`RowStore` as rows of an earlier run."""
+    lines = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
+    with replacing(path, overwrite=True) as temporary:
+        temporary.write_bytes(lzma.compress(lines.encode()))
+
+
+def _lines(path: Path) -> list[str]:
+    data = path.read_bytes()
+    return (lzma.decompress(data) if path.suffix == ".xz" else data).decode().splitlines()

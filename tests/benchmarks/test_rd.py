@@ -188,6 +188,16 @@ def test_a_run_resumes_where_it_stopped(run):
     assert strip.sub("", (out / "results.json").read_text()) == strip.sub("", before)
 
 
+def test_points_of_an_earlier_run_are_not_measured_again(run, tmp_path):
+    out, arguments = run
+    again = [*arguments[: arguments.index("--out") + 1], str(tmp_path), *arguments[arguments.index("--out") + 2 :]]
+    kept = out / "rows.jsonl.xz"
+    result = CliRunner().invoke(main, [*again, "--reuse", str(kept)], catch_exceptions=False)
+    assert result.exit_code == 0 and not (tmp_path / "rows.jsonl").exists()
+    curves = [json.loads((folder / "results.json").read_text())["results"] for folder in (out, tmp_path)]
+    assert curves[0] == curves[1] and (tmp_path / "rows.jsonl.xz").read_bytes() == kept.read_bytes()
+
+
 def test_rows_of_other_settings_or_pixels_are_not_taken_for_these(tmp_path):
     store = RowStore(tmp_path / "rows.jsonl")
     row = Row("c", "c | 1", "a.png", "00", 10, 10, 5, file_bytes=10)
