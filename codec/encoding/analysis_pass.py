@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.geometry import BLOCK, HYPER_STRIDE
+from codec.encoding.block_maps import neighbours
 from codec.encoding.prefilter import attenuated
 from codec.engine.row_buffer import RowBuffer
 from codec.engine.runtime import Runtime
@@ -61,6 +62,8 @@ class AnalysisPass:
         self._analysis_halo = halos.analysis
         self.hyper_halo = runtime.geometry.cells(halos.hyper_analysis)
         self.context_halo = runtime.geometry.cells(halos.context)
+        # What no coded cell looks into is not analysed: most of a long page may be exact.
+        self._seen = neighbours(self.coded, max(self.hyper_halo, self.context_halo)) > 0
         self.y = RowBuffer(tables.latents, cells[1], HYPER_STRIDE, 0, self._fill_y)
         self.z = RowBuffer(tables.hyper_latents, cells[1], 1, 0, self._fill_z)
 
@@ -72,7 +75,10 @@ class AnalysisPass:
             y_rows = self.y.get(v.low, v.high)
             for h in row:
                 z, y = columns(z_rows, h.seen(1)), columns(y_rows, h.seen(HYPER_STRIDE))
-                symbols = self.runtime.quantise(y, z, self.quality_index)
+                if self.coded[v.kept(1), h.kept(1)].any():
+                    symbols = self.runtime.quantise(y, z, self.quality_index)
+                else:
+                    symbols = np.zeros_like(y)
                 yield (
                     v,
                     h,
@@ -88,10 +94,11 @@ class AnalysisPass:
         for v, row in grid(area, self.cells, self.hyper_halo, stride(area, self.max_tile), self.max_tile):
             y_rows = self.y.get(v.low, v.high)
             for h in row:
-                z = self.runtime.hyper_analyse(columns(y_rows, h.seen(HYPER_STRIDE)), self.quality_index)
-                # Where nothing is coded, decoders have zeros.
-                kept = z[:, :, v.inside(1), h.inside(1)] * self.coded[v.kept(1), h.kept(1)]
-                out[:, :, v.begin - begin : v.end - begin, h.kept(1)] = kept
+                part, coded = out[:, :, v.begin - begin : v.end - begin, h.kept(1)], self.coded[v.kept(1), h.kept(1)]
+                part[:] = 0  # where nothing is coded, as decoders have it
+                if coded.any():
+                    z = self.runtime.hyper_analyse(columns(y_rows, h.seen(HYPER_STRIDE)), self.quality_index)
+                    np.copyto(part, z[:, :, v.inside(1), h.inside(1)], where=coded)
 
     def _fill_y(self, begin: int, end: int, out: NDArray[np.float32]) -> None:
         """In positions, as the analysis reaches less than a cell."""
@@ -100,8 +107,12 @@ class AnalysisPass:
         most = HYPER_STRIDE**2 * self.max_tile
         for v, row in grid(area, positions, self._analysis_halo, stride(area, most), most):
             for h in row:
-                y = self.runtime.analyse(attenuated(pixels(self.source, v, h)), self.quality_index)
-                out[:, :, v.begin - area.top : v.end - area.top, h.kept(1)] = y[:, :, v.inside(1), h.inside(1)]
+                part = out[:, :, v.begin - area.top : v.end - area.top, h.kept(1)]
+                if self._seen[cells_of(v), cells_of(h)].any():
+                    y = self.runtime.analyse(attenuated(pixels(self.source, v, h)), self.quality_index)
+                    part[:] = y[:, :, v.inside(1), h.inside(1)]
+                else:
+                    part[:] = 0
                 self.count((v.end - v.begin) * (h.end - h.begin))
 
     def count(self, work: float) -> None:
@@ -110,6 +121,11 @@ class AnalysisPass:
         if self._progress:
             pixels = self.source.width * self.source.height
             self._progress(min(pixels, round(pixels * self._done / self._all)), pixels)
+
+
+def cells_of(positions: Tile) -> slice:
+    """Cells that a tile of positions reaches into, without its halo."""
+    return slice(positions.begin // HYPER_STRIDE, -(-positions.end // HYPER_STRIDE))
 
 
 def columns(rows: NDArray[np.float32], columns: slice) -> NDArray[np.float32]:

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.geometry import BLOCK, CELL
+from codec.encoding.block_maps import block_sizes, novel_pixels
 from codec.encoding.prefilter import MAX_DETAIL
 
-FLAT_SHARE = 0.3
-"""Least share of a block's pixels that equal the one to the left or the one above, for it to be looked at further.
-Blocks of colour photographs have fewer."""
+NOVEL_SHARE = 0.7
+"""Most of a block's pixels that may equal neither the one to the left nor the one above, for it to be looked at
+further. Blocks of colour photographs have more."""
 ADVANTAGE = 1.5
 """Times the estimated cost of the networks that a lossless coder may seem to take: both estimates are rough."""
 FINE_STEP = 12.0
@@ -45,13 +46,30 @@ class Candidates:
         likely: bool, blocks that it would win at a fine step: graphics, whatever the quality.
         networks: float, bits that the networks may take, their error included; 0 where nobody looked, as in most of a
             photograph.
+        novel: float, pixels that equal neither the one to the left nor the one above.
+        inside: bool, blocks with pixels; all others are beyond the image's edge.
         gain: float, bits that a lossless coder may save in all.
     """
 
     worth: NDArray[np.bool_]
     likely: NDArray[np.bool_]
     networks: NDArray[np.float64]
+    novel: NDArray[np.float64]
+    inside: NDArray[np.bool_]
     gain: float
+
+    @property
+    def flat(self) -> NDArray[np.bool_]:
+        """Blocks without a new pixel."""
+        flat: NDArray[np.bool_] = (self.novel == 0) & self.inside
+        return flat
+
+    def part(self, rows: slice, columns: slice) -> Candidates:
+        """Some of the blocks, with the gain of all."""
+        at = rows, columns
+        return Candidates(
+            self.worth[at], self.likely[at], self.networks[at], self.novel[at], self.inside[at], self.gain
+        )
 
 
 def candidates(pixels: NDArray[Any], step: float, multiplier: float) -> Candidates:
@@ -63,11 +81,12 @@ def candidates(pixels: NDArray[Any], step: float, multiplier: float) -> Candidat
         multiplier: bits a pixel that a squared error of one level is worth.
     """
     height, width = pixels.shape[:2]
-    pixels = np.pad(pixels, [(0, -height % BLOCK), (0, -width % BLOCK), (0, 0)], mode="edge")
+    novel, inside = novel_pixels(pixels), block_sizes(height, width) > 0
+    pixels = np.pad(pixels, [(0, -height % CELL), (0, -width % CELL), (0, 0)], mode="edge")
     fine = _detail(pixels) > MAX_DETAIL * 255
     worth, likely, networks = fine.copy(), fine.copy(), np.zeros(fine.shape)
     gain = float(fine.sum()) * _POSITIONS
-    looked_at, views = np.argwhere(_flat_share(pixels) >= FLAT_SHARE), _views(pixels)
+    looked_at, views = np.argwhere(inside & (novel <= NOVEL_SHARE * _POSITIONS)), _views(pixels)
     for begin in range(0, len(looked_at), _AT_ONCE):
         rows, columns = looked_at[begin : begin + _AT_ONCE].T
         lossless, power = _lossless_bits(*(view[rows, :, columns] for view in views))
@@ -76,8 +95,7 @@ def candidates(pixels: NDArray[Any], step: float, multiplier: float) -> Candidat
         likely[rows, columns] |= lossless < ADVANTAGE * _networks_bits(power, FINE_STEP, 0)
         networks[rows, columns] = theirs
         gain += float(np.maximum(ADVANTAGE * theirs - lossless, 0).sum())
-    whole = [(0, -rows % (CELL // BLOCK)) for rows in fine.shape]
-    return Candidates(np.pad(worth, whole), np.pad(likely | worth, whole), np.pad(networks, whole), gain)
+    return Candidates(worth, likely | worth, networks, novel, inside, gain)
 
 
 def _networks_bits(power: NDArray[np.float64], step: float, multiplier: float) -> NDArray[np.float64]:
@@ -87,26 +105,6 @@ def _networks_bits(power: NDArray[np.float64], step: float, multiplier: float) -
     values = np.log2(1 + power / error).sum(axis=1) / 2
     bits: NDArray[np.float64] = _POSITIONS * (values + multiplier * np.minimum(power, error).mean(axis=1))
     return bits
-
-
-def _flat_share(pixels: NDArray[Any]) -> NDArray[np.float64]:
-    """Share of each block's pixels that equal the one to the left or the one above."""
-    height, width = pixels.shape[:2]
-    if pixels.shape[2] == 1:
-        packed = pixels[:, :, 0]
-    elif pixels.dtype.itemsize == 1:
-        words = np.zeros((height, width, 4), np.uint8)
-        words[:, :, :3] = pixels
-        packed = words.view(np.uint32)[:, :, 0]
-    else:
-        words = np.zeros((height, width, 4), np.uint16)
-        words[:, :, :3] = pixels
-        packed = words.view(np.uint64)[:, :, 0]
-    equal = np.zeros((height, width), bool)
-    equal[1:] |= packed[1:] == packed[:-1]
-    equal[:, 1:] |= packed[:, 1:] == packed[:, :-1]
-    share: NDArray[np.float64] = equal.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean(axis=(1, 3))
-    return share
 
 
 def _detail(pixels: NDArray[Any]) -> NDArray[np.float32]:

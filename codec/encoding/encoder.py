@@ -16,6 +16,7 @@ from codec.encoding.analysis_pass import AnalysisPass
 from codec.encoding.exact_coder import ExactBlocks
 from codec.encoding.options import ONE_PASS, Effort
 from codec.encoding.refinement import refined_symbols
+from codec.encoding.watch import Watch
 from codec.engine.runtime import Runtime
 from codec.engine.tiling import TILE_CELLS
 from codec.images import alpha as alpha_planes
@@ -47,6 +48,7 @@ def encode(
     max_tile: int = TILE_CELLS,
     chunk_log2: int = CHUNK_LOG2,
     exact: NDArray[np.bool_] | None = None,
+    watch: Watch | None = None,
 ) -> bytes:
     """Code an image; memory beside the source's own is bounded by the tile, and by a chunk if some of it is exact.
 
@@ -60,12 +62,13 @@ def encode(
         max_tile: cells of a tile with its halo.
         chunk_log2: side of a chunk, see :class:`~bitstream.container.Header`.
         exact: bool (4 rows, 4 columns) of the image's cells, its blocks that are coded exactly; None for none.
+        watch: looks at the symbols of y.
 
     Returns:
         bytes: the file.
     """
     header = Header(source.width, source.height, runtime.model_id, quality_index, chunk_log2)
-    blocks = None if exact is None else ExactBlocks(source, exact, header)
+    blocks = None if exact is None else ExactBlocks(source, exact, header, runtime.geometry.synthesis_cells)
     coded = np.ones(header.cells, bool) if blocks is None else blocks.coded
     chunks = dict.fromkeys(range(header.chunk_count), b"")
     if coded.any():
@@ -73,7 +76,7 @@ def encode(
         latents = AnalysisPass(
             runtime, seen, quality_index, header.cells, max_tile, progress, 1 + effort.iterations, coded
         )
-        chunks.update(_coded_symbols(latents, header, effort))
+        chunks.update(_coded_symbols(latents, header, effort, watch))
     if blocks is not None:
         for i, symbols in chunks.items():
             chunks[i] = blocks.joined(i, symbols)
@@ -83,12 +86,16 @@ def encode(
     return serialize(Container(header, list(chunks.values()), boxes))
 
 
-def _coded_symbols(latents: AnalysisPass, header: Header, effort: Effort) -> Iterator[tuple[int, bytes]]:
+def _coded_symbols(
+    latents: AnalysisPass, header: Header, effort: Effort, watch: Watch | None
+) -> Iterator[tuple[int, bytes]]:
     """The place of each chunk, and the payload of its symbols."""
     side = 1 << header.chunk_log2
     across = -(-header.cells[1] // side)
     tiles = refined_symbols(latents, side, effort) if effort.iterations else latents.symbols(side)
     for v, h, z, y in tiles:
+        if watch is not None:
+            watch.look(v.kept(HYPER_STRIDE), h.kept(HYPER_STRIDE), y)
         for top in range(0, v.end - v.begin, side):
             for left in range(0, h.end - h.begin, side):
                 rows, columns = (slice(HYPER_STRIDE * at, HYPER_STRIDE * (at + side)) for at in (top, left))

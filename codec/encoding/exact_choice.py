@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.boxes import form_boxes
-from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
+from bitstream.geometry import HYPER_STRIDE
 from codec.decoding.lmc_file import LmcFile
+from codec.encoding.block_maps import block_sizes, block_sums, cell_means, cells_near, of_cells
+from codec.encoding.candidates import Candidates
 from codec.encoding.encoder import encode
-from codec.encoding.exact_coder import cells_near, only_blocks
+from codec.encoding.exact_coder import only_blocks
 from codec.engine.code_length import CodeLength
 from codec.engine.runtime import Runtime
 from codec.images import vp8l
@@ -60,27 +62,27 @@ class NetworkCosts:
         blocks: float (4 r, 4 c), bits of y, and the squared error in bits.
         cells: float (r, c), bits of z.
         noisy: bool (4 r, 4 c), blocks that come back as noise.
-        inside: bool (4 r, 4 c), blocks with pixels; those beyond the image's edge cost nothing.
         weight: of these costs against those of the lossless coder.
+        reach: cells around a block that they code for its sake.
     """
 
     bits: NDArray[np.float64]
     blocks: NDArray[np.float64]
     cells: NDArray[np.float64]
     noisy: NDArray[np.bool_]
-    inside: NDArray[np.bool_]
     weight: float
+    reach: int
 
     def each(self) -> NDArray[np.float64]:
         """Costs of the blocks, each with its part of its cell's."""
-        return self.weight * (self.blocks + _blocks_of_cells(self.cells) / HYPER_STRIDE**2)
+        return self.weight * (self.blocks + of_cells(self.cells) / HYPER_STRIDE**2)
 
     def total(self, exact: NDArray[np.bool_] | None) -> float:
         """What is left to pay for the networks if some blocks are exact."""
         if exact is None:
             return self.weight * float(self.blocks.sum() + self.cells.sum())
-        coded = cells_near(~exact)
-        filled = exact & _blocks_of_cells(coded)
+        coded = cells_near(~exact, self.reach)
+        filled = exact & of_cells(coded)
         fill = np.minimum(self.bits[filled], FILLED_BITS)
         return self.weight * float(self.blocks[~exact].sum() + self.cells[coded].sum() + fill.sum())
 
@@ -115,26 +117,27 @@ def try_networks(
     unit = 1 if pixels.dtype.itemsize == 1 else 1 / 257
     original = pixels.astype(np.float32) * unit
     error = np.abs(original - decoded.astype(np.float32) * unit)
-    squares = _sums(np.square(error).mean(axis=2))
-    inside = blocks_inside(pixels)
+    squares = block_sums(np.square(error).mean(axis=2))
+    count = block_sizes(*pixels.shape[:2])
     y_bits, z_bits = (bits[name][0].sum(axis=0, dtype=np.float64) for name in ("y", "z"))
-    y_bits *= inside
-    count = np.maximum(_sums(np.ones(pixels.shape[:2], np.float32)), 1)
-    power = sum(_sums(np.square(plane)) - _sums(plane) ** 2 / count for plane in np.moveaxis(original, 2, 0))
-    noisy = _sums(error.mean(axis=2)) > NOISE_ERROR * count
+    y_bits *= count > 0  # what is beyond the image's edge is not to be paid for
+    planes = np.moveaxis(original, 2, 0)
+    power = sum(block_sums(np.square(plane)) - block_sums(plane) ** 2 / np.maximum(count, 1) for plane in planes)
+    noisy = block_sums(error.mean(axis=2)) > NOISE_ERROR * count
     noisy &= squares * pixels.shape[2] > NOISE_RATIO * power
-    return NetworkCosts(y_bits, y_bits + multiplier * squares, z_bits, noisy, inside, weight)
+    reach = runtime.geometry.synthesis_cells
+    return NetworkCosts(y_bits, y_bits + multiplier * squares, z_bits, noisy, weight, reach)
 
 
-def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: NetworkCosts) -> NDArray[np.bool_]:
+def better_exact(pixels: NDArray[Any], found: Candidates, networks: NetworkCosts) -> NDArray[np.bool_]:
     """The blocks of a part for which the lossless coder does better than the networks.
 
     It codes all blocks together, so what one costs is a share of the whole, by how much of it could not be foreseen.
     Those that cost too much are given back, and the rest is coded again. Then gaps are closed, as far as that helps:
     networks pay for whole cells, and for what surrounds a block as well.
     """
-    novel, inside = _sums(_novelty(pixels)), networks.inside
-    exact = worth | networks.noisy | (novel == 0)  # with all that is beyond the edge
+    novel, inside = found.novel, found.inside
+    exact = found.likely | networks.noisy | (novel == 0)  # with all that is beyond the edge
     best: NDArray[np.bool_] = np.zeros_like(exact)
     least = LEAST_SHARE * networks.total(None)
 
@@ -159,70 +162,29 @@ def better_exact(pixels: NDArray[Any], worth: NDArray[np.bool_], networks: Netwo
     if networks.noisy.any():
         best = best | networks.noisy | ~inside
     if best.any():
-        shares, tried = _cell_means(best), best
+        shares, tried = cell_means(best), best
         closings = (*CLOSINGS, 0.0) if best[inside].mean() > MOSTLY else CLOSINGS
         for least_share in closings:
-            closed = tried | _blocks_of_cells(shares >= least_share)
+            closed = tried | of_cells(shares >= least_share)
             if (closed != tried).any():
                 judged(closed)
                 tried = closed
     return best
 
 
-def is_plainly_graphic(pixels: NDArray[Any], estimates: NDArray[np.float64], weight: float) -> bool:
+def is_plainly_graphic(pixels: NDArray[Any], found: Candidates, weight: float) -> bool:
     """Whether a part can be coded exactly without a trial.
 
     Args:
         pixels: uint8 or uint16 (h, w, components).
-        estimates: float (4 r, 4 c), what the networks may take, see :class:`~codec.encoding.candidates.Candidates`.
+        found: what is known of its blocks.
         weight: see :func:`weight_of_networks`.
     """
-    novel = _sums(_novelty(pixels))
-    if novel[estimates == 0].sum() > PHOTOGRAPHIC * novel.sum():
+    if found.novel[found.networks == 0].sum() > PHOTOGRAPHIC * found.novel.sum():
         return False
-    return lossless_bits(pixels) < PLAIN * weight * float(estimates.sum())
-
-
-def flat_blocks(pixels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Blocks, bool (4 r, 4 c), of whose pixels (h, w, components) none is new to its neighbours."""
-    flat: NDArray[np.bool_] = (_sums(_novelty(pixels)) == 0) & blocks_inside(pixels)
-    return flat
-
-
-def blocks_inside(pixels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Blocks, bool (4 r, 4 c), with any of pixels (h, w, components)."""
-    inside: NDArray[np.bool_] = _sums(np.ones(pixels.shape[:2], np.uint8)) > 0
-    return inside
+    return lossless_bits(pixels) < PLAIN * weight * float(found.networks.sum())
 
 
 def lossless_bits(pixels: NDArray[Any]) -> int:
     """Bits that the lossless coder takes for pixels (h, w, components), and what else a file needs for them."""
     return 8 * len(vp8l.encode(pixels, FAST)) + OVERHEAD_BITS
-
-
-def _sums(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Sums over blocks of a map of pixels (h, w), as many as the cells have that it covers."""
-    height, width = values.shape
-    values = np.pad(values, [(0, -height % CELL), (0, -width % CELL)])
-    cut = values.reshape(values.shape[0] // BLOCK, BLOCK, values.shape[1] // BLOCK, BLOCK)
-    sums: NDArray[np.float64] = cut.sum(axis=(1, 3), dtype=np.float64)
-    return sums
-
-
-def _blocks_of_cells(cells: NDArray[Any]) -> NDArray[Any]:
-    return cells.repeat(HYPER_STRIDE, axis=0).repeat(HYPER_STRIDE, axis=1)
-
-
-def _cell_means(blocks: NDArray[Any]) -> NDArray[np.float64]:
-    cut = blocks.reshape(len(blocks) // HYPER_STRIDE, HYPER_STRIDE, -1, HYPER_STRIDE)
-    means: NDArray[np.float64] = cut.mean(axis=(1, 3))
-    return means
-
-
-def _novelty(pixels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Pixels (h, w) that differ from what stands left of them and from what stands above."""
-    new = np.ones(pixels.shape[:2], bool)
-    new[:, 1:] &= (pixels[:, 1:] != pixels[:, :-1]).any(axis=2)
-    new[1:] &= (pixels[1:] != pixels[:-1]).any(axis=2)
-    new[0, 0] = False
-    return new

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bitstream.container import Header
 from bitstream.exact_blocks import ChunkParts, join, to_pixels
 from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
+from codec.encoding.block_maps import cells_near
 from codec.encoding.filling import FilledSource
 from codec.images import vp8l
 from codec.images.source import Source
@@ -22,15 +23,16 @@ class ExactBlocks:
         source: the image.
         exact: bool (4 rows, 4 columns) of its cells, which blocks.
         header: of the file.
+        reach: cells around a block that the networks code for its sake.
 
     Attributes:
         coded: bool (rows, columns) of its cells, those that the networks code: where a block is not exact, and around
             them, as far as the synthesis looks.
     """
 
-    def __init__(self, source: Source, exact: NDArray[np.bool_], header: Header) -> None:
+    def __init__(self, source: Source, exact: NDArray[np.bool_], header: Header, reach: int) -> None:
         self._source, self._exact, self._header = source, exact, header
-        self.coded = cells_near(~exact)
+        self.coded = cells_near(~exact, reach)
 
     def rest(self) -> Source:
         """The image as the networks see it: what is exact continues what is not, and costs them nothing."""
@@ -62,17 +64,6 @@ class ExactBlocks:
         part = ~self._exact[row : -(-bottom // BLOCK), column : -(-right // BLOCK)]
         pixels = to_pixels(part, bottom - BLOCK * row, right - BLOCK * column)
         return pixels[top - BLOCK * row :, left - BLOCK * column :]
-
-
-def cells_near(blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Cells, bool (r, c), with one of these blocks, bool (4 r, 4 c), or beside such a cell."""
-    rows, columns = (side // HYPER_STRIDE for side in blocks.shape)
-    cells = blocks.reshape(rows, HYPER_STRIDE, columns, HYPER_STRIDE).any(axis=(1, 3))
-    padded = np.pad(cells, 1)
-    near: NDArray[np.bool_] = np.logical_or.reduce(
-        [padded[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
-    )
-    return near
 
 
 def only_blocks(pixels: NDArray[Any], exact: NDArray[np.bool_]) -> NDArray[Any]:

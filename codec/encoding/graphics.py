@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,17 @@ from numpy.typing import NDArray
 from bitstream.container import CHUNK_LOG2 as PLAIN_CHUNK_LOG2
 from bitstream.container import MAX_CHUNK_LOG2, Box, Header
 from bitstream.geometry import CELL, HYPER_STRIDE
-from codec.encoding.candidates import candidates
+from codec.encoding.block_maps import neighbours
+from codec.encoding.candidates import Candidates, candidates
 from codec.encoding.encoder import encode
 from codec.encoding.exact_choice import (
     better_exact,
-    blocks_inside,
-    flat_blocks,
     is_plainly_graphic,
     try_networks,
     weight_of_networks,
 )
 from codec.encoding.options import ONE_PASS, Effort
+from codec.encoding.watch import Watch, leading_gain
 from codec.engine.runtime import Runtime
 from codec.images import vp8l
 from codec.images.source import Source
@@ -30,8 +31,6 @@ from codec.util.progress import Progress
 CHUNK_LOG2 = MAX_CHUNK_LOG2
 """Of files with exact blocks: a lossless coder learns from all of a chunk, and on screenshots takes an eighth more if
 chunks are half as wide."""
-LEADING = 8
-"""Latents whose step is taken to be the model's: those of the coarsest patterns, which hold most of an image."""
 TRIAL_WORK = 0.5
 """Share of the work that trials are, where there are any."""
 LEAST_GAIN = 2000.0
@@ -65,15 +64,38 @@ def encode_image(
         bytes: the file.
     """
     progress = _never_back(progress)
-    exact = None
-    if graphics and vp8l.is_available():
-        exact = exact_blocks(runtime, source, quality_index, _within(progress, 0, TRIAL_WORK))
-    if exact is None:
-        return encode(runtime, source, quality_index, boxes, progress, effort)
-    # Effort takes memory in proportion to a chunk.
-    chunk_log2 = PLAIN_CHUNK_LOG2 if effort.iterations and not exact.all() else CHUNK_LOG2
-    rest = _within(progress, TRIAL_WORK, 1)
-    return encode(runtime, source, quality_index, boxes, rest, effort, chunk_log2=chunk_log2, exact=exact)
+    graphics = graphics and vp8l.is_available()
+    trial, rest = _within(progress, 0, TRIAL_WORK), progress
+    exact = exact_blocks(runtime, source, quality_index, trial) if graphics else None
+    if exact is not None:
+        rest = _within(progress, TRIAL_WORK, 1)
+    watch = Watch(runtime, quality_index, Header(source.width, source.height, runtime.model_id, 0).cells)
+    data = _encode(runtime, source, quality_index, boxes, rest, effort, exact, watch)
+    if not graphics or not watch.doubtful.any():
+        return data
+    better = _doubtful_blocks(runtime, source, quality_index, watch.doubtful)
+    if not better.any():
+        return data
+    exact = better if exact is None else exact | better
+    return _encode(runtime, source, quality_index, boxes, progress, effort, exact, None)
+
+
+def _encode(
+    runtime: Runtime,
+    source: Source,
+    quality_index: int,
+    boxes: list[Box],
+    progress: Progress | None,
+    effort: Effort,
+    exact: NDArray[np.bool_] | None,
+    watch: Watch | None,
+) -> bytes:
+    chunk_log2 = CHUNK_LOG2
+    if exact is None or (effort.iterations and not exact.all()):
+        chunk_log2 = PLAIN_CHUNK_LOG2  # effort takes memory in proportion to a chunk
+    return encode(
+        runtime, source, quality_index, boxes, progress, effort, chunk_log2=chunk_log2, exact=exact, watch=watch
+    )
 
 
 def encode_lossless(runtime: Runtime, source: Source, boxes: list[Box], progress: Progress | None = None) -> bytes:
@@ -127,8 +149,7 @@ def exact_blocks(
         NDArray: bool (4 rows, 4 columns) of the image's cells; None if there are no such blocks.
     """
     header = Header(source.width, source.height, runtime.model_id, quality_index, CHUNK_LOG2)
-    step = 255 / float(runtime.gains(quality_index)[0, :LEADING].mean())
-    multiplier = 18 / math.log(2) / step**2  # at which this step is best: 3 components gain 3 log2(step) bits a pixel
+    step, multiplier = _step_and_multiplier(runtime, quality_index)
     chosen = np.zeros([HYPER_STRIDE * side for side in header.cells], bool)
     chunks = header.chunk_cells()
     for number, (top, left, rows, columns) in enumerate(chunks):
@@ -140,25 +161,61 @@ def exact_blocks(
         if found.gain < LEAST_GAIN * min(1, found.worth.size / 400):
             chosen[blocks] = _is_one_colour(pixels)
             continue
-        flat, inside = flat_blocks(pixels), blocks_inside(pixels)
-        worth = _together(found.worth, flat)
+        worth = _together(found)
         if not worth.any():
             continue
-        graphic = float((found.likely | flat)[inside].mean())
+        graphic = float((found.likely | found.flat)[found.inside].mean())
         weight = weight_of_networks(graphic)
-        if is_plainly_graphic(pixels, found.networks, weight):
+        if is_plainly_graphic(pixels, found, weight):
             chosen[blocks] = True  # without a trial, which takes most of the time
             continue
-        start = found.likely
         if graphic < WHOLE_CHUNK:
             down, across = (_cells_around(worth.any(axis=axis)) for axis in (1, 0))
-            start = start[_blocks(down), _blocks(across)]
+            found = found.part(_blocks(down), _blocks(across))
             top, left, rows, columns = top + down.start, left + across.start, len(down), len(across)
             pixels = _pixels(source, top, left, rows, columns)
             blocks = _blocks(range(top, top + rows)), _blocks(range(left, left + columns))
         networks = try_networks(runtime, pixels, quality_index, multiplier, weight, tell)
-        chosen[blocks] = better_exact(pixels, start, networks)
+        chosen[blocks] = better_exact(pixels, found, networks)
     return chosen if chosen.any() else None
+
+
+def _doubtful_blocks(
+    runtime: Runtime, source: Source, quality_index: int, doubtful: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Of the blocks that the networks may not bring back, those that are better coded exactly.
+
+    Args:
+        runtime: the model.
+        source: the image.
+        quality_index: level of quality.
+        doubtful: bool (4 rows, 4 columns) of the image's cells, from a :class:`~codec.encoding.watch.Watch`.
+
+    Returns:
+        NDArray: bool, likewise.
+    """
+    header = Header(source.width, source.height, runtime.model_id, quality_index, CHUNK_LOG2)
+    step, multiplier = _step_and_multiplier(runtime, quality_index)
+    chosen = np.zeros_like(doubtful)
+    for top, left, rows, columns in header.chunk_cells():
+        part = doubtful[_blocks(range(top, top + rows)), _blocks(range(left, left + columns))]
+        if not part.any():
+            continue
+        down, across = (_cells_around(part.any(axis=axis)) for axis in (1, 0))
+        pixels = _pixels(source, top + down.start, left + across.start, len(down), len(across))
+        found = candidates(pixels, step, multiplier)
+        found = replace(found, likely=found.likely | part[_blocks(down), _blocks(across)])
+        networks = try_networks(runtime, pixels, quality_index, multiplier, 1.0, None)
+        begin = HYPER_STRIDE * (top + down.start), HYPER_STRIDE * (left + across.start)
+        better = better_exact(pixels, found, networks)
+        chosen[begin[0] : begin[0] + len(better), begin[1] : begin[1] + better.shape[1]] = better
+    return chosen
+
+
+def _step_and_multiplier(runtime: Runtime, quality_index: int) -> tuple[float, float]:
+    """The model's step in levels of 255, and the bits a pixel that a squared error of one level is worth."""
+    step = 255 / leading_gain(runtime, quality_index)
+    return step, 18 / math.log(2) / step**2  # at which this step is best: 3 components gain 3 log2(step) bits a pixel
 
 
 def _is_one_colour(pixels: NDArray[Any]) -> bool:
@@ -184,14 +241,12 @@ def _pixels(source: Source, top: int, left: int, rows: int, columns: int) -> NDA
     return source.crop(CELL * top, bottom, CELL * left, right)
 
 
-def _together(worth: NDArray[np.bool_], flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without blocks around which nothing is flat or worth a trial: any photograph has a few. Of small images all."""
-    if min(worth.shape) <= HYPER_STRIDE:
-        return worth
-    padded = np.pad(worth | flat, 1)
-    rows, columns = worth.shape
-    near = sum(padded[y : y + rows, x : x + columns].astype(int) for y in range(3) for x in range(3))
-    together: NDArray[np.bool_] = worth & (near > 1)
+def _together(found: Candidates) -> NDArray[np.bool_]:
+    """Blocks worth a trial, but for those around which nothing is flat or worth one: any photograph has a few. Of small
+    images all."""
+    if min(found.worth.shape) <= HYPER_STRIDE:
+        return found.worth
+    together: NDArray[np.bool_] = found.worth & (neighbours(found.worth | found.flat, 1) > 1)
     return together
 
 

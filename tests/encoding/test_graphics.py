@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 import codec
 from bitstream.container import Container, parse, parse_header, serialize
 from bitstream.exact_blocks import join, split, to_pixels
+from codec.encoding.block_maps import cells_near
 from codec.encoding.encoder import encode
-from codec.encoding.exact_coder import cells_near
 from codec.encoding.graphics import CHUNK_LOG2, exact_blocks
 from codec.engine.registry import shipped
 from codec.images.sources import ArraySource
@@ -308,7 +308,7 @@ def test_cells_beside_what_is_not_exact_are_coded():
     blocks[9, 10] = True  # of the cell in row 2 and column 2
     expected = np.zeros((5, 6), bool)
     expected[1:4, 1:4] = True
-    np.testing.assert_array_equal(cells_near(blocks), expected)
+    np.testing.assert_array_equal(cells_near(blocks, 1), expected)
     for tune in ("visual", "psnr"):
         geometry = shipped(2, tune).geometry
         assert geometry.cells(geometry.halos.synthesis) == 1
