@@ -163,11 +163,27 @@ def frame_count(image: Image.Image) -> tuple[int, bool]:
         return 2, False
 
 
+_FOUND = "_transparency_found"
+"""Attribute of an image: its ``info["transparency"]``, and what that was on the scale of the pixels. Nothing else of a
+caller's image is changed."""
+
+
 def transparent_level(image: Image.Image) -> tuple[Any, bool]:
     """The level or colour that stands for transparency, on the scale of the pixels, and whether it is exact.
 
-    If others loaded an image, nothing says which scale its level is on. In those that we load, ``info`` is updated.
+    Ask before the pixels are loaded: once they are, nothing says which scale ``image.info`` is on. If others loaded an
+    image, it is taken to be the pixels'.
     """
+    told = image.info.get("transparency")
+    found: tuple[Any, bool]
+    before, found = getattr(image, _FOUND, (None, (None, True)))
+    if told is None or told != before:
+        found = _transparent_level(image)
+        setattr(image, _FOUND, (told, found))
+    return found
+
+
+def _transparent_level(image: Image.Image) -> tuple[Any, bool]:
     clear, tile = image.info.get("transparency"), getattr(image, "tile", None)
     raw = tile[0][3] if tile and isinstance(tile[0][3], str) else ""
     if image.format != "PNG":

@@ -46,8 +46,6 @@ class PillowSource(Source):
         if not exact:
             notes.append("what is transparent was told by 16 bits, and is told by 8")
         load(image)
-        if self._clear is not None:
-            image.info["transparency"] = self._clear
         self._orientation = ORIENTATIONS.get(find_orientation(image))
         self.metadata = image_metadata(image)
         notes += lost_descriptions(image, self.metadata)

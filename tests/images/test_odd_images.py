@@ -144,9 +144,14 @@ def test_transparency_of_gray_of_any_depth(bits, key, tmp_path):
     alpha = open_source(path).alpha()
     np.testing.assert_array_equal(alpha[0], np.where(levels == key, 0, 255))
     assert codec.decompress(codec.compress(path)).mode == "LA"
-    with Image.open(path) as image:  # an image that is coded twice is the same both times
+    with Image.open(path) as image:  # an image that is coded twice is the same both times, and stays as it was
+        told = image.info["transparency"]
         for _ in range(2):
             np.testing.assert_array_equal(open_source(image).alpha(), alpha)
+            assert image.info["transparency"] == told
+        image.info["transparency"] = 255  # on the scale of the pixels, as they are loaded
+        white = np.asarray(image.convert("L")) == 255
+        np.testing.assert_array_equal(open_source(image).alpha(), np.where(white, 0, 255))
 
 
 def test_transparency_told_by_sixteen_bits_is_told_by_eight(tmp_path):
@@ -154,9 +159,11 @@ def test_transparency_told_by_sixteen_bits_is_told_by_eight(tmp_path):
     row = b"".join(struct.pack(">HHH", *colour) for colour in colours)
     path = tmp_path / "a.png"
     path.write_bytes(raw_png(3, 1, 16, 2, [row], struct.pack(">HHH", *colours[0])))
-    source = open_source(path)
-    np.testing.assert_array_equal(source.alpha()[0], [0, 255, 0])
-    assert any("16 bits" in note for note in source.notes)
+    with Image.open(path) as image:
+        for source in (open_source(path), open_source(image), open_source(image)):
+            np.testing.assert_array_equal(source.alpha()[0], [0, 255, 0])
+            assert any("16 bits" in note for note in source.notes)
+        assert image.info["transparency"] == colours[0]
 
 
 def test_loading_beside_a_thread_that_lifts_the_limit(tmp_path, monkeypatch):
