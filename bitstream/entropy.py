@@ -118,7 +118,7 @@ def encode_chunk(
         quality_index: level of quality.
         z: int32 (channels of z, h, w), |z| at most 2 ** 20.
         y: int32 (channels of y, 4 h, 4 w), magnitude at most 2 ** 28.
-        coded: bool (h, w), the cells whose symbols are coded, all others having none but 0; None for all.
+        coded: bool (4 h, 4 w), the blocks whose symbols are coded, all others having none but 0; None for all.
 
     Returns:
         bytes: the payload.

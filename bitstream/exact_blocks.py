@@ -15,8 +15,8 @@ from bitstream.container import MAX_PART, Box, FieldReader, varint
 from bitstream.errors import CorruptError, UnsupportedVersionError
 from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
 
-MAX_MASKS = 1 << 12
-"""Most bytes of the masks of a chunk: the largest has 2,176 before they are compressed."""
+MAX_MASK = 1 << 12
+"""Most bytes of the mask of a chunk: the largest has 2,048 before it is compressed."""
 _VP8L = 1
 
 
@@ -35,14 +35,17 @@ class ChunkParts:
     Attributes:
         symbols: as :func:`~bitstream.entropy.encode_chunk` gives them.
         exact: bool (4 rows, 4 columns) of the chunk's cells, its blocks whose pixels are exact; None if there are none.
-        coded: bool (rows, columns), the cells whose symbols are coded; None if all are.
         picture: the exact pixels, a VP8L bitstream of the whole chunk; empty if there are none.
     """
 
     symbols: bytes
     exact: NDArray[np.bool_] | None = None
-    coded: NDArray[np.bool_] | None = None
     picture: bytes = b""
+
+    @property
+    def coded(self) -> NDArray[np.bool_] | None:
+        """The blocks that have symbols, likewise; None if all have."""
+        return None if self.exact is None else ~self.exact
 
 
 def exact_box() -> Box:
@@ -75,13 +78,13 @@ def max_exact_bytes(rows: int, columns: int) -> int:
 
 def join(parts: ChunkParts) -> bytes:
     """The payload of a chunk of a file with exact blocks."""
-    if parts.exact is None or parts.coded is None:
+    if parts.exact is None:
         return bytes([Coverage.NONE]) + parts.symbols
     picture = varint(len(parts.picture)) + parts.picture
-    if parts.exact.all() and not parts.coded.any():
+    if parts.exact.all():
         return bytes([Coverage.ALL]) + picture
-    masks = zlib.compress(np.packbits(np.concatenate([parts.exact.ravel(), parts.coded.ravel()])).tobytes(), 9)
-    return bytes([Coverage.SOME]) + varint(len(masks)) + masks + picture + parts.symbols
+    mask = zlib.compress(np.packbits(parts.exact).tobytes(), 9)
+    return bytes([Coverage.SOME]) + varint(len(mask)) + mask + picture + parts.symbols
 
 
 def split(payload: bytes, rows: int, columns: int) -> ChunkParts:
@@ -102,33 +105,28 @@ def split(payload: bytes, rows: int, columns: int) -> ChunkParts:
         return ChunkParts(payload[1:])
     if coverage not in (Coverage.SOME, Coverage.ALL):
         raise CorruptError(f"exact blocks: coverage {coverage}")
-    exact, coded = np.ones((HYPER_STRIDE * rows, HYPER_STRIDE * columns), bool), np.zeros((rows, columns), bool)
+    exact = np.ones((HYPER_STRIDE * rows, HYPER_STRIDE * columns), bool)
     if coverage == Coverage.SOME:
-        bits = _bits(reader.bytes(reader.varint("masks", MAX_MASKS)), exact.size + coded.size)
-        exact, coded = bits[: exact.size].reshape(exact.shape), bits[exact.size :].reshape(coded.shape)
-        if not exact.any():
-            raise CorruptError("exact blocks: none, though some were said to be")
+        exact = _bits(reader.bytes(reader.varint("mask", MAX_MASK)), exact.size).reshape(exact.shape)
+        if not exact.any() or exact.all():
+            raise CorruptError("exact blocks: none or all, though some were said to be")
     picture = reader.bytes(reader.varint("picture", MAX_PART))
     symbols = payload[reader.at :]
-    if symbols and not coded.any():
+    if symbols and coverage == Coverage.ALL:
         raise CorruptError(f"exact blocks: {len(symbols)} bytes after the picture of a chunk that has no symbols")
-    return ChunkParts(symbols, exact, coded, picture)
+    return ChunkParts(symbols, exact, picture)
 
 
 def _bits(stream: bytes, count: int) -> NDArray[np.bool_]:
-    """So many bits of a zlib stream."""
-    wanted = -(-count // 8)
+    """So many bits of a zlib stream; they are a multiple of 8."""
     expander = zlib.decompressobj()
     try:
-        data = expander.decompress(stream, wanted + 1)
+        data = expander.decompress(stream, count // 8 + 1)
     except zlib.error as error:
         raise CorruptError(f"exact blocks: {error}") from error
-    if not expander.eof or expander.unused_data or len(data) != wanted:
-        raise CorruptError(f"exact blocks: the masks are not one whole zlib stream of {wanted} bytes")
-    bits = np.unpackbits(np.frombuffer(data, np.uint8)).astype(bool)
-    if bits[count:].any():
-        raise CorruptError("exact blocks: the masks end with ones")
-    return bits[:count]
+    if not expander.eof or expander.unused_data or len(data) != count // 8:
+        raise CorruptError(f"exact blocks: the mask is not one whole zlib stream of {count // 8} bytes")
+    return np.unpackbits(np.frombuffer(data, np.uint8)).astype(bool)
 
 
 def to_pixels(blocks: NDArray[Any], height: int, width: int) -> NDArray[Any]:

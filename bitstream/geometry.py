@@ -80,11 +80,6 @@ class Geometry:
         """Cells that so many positions of y reach into."""
         return -(-positions // self.hyper_stride)
 
-    @property
-    def synthesis_cells(self) -> int:
-        """Cells around a block that its synthesis or its preview looks into."""
-        return self.cells(max(self.halos.synthesis, self.halos.preview))
-
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as a manifest holds them."""
         return asdict(self)

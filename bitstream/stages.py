@@ -76,13 +76,16 @@ def coding_stages(
         quality_index: level of quality.
         rows: of the chunk's cells.
         columns: of the chunk's cells.
-        coded: bool (rows, columns), the cells whose symbols are coded, those of all others being 0; None for all.
+        coded: bool (4 rows, 4 columns), the blocks whose y is coded. z is coded in cells with such blocks. All other
+            symbols are 0. None codes all.
 
     Returns:
         list[Stage]: z, in two halves if the model has a context for z, then y.
     """
     context, bank = tables.z_context, tables.bank(quality_index)
-    every = np.ones((rows, columns), bool) if coded is None else coded
+    every = np.ones((rows, columns), bool)
+    if coded is not None:
+        every = coded.reshape(rows, HYPER_STRIDE, columns, HYPER_STRIDE).any(axis=(1, 3))
     later = every & second_half(rows, columns) if context else np.zeros_like(every)
     earlier = every & ~later
     first = np.repeat(np.arange(tables.hyper_latents, dtype=np.int32)[:, None], int(earlier.sum()), axis=1)
@@ -91,8 +94,7 @@ def coding_stages(
         stages.append(
             Stage("z", later, context.tables, Z_BOUND, lambda z: Prediction(*context.predict(z, bank, later)))
         )
-    blocks = None if coded is None else coded.repeat(HYPER_STRIDE, axis=0).repeat(HYPER_STRIDE, axis=1)
-    stages.append(Stage("y", blocks, tables.y_tables, Y_BOUND, lambda z: _by_scale(tables, quality_index, z, blocks)))
+    stages.append(Stage("y", coded, tables.y_tables, Y_BOUND, lambda z: _by_scale(tables, quality_index, z, coded)))
     return stages
 
 

@@ -157,20 +157,21 @@ def reference_decode(
     tables: Tables, q: int, rows: int, columns: int, payload: bytes, coded: Cells | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Decode a chunk as FORMAT.md says."""
-    coded = np.ones((rows, columns), bool) if coded is None else coded
+    coded = np.ones((4 * rows, 4 * columns), bool) if coded is None else coded
+    cells = np.array([[coded[4 * i : 4 * i + 4, 4 * j : 4 * j + 4].any() for j in range(columns)] for i in range(rows)])
     decoder = ReferenceDecoder(payload)
     k = tables.z_limit
     bank = q * len(tables.z_counts) // tables.levels
     z: dict[tuple[int, int, int], int] = {}
-    z.update((p, 0) for p in np.ndindex(tables.hyper_latents, rows, columns) if not coded[p[1:]])
-    everywhere = [p for p in np.ndindex(tables.hyper_latents, rows, columns) if coded[p[1:]]]
+    z.update((p, 0) for p in np.ndindex(tables.hyper_latents, rows, columns) if not cells[p[1:]])
+    everywhere = [p for p in np.ndindex(tables.hyper_latents, rows, columns) if cells[p[1:]]]
     first = [p for p in everywhere if not (tables.z_context and sum(p[1:]) % 2)]
     for n, i, j in first:
         z[n, i, j] = decoder.read([int(c) for c in tables.z_counts[bank][n]]) - k
     escaped = [p for p in first if z[p] > k]
     z.update(zip(escaped, decoder.escapes([k] * len(escaped)), strict=True))
     if tables.z_context:
-        reference_context(tables.z_context, bank, coded, z, decoder)
+        reference_context(tables.z_context, bank, cells, z, decoder)
     z_array = np.array([z[p] for p in np.ndindex(tables.hyper_latents, rows, columns)], np.int64)
     z_array = z_array.reshape(-1, rows, columns)
 
@@ -180,11 +181,11 @@ def reference_decode(
         total = (total + int(tables.bias[q][c])) >> tables.shift
         index[c, 4 * i + u, 4 * j + v] = min(max(total, 0), len(tables.y_limits) - 1)
     flat, y, start = index.ravel(), [0] * index.size, 0
-    near = np.broadcast_to(coded.repeat(4, axis=0).repeat(4, axis=1), index.shape).ravel()
+    read = np.broadcast_to(coded, index.shape).ravel()
     for t, limit in enumerate(int(k) for k in tables.y_limits):
         counts = [int(c) for c in tables.y_counts[start : start + 2 * limit + 2]]
         start += 2 * limit + 2
-        for i in np.flatnonzero((flat == t) & near):
+        for i in np.flatnonzero((flat == t) & read):
             y[i] = decoder.read(counts) - limit
     limits = [int(tables.y_limits[t]) for t in flat]
     escaped = [i for i, value in enumerate(y) if value > limits[i]]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.geometry import BLOCK, HYPER_STRIDE
-from codec.encoding.block_maps import neighbours
+from codec.encoding.block_maps import cell_means, neighbours
 from codec.encoding.prefilter import attenuated
 from codec.engine.row_buffer import RowBuffer
 from codec.engine.runtime import Runtime
@@ -30,7 +30,8 @@ class AnalysisPass:
     Attributes:
         y: of the analysis.
         z: of the hyper-analysis, rounded.
-        coded: bool (rows, columns), the cells that are coded.
+        coded: bool (4 rows, 4 columns), the blocks whose y is coded.
+        coded_cells: bool (rows, columns), the cells with such blocks.
 
     Args:
         runtime: the model.
@@ -40,7 +41,7 @@ class AnalysisPass:
         max_tile: cells of a tile with its halo.
         progress: called with pixels done and pixels in total.
         coding_work: what coding a position takes, where analysing it takes 1.
-        coded: bool (rows, columns) of the cells that are coded; all others are 0. None for all.
+        coded: bool (4 rows, 4 columns) of the cells, the blocks that are coded; all other symbols are 0. None for all.
     """
 
     def __init__(
@@ -56,14 +57,15 @@ class AnalysisPass:
     ) -> None:
         self.runtime, self.source, self.quality_index = runtime, source, quality_index
         self.cells, self.max_tile, self._progress = cells, max_tile, progress
-        self.coded = np.ones(cells, bool) if coded is None else coded
+        self.coded = np.ones([HYPER_STRIDE * side for side in cells], bool) if coded is None else coded
+        self.coded_cells = cell_means(self.coded) > 0
         self._done, self._all = 0.0, (1 + coding_work) * HYPER_STRIDE**2 * cells[0] * cells[1]
         tables, halos = runtime.tables, runtime.geometry.halos
         self._analysis_halo = halos.analysis
         self.hyper_halo = runtime.geometry.cells(halos.hyper_analysis)
         self.context_halo = runtime.geometry.cells(halos.context)
         # What no coded cell looks into is not analysed: most of a long page may be exact.
-        self._seen = neighbours(self.coded, max(self.hyper_halo, self.context_halo)) > 0
+        self._seen = neighbours(self.coded_cells, max(self.hyper_halo, self.context_halo)) > 0
         self.y = RowBuffer(tables.latents, cells[1], HYPER_STRIDE, 0, self._fill_y)
         self.z = RowBuffer(tables.hyper_latents, cells[1], 1, 0, self._fill_z)
 
@@ -75,10 +77,7 @@ class AnalysisPass:
             y_rows = self.y.get(v.low, v.high)
             for h in row:
                 z, y = columns(z_rows, h.seen(1)), columns(y_rows, h.seen(HYPER_STRIDE))
-                if self.coded[v.kept(1), h.kept(1)].any():
-                    symbols = self.runtime.quantise(y, z, self.quality_index)
-                else:
-                    symbols = np.zeros_like(y)
+                symbols = self._quantised(y, z, self.coded[v.seen(HYPER_STRIDE), h.seen(HYPER_STRIDE)])
                 yield (
                     v,
                     h,
@@ -89,12 +88,28 @@ class AnalysisPass:
             self.z.forget(v.end - self.context_halo)
             self.y.forget(min(v.end - self.context_halo, v.high - self.hyper_halo))
 
+    def _quantised(
+        self, y: NDArray[np.float32], z: NDArray[np.float32], coded: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Symbols of y, with none but 0 where nothing is coded.
+
+        What is predicted there is what decoders have. As means look at it, the others are rounded once more beside it.
+        """
+        if not coded.any():
+            return np.zeros_like(y)
+        symbols = self.runtime.quantise(y, z, self.quality_index)
+        if not coded.all():
+            decoded = self.runtime.reconstruct(z, symbols * coded, self.quality_index)
+            symbols = self.runtime.quantise(np.where(coded, y, decoded), z, self.quality_index) * coded
+        return symbols
+
     def _fill_z(self, begin: int, end: int, out: NDArray[np.float32]) -> None:
         area = Area(begin, end, 0, self.cells[1])
         for v, row in grid(area, self.cells, self.hyper_halo, stride(area, self.max_tile), self.max_tile):
             y_rows = self.y.get(v.low, v.high)
             for h in row:
-                part, coded = out[:, :, v.begin - begin : v.end - begin, h.kept(1)], self.coded[v.kept(1), h.kept(1)]
+                part = out[:, :, v.begin - begin : v.end - begin, h.kept(1)]
+                coded = self.coded_cells[v.kept(1), h.kept(1)]
                 part[:] = 0  # where nothing is coded, as decoders have it
                 if coded.any():
                     z = self.runtime.hyper_analyse(columns(y_rows, h.seen(HYPER_STRIDE)), self.quality_index)

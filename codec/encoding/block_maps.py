@@ -59,19 +59,6 @@ def cell_means(blocks: NDArray[Any]) -> NDArray[np.float64]:
     return means
 
 
-def cells_near(blocks: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Cells from which one of some blocks is at most so many cells away.
-
-    Args:
-        blocks: bool (4 r, 4 c), which.
-        reach: in cells; 0 for those that hold such a block.
-
-    Returns:
-        NDArray: bool (r, c).
-    """
-    return neighbours(cell_means(blocks) > 0, reach) > 0
-
-
 def neighbours(wanted: NDArray[np.bool_], reach: int) -> NDArray[np.int64]:
     """How many positions of a map are wanted in the square around each, itself included.
 

@@ -68,10 +68,10 @@ def encode(
         bytes: the file.
     """
     header = Header(source.width, source.height, runtime.model_id, quality_index, chunk_log2)
-    blocks = None if exact is None else ExactBlocks(source, exact, header, runtime.geometry.synthesis_cells)
-    coded = np.ones(header.cells, bool) if blocks is None else blocks.coded
+    blocks = None if exact is None else ExactBlocks(source, exact, header)
+    coded = None if blocks is None else blocks.coded
     chunks = dict.fromkeys(range(header.chunk_count), b"")
-    if coded.any():
+    if coded is None or coded.any():
         seen = source if blocks is None else blocks.rest()
         latents = AnalysisPass(
             runtime, seen, quality_index, header.cells, max_tile, progress, 1 + effort.iterations, coded
@@ -80,7 +80,7 @@ def encode(
     if blocks is not None:
         for i, symbols in chunks.items():
             chunks[i] = blocks.joined(i, symbols)
-            if progress and not coded.any():
+            if progress and not blocks.coded.any():
                 progress(source.width * source.height * (i + 1) // len(chunks), source.width * source.height)
         boxes = [*boxes, exact_box()]
     return serialize(Container(header, list(chunks.values()), boxes))
@@ -100,10 +100,9 @@ def _coded_symbols(
             for left in range(0, h.end - h.begin, side):
                 rows, columns = (slice(HYPER_STRIDE * at, HYPER_STRIDE * (at + side)) for at in (top, left))
                 top_cell, left_cell = v.begin + top, h.begin + left
-                coded = latents.coded[top_cell : top_cell + side, left_cell : left_cell + side]
+                first, last = (slice(HYPER_STRIDE * at, HYPER_STRIDE * (at + side)) for at in (top_cell, left_cell))
+                coded = latents.coded[first, last]
                 z_part, y_part = z[:, top : top + side, left : left + side], y[:, rows, columns]
-                if not coded.all():
-                    y_part = y_part * coded.repeat(HYPER_STRIDE, axis=0).repeat(HYPER_STRIDE, axis=1)
                 payload = encode_chunk(
                     latents.runtime.tables, header.quality_index, z_part, y_part, None if coded.all() else coded
                 )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bitstream.boxes import form_boxes
 from bitstream.geometry import HYPER_STRIDE
 from codec.decoding.lmc_file import LmcFile
-from codec.encoding.block_maps import block_sizes, block_sums, cell_means, cells_near, of_cells
+from codec.encoding.block_maps import block_sizes, block_sums, cell_means, of_cells
 from codec.encoding.candidates import Candidates
 from codec.encoding.encoder import encode
 from codec.encoding.exact_coder import only_blocks
@@ -35,8 +35,6 @@ CLOSINGS = (0.75, 0.4)
 """Shares of a cell's blocks that are exact, from which on the others may become it, too."""
 MOSTLY = 0.7
 """Share of a part that must be graphics before all of it is tried at once."""
-FILLED_BITS = 12.0
-"""That an exact block takes of the networks' code at the most, in a cell that they code: what a smooth block takes."""
 LEAST_SHARE = 0.98
 """Of what the networks cost, that the choice must be below."""
 PLAIN = 0.5
@@ -58,20 +56,16 @@ class NetworkCosts:
     """What the networks make of a part of an image.
 
     Attributes:
-        bits: float (4 r, 4 c), of y.
         blocks: float (4 r, 4 c), bits of y, and the squared error in bits.
         cells: float (r, c), bits of z.
         noisy: bool (4 r, 4 c), blocks that come back as noise.
         weight: of these costs against those of the lossless coder.
-        reach: cells around a block that they code for its sake.
     """
 
-    bits: NDArray[np.float64]
     blocks: NDArray[np.float64]
     cells: NDArray[np.float64]
     noisy: NDArray[np.bool_]
     weight: float
-    reach: int
 
     def each(self) -> NDArray[np.float64]:
         """Costs of the blocks, each with its part of its cell's."""
@@ -81,10 +75,8 @@ class NetworkCosts:
         """What is left to pay for the networks if some blocks are exact."""
         if exact is None:
             return self.weight * float(self.blocks.sum() + self.cells.sum())
-        coded = cells_near(~exact, self.reach)
-        filled = exact & of_cells(coded)
-        fill = np.minimum(self.bits[filled], FILLED_BITS)
-        return self.weight * float(self.blocks[~exact].sum() + self.cells[coded].sum() + fill.sum())
+        coded = cell_means(~exact) > 0
+        return self.weight * float(self.blocks[~exact].sum() + self.cells[coded].sum())
 
 
 def weight_of_networks(graphic: float) -> float:
@@ -125,8 +117,7 @@ def try_networks(
     power = sum(block_sums(np.square(plane)) - block_sums(plane) ** 2 / np.maximum(count, 1) for plane in planes)
     noisy = block_sums(error.mean(axis=2)) > NOISE_ERROR * count
     noisy &= squares * pixels.shape[2] > NOISE_RATIO * power
-    reach = runtime.geometry.synthesis_cells
-    return NetworkCosts(y_bits, y_bits + multiplier * squares, z_bits, noisy, weight, reach)
+    return NetworkCosts(y_bits + multiplier * squares, z_bits, noisy, weight)
 
 
 def better_exact(pixels: NDArray[Any], found: Candidates, networks: NetworkCosts) -> NDArray[np.bool_]:

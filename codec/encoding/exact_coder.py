@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from bitstream.container import Header
 from bitstream.exact_blocks import ChunkParts, join, to_pixels
 from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
-from codec.encoding.block_maps import cells_near
 from codec.encoding.filling import FilledSource
 from codec.images import vp8l
 from codec.images.source import Source
@@ -23,16 +22,14 @@ class ExactBlocks:
         source: the image.
         exact: bool (4 rows, 4 columns) of its cells, which blocks.
         header: of the file.
-        reach: cells around a block that the networks code for its sake.
 
     Attributes:
-        coded: bool (rows, columns) of its cells, those that the networks code: where a block is not exact, and around
-            them, as far as the synthesis looks.
+        coded: bool (4 rows, 4 columns) of its cells, the blocks that the networks code.
     """
 
-    def __init__(self, source: Source, exact: NDArray[np.bool_], header: Header, reach: int) -> None:
+    def __init__(self, source: Source, exact: NDArray[np.bool_], header: Header) -> None:
         self._source, self._exact, self._header = source, exact, header
-        self.coded = cells_near(~exact, reach)
+        self.coded = ~exact
 
     def rest(self) -> Source:
         """The image as the networks see it: what is exact continues what is not, and costs them nothing."""
@@ -43,16 +40,15 @@ class ExactBlocks:
 
         Args:
             i: its place in the file.
-            symbols: their payload, of the cells that are coded.
+            symbols: their payload, of the blocks that are coded.
         """
         top, left, rows, columns = self._header.chunk(i)
         exact = self._exact[self._blocks(i)]
-        coded = self.coded[top : top + rows, left : left + columns]
         if not exact.any():
             return join(ChunkParts(symbols))
         bottom, right = min(CELL * (top + rows), self._source.height), min(CELL * (left + columns), self._source.width)
         pixels = only_blocks(self._source.crop(CELL * top, bottom, CELL * left, right), exact)
-        return join(ChunkParts(symbols, exact, coded, vp8l.encode(pixels)))
+        return join(ChunkParts(symbols, exact, vp8l.encode(pixels)))
 
     def _blocks(self, i: int) -> tuple[slice, slice]:
         top, left, rows, columns = (HYPER_STRIDE * value for value in self._header.chunk(i))

@@ -59,12 +59,14 @@ def refined_symbols(latents: AnalysisPass, side: int, effort: Effort) -> Iterato
         for h in row:
             size = (v.end - v.begin) * (h.end - h.begin)
             z_hat = columns(z_rows, h.seen(1))
+            coded = latents.coded[None, None, v.seen(unit), h.seen(unit)]
             view = View(
                 x=torch.from_numpy(pixels(latents.source, v.scaled(unit), h.scaled(unit))),
                 counted=_counted(latents, v, h, margin),
                 y=torch.from_numpy(columns(y_rows, h.seen(unit))),
                 z_hat=torch.from_numpy(z_hat),
-                free=torch.from_numpy(_free(v, h) & latents.coded[v.seen(1), h.seen(1)]),
+                coded=torch.from_numpy(coded),
+                free=torch.from_numpy(coded & _inside(v.scaled(unit), h.scaled(unit))),
                 gray=latents.source.form.components == 1,
             )
             if not view.free.any():
@@ -95,10 +97,11 @@ def _counter(latents: AnalysisPass, work: float) -> Callable[[float], None]:
     return tell
 
 
-def _free(v: Tile, h: Tile) -> NDArray[np.bool_]:
-    free = np.zeros((1, 1, v.high - v.low, h.high - h.low), bool)
-    free[:, :, v.inside(1), h.inside(1)] = True
-    return free
+def _inside(v: Tile, h: Tile) -> NDArray[np.bool_]:
+    """Which of the positions in view are the tile's own."""
+    inside = np.zeros((v.high - v.low, h.high - h.low), bool)
+    inside[v.inside(1), h.inside(1)] = True
+    return inside
 
 
 def _counted(latents: AnalysisPass, v: Tile, h: Tile, margin: int) -> tuple[slice, slice]:

@@ -16,15 +16,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from bitstream.geometry import HYPER_STRIDE
 from codec.models.architecture import CodedLatent, Select, round_straight_through
-from codec.models.device import autocast, torch_threads
+from codec.models.device import autocast, usual_torch
 from codec.models.distortion import SMALLEST_SIDES, distortion
 from codec.models.registry import load_exported
 
@@ -53,7 +52,8 @@ class View:
         counted: rows and columns of the pixels whose error counts.
         y: float (1, latents, 4 h, 4 w), of the analysis.
         z_hat: float (1, hyper_latents, h, w), integers of the hyper-latent.
-        free: bool (1, 1, h, w), cells to be fitted.
+        coded: bool (1, 1, 4 h, 4 w), positions of y that are coded; all other symbols are 0.
+        free: bool (1, 1, 4 h, 4 w), those to be fitted.
         gray: whether the image is, of which the mean of the three components is decoded.
     """
 
@@ -61,8 +61,14 @@ class View:
     counted: tuple[slice, slice]
     y: Tensor
     z_hat: Tensor
+    coded: Tensor
     free: Tensor
     gray: bool = False
+
+    def copy(self) -> View:
+        """With tensors of its own: those made in torch's inference mode cannot be learned from."""
+        x, y, z_hat, coded, free = (part.clone() for part in (self.x, self.y, self.z_hat, self.coded, self.free))
+        return replace(self, x=x, y=y, z_hat=z_hat, coded=coded, free=free)
 
 
 def temperature(share: float) -> float:
@@ -133,10 +139,11 @@ class Annealer:
 
     def __init__(self, folder: Path, t: float, seed: int = 0, threads: int | None = None) -> None:
         self.threads = threads
-        self.model = load_exported(folder).requires_grad_(False)
-        self.t = torch.tensor([t])
-        self.gains = self.model.gains(self.t)
-        self.lmbda = float(self.model.config.lmbdas.lmbda(self.t))
+        with usual_torch():
+            self.model = load_exported(folder).requires_grad_(False)
+            self.t = torch.tensor([t])
+            self.gains = self.model.gains(self.t)
+            self.lmbda = float(self.model.config.lmbdas.lmbda(self.t))
         self.generator = torch.Generator().manual_seed(seed)
 
     def fit(self, view: View, shares: Iterator[float]) -> Tensor:
@@ -149,8 +156,8 @@ class Annealer:
         Returns:
             Tensor: float (1, latents, 4 h, 4 w), integers.
         """
-        with torch_threads(self.threads):
-            return self._fit(view, shares)
+        with usual_torch(self.threads):
+            return self._fit(view.copy(), shares)
 
     def _fit(self, view: View, shares: Iterator[float]) -> Tensor:
         with torch.no_grad():
@@ -167,17 +174,20 @@ class Annealer:
                 self._objective(view, u, features, sigma, temperature(share)).backward()
                 optimizer.step()
         with torch.no_grad():
-            return self._coded(u, features, lambda r, at: torch.round(r)).symbols
+            return self._coded(u, features, lambda r, at: torch.round(r) * at(view.coded)).symbols
 
     def _objective(self, view: View, u: Tensor, features: Tensor, sigma: Tensor, temperature: float) -> Tensor:
         """Bits of a relaxed coding of ``u``, the latent in units of a symbol, plus lmbda times its error."""
         noise = torch.logit(torch.rand(u.shape, generator=self.generator).clamp_(1e-6, 1 - 1e-6))
-        free = view.free.repeat_interleave(HYPER_STRIDE, 2).repeat_interleave(HYPER_STRIDE, 3)
         with autocast(torch.device("cpu")):
             coded = self._coded(
-                torch.where(free, u, u.detach()),
+                torch.where(view.free, u, u.detach()),
                 features,
-                lambda r, at: torch.where(at(free), anneal_round(r, temperature, at(noise)), round_straight_through(r)),
+                lambda r, at: torch.where(
+                    at(view.free),
+                    anneal_round(r, temperature, at(noise)),
+                    round_straight_through(r) * at(view.coded),
+                ),
             )
             x_hat = self.model.synthesise(coded.y_hat, self.gains)
         x_hat = x_hat.float()

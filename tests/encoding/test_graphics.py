@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 import codec
 from bitstream.container import Container, parse, parse_header, serialize
 from bitstream.exact_blocks import join, split, to_pixels
-from codec.encoding.block_maps import cells_near
 from codec.encoding.encoder import encode
 from codec.encoding.graphics import CHUNK_LOG2, exact_blocks
 from codec.engine.registry import shipped
@@ -302,13 +301,17 @@ def test_kodak_has_no_exact_blocks(quality):
             assert exact_blocks(runtime, ArraySource(pixels), runtime.scale.level(quality)) is None, path.name
 
 
-def test_cells_beside_what_is_not_exact_are_coded():
-    """A step to cells without symbols must lie beyond what the synthesis looks at."""
-    blocks = np.zeros((20, 24), bool)
-    blocks[9, 10] = True  # of the cell in row 2 and column 2
-    expected = np.zeros((5, 6), bool)
-    expected[1:4, 1:4] = True
-    np.testing.assert_array_equal(cells_near(blocks, 1), expected)
-    for tune in ("visual", "psnr"):
-        geometry = shipped(2, tune).geometry
-        assert geometry.cells(geometry.halos.synthesis) == 1
+@pytest.mark.parametrize("tune", ["visual", "psnr"])
+def test_blocks_beside_exact_ones_come_back_as_well(photo, tune):
+    """They do not have the latents of those: the encoder knows, and rounds with that in view."""
+    runtime, source = shipped(2, tune), ArraySource(photo)
+    exact = np.indices((16, 16)).sum(axis=0) % 2 == 0
+    seen = ~to_pixels(exact, 256, 256)
+    files = [encode(runtime, source, 205, [], exact=mask) for mask in (np.zeros_like(exact), exact)]
+    errors = [np.square(codec.open(data).array().astype(float) - photo)[seen].mean() for data in files]
+    assert errors[1] < 1.15 * errors[0]
+    with codec.open(files[1]) as file:
+        _, y = file.symbols()
+        symbols = len(file._parts.chunk(0, 1 << 20).symbols)
+    assert not y[:, exact].any() and y[:, ~exact].any()
+    assert symbols < 0.7 * len(files[0])

@@ -127,15 +127,44 @@ def test_surroundings_are_not_fitted(photo):
         y = annealer.model.analyse(x, annealer.gains)
         z_hat = annealer.model.hyper_round(y, annealer.gains)
         one_pass = annealer.model.quantise(y, z_hat, annealer.gains)
-    free = torch.zeros(1, 1, 3, 3, dtype=torch.bool)
-    free[..., 1, 1] = True
-    view = View(x, (slice(0, 192), slice(0, 192)), y, z_hat, free)
+    free = torch.zeros(1, 1, 12, 12, dtype=torch.bool)
+    free[..., 4:8, 4:8] = True
+    view = View(x, (slice(0, 192), slice(0, 192)), y, z_hat, torch.ones_like(free), free)
     assert torch.equal(annealer.fit(view, iter(())), one_pass)
     fitted = annealer.fit(view, shares(10, None, lambda _: None))
     changed = (fitted != one_pass).any(dim=1)[0]
     assert torch.equal(fitted, fitted.round()) and changed[4:8, 4:8].any()
     # Around it only symbols whose means it moves may change, two positions away.
     assert not changed[:2].any() and not changed[10:].any() and not changed[:, :2].any() and not changed[:, 10:].any()
+
+
+def test_what_is_not_coded_has_no_symbols(photo):
+    exact = np.zeros((12, 16), bool)
+    exact[:6, :6] = exact[9, 9] = True
+    source = ArraySource(np.ascontiguousarray(photo[:192]))
+    with codec.open(encode(shipped(2, "psnr"), source, LEVEL, [], effort=SHORT, exact=exact)) as file:
+        _, y = file.symbols()
+        assert not y[:, :12, :16][:, exact].any() and y.any()
+        assert (file.array()[:96, :96] == photo[:96, :96]).all()
+
+
+@pytest.mark.parametrize("state", ["inference_mode", "float64"])
+def test_effort_works_whatever_torch_is_set_to(photo, state):
+    """Those who evaluate networks do so without gradients, and some in double precision."""
+    part = photo[:64, :64]
+    usual = coded(part, SHORT)
+    before = torch.get_default_dtype()
+    if state == "inference_mode":
+        with torch.inference_mode():
+            assert coded(part, SHORT) == usual
+            assert torch.is_inference_mode_enabled()
+    else:
+        torch.set_default_dtype(torch.float64)
+        try:
+            assert coded(part, SHORT) == usual
+            assert torch.get_default_dtype() == torch.float64
+        finally:
+            torch.set_default_dtype(before)
 
 
 def test_the_visual_model_is_fitted_to_its_metric(photo):
