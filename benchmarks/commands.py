@@ -97,6 +97,8 @@ def rd(
             raise ValueError(f"--rates {rates}: must be positive")
         published = read_anchors(anchors) if anchors else {}
         pictures = find_images(images, most)
+        if empty := [path for path in reuse if not any(RowStore(path))]:
+            raise ValueError(f"--reuse {empty[0]}: has no rows of a run")
     except (OSError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     at_hand = {*codecs, *published}

@@ -77,7 +77,7 @@ class RowStore:
 
     Args:
         path: the file; made when the first row is added.
-        earlier: files of other runs, whose rows count as this run's; those with ``.xz`` in their names are compressed.
+        earlier: files of other runs, whose rows count as this run's; those whose names end in ``.xz`` are compressed.
     """
 
     def __init__(self, path: Path, earlier: Iterable[Path] = ()) -> None:
@@ -92,7 +92,7 @@ class RowStore:
             file.write(json.dumps(asdict(row)).encode() + b"\n")
 
     def __iter__(self) -> Iterator[Row]:
-        """The last row of each key; a line that a kill cut short is passed over."""
+        """The best row of each key, the last of equals; a line that a kill cut short is passed over."""
         rows: dict[Key, Row] = {}
         for path in (*self.earlier, *([self.path] if self.path.exists() else [])):
             for line in _lines(path):
@@ -100,7 +100,9 @@ class RowStore:
                     row = Row(**json.loads(line))
                 except (ValueError, TypeError):
                     continue
-                rows[row.key] = row
+                held = rows.get(row.key)
+                if held is None or _says_as_much(row, held):
+                    rows[row.key] = row
         return iter(rows.values())
 
 
@@ -111,6 +113,14 @@ def write_rows(rows: Iterable[Row], path: Path) -> None:
         temporary.write_bytes(lzma.compress(lines.encode()))
 
 
+def _says_as_much(row: Row, other: Row) -> bool:
+    """Whether nothing would be lost if it took the other's place."""
+    return other.error is not None or (row.error is None and set(row.metrics) >= set(other.metrics))
+
+
 def _lines(path: Path) -> list[str]:
     data = path.read_bytes()
-    return (lzma.decompress(data) if path.suffix == ".xz" else data).decode().splitlines()
+    try:
+        return (lzma.decompress(data) if path.suffix == ".xz" else data).decode().splitlines()
+    except lzma.LZMAError as error:
+        raise ValueError(f"{path}: {error}") from error

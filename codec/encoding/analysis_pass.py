@@ -20,6 +20,8 @@ from codec.engine.tiling import Area, Tile, grid, stride
 from codec.images.source import Source
 from codec.util.progress import Progress
 
+MOST_PASSES = 4
+"""Of a model's context: in how many steps the means of y may be found."""
 TileSymbols = tuple[Tile, Tile, NDArray[np.int32], NDArray[np.int32]]
 """Rows and columns of a tile, and the integers of its z and y."""
 
@@ -93,15 +95,19 @@ class AnalysisPass:
     ) -> NDArray[np.float32]:
         """Symbols of y, with none but 0 where nothing is coded.
 
-        What is predicted there is what decoders have. As means look at it, the others are rounded once more beside it.
+        Decoders have the mean there. Means of what is coded depend on it, so that is rounded again with it in place,
+        once for each pass of the context at the most.
         """
         if not coded.any():
             return np.zeros_like(y)
         symbols = self.runtime.quantise(y, z, self.quality_index)
-        if not coded.all():
-            decoded = self.runtime.reconstruct(z, symbols * coded, self.quality_index)
-            symbols = self.runtime.quantise(np.where(coded, y, decoded), z, self.quality_index) * coded
-        return symbols
+        for _ in range(0 if coded.all() else MOST_PASSES):
+            kept = symbols * coded
+            decoded = self.runtime.reconstruct(z, kept, self.quality_index)
+            symbols = self.runtime.quantise(np.where(coded, y, decoded), z, self.quality_index)
+            if (symbols * coded == kept).all():
+                break
+        return symbols * coded
 
     def _fill_z(self, begin: int, end: int, out: NDArray[np.float32]) -> None:
         area = Area(begin, end, 0, self.cells[1])

@@ -16,7 +16,7 @@ from codec.encoding.analysis_pass import AnalysisPass
 from codec.encoding.exact_coder import ExactBlocks
 from codec.encoding.options import ONE_PASS, Effort
 from codec.encoding.refinement import refined_symbols
-from codec.encoding.watch import Watch
+from codec.encoding.watch import SymbolWatch
 from codec.engine.runtime import Runtime
 from codec.engine.tiling import TILE_CELLS
 from codec.images import alpha as alpha_planes
@@ -48,7 +48,7 @@ def encode(
     max_tile: int = TILE_CELLS,
     chunk_log2: int = CHUNK_LOG2,
     exact: NDArray[np.bool_] | None = None,
-    watch: Watch | None = None,
+    watch: SymbolWatch | None = None,
 ) -> bytes:
     """Code an image; memory beside the source's own is bounded by the tile, and by a chunk if some of it is exact.
 
@@ -87,7 +87,7 @@ def encode(
 
 
 def _coded_symbols(
-    latents: AnalysisPass, header: Header, effort: Effort, watch: Watch | None
+    latents: AnalysisPass, header: Header, effort: Effort, watch: SymbolWatch | None
 ) -> Iterator[tuple[int, bytes]]:
     """The place of each chunk, and the payload of its symbols."""
     side = 1 << header.chunk_log2
@@ -100,8 +100,10 @@ def _coded_symbols(
             for left in range(0, h.end - h.begin, side):
                 rows, columns = (slice(HYPER_STRIDE * at, HYPER_STRIDE * (at + side)) for at in (top, left))
                 top_cell, left_cell = v.begin + top, h.begin + left
-                first, last = (slice(HYPER_STRIDE * at, HYPER_STRIDE * (at + side)) for at in (top_cell, left_cell))
-                coded = latents.coded[first, last]
+                block_rows, block_columns = (
+                    slice(HYPER_STRIDE * at, HYPER_STRIDE * (at + side)) for at in (top_cell, left_cell)
+                )
+                coded = latents.coded[block_rows, block_columns]
                 z_part, y_part = z[:, top : top + side, left : left + side], y[:, rows, columns]
                 payload = encode_chunk(
                     latents.runtime.tables, header.quality_index, z_part, y_part, None if coded.all() else coded

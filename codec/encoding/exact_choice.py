@@ -125,7 +125,7 @@ def better_exact(pixels: NDArray[Any], found: Candidates, networks: NetworkCosts
 
     It codes all blocks together, so what one costs is a share of the whole, by how much of it could not be foreseen.
     Those that cost too much are given back, and the rest is coded again. Then gaps are closed, as far as that helps:
-    networks pay for whole cells, and for what surrounds a block as well.
+    networks pay for whole cells as well.
     """
     novel, inside = found.novel, found.inside
     exact = found.likely | networks.noisy | (novel == 0)  # with all that is beyond the edge

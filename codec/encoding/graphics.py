@@ -22,7 +22,7 @@ from codec.encoding.exact_choice import (
     weight_of_networks,
 )
 from codec.encoding.options import ONE_PASS, Effort
-from codec.encoding.watch import Watch, leading_gain
+from codec.encoding.watch import SymbolWatch, leading_gain
 from codec.engine.runtime import Runtime
 from codec.images import vp8l
 from codec.images.source import Source
@@ -63,21 +63,21 @@ def encode_image(
     Returns:
         bytes: the file.
     """
+    if not graphics or not vp8l.is_available():
+        return _encode(runtime, source, quality_index, boxes, progress, effort, None)
     progress = _never_back(progress)
-    graphics = graphics and vp8l.is_available()
-    trial, rest = _within(progress, 0, TRIAL_WORK), progress
-    exact = exact_blocks(runtime, source, quality_index, trial) if graphics else None
-    if exact is not None:
-        rest = _within(progress, TRIAL_WORK, 1)
-    watch = Watch(runtime, quality_index, Header(source.width, source.height, runtime.model_id, 0).cells)
-    data = _encode(runtime, source, quality_index, boxes, rest, effort, exact, watch)
-    if not graphics or not watch.doubtful.any():
+    exact = exact_blocks(runtime, source, quality_index, _within(progress, 0, TRIAL_WORK))
+    begin = 0 if exact is None else TRIAL_WORK
+    end = begin + (1 - begin) / (1 + effort.iterations)
+    watch = SymbolWatch(runtime, quality_index, Header(source.width, source.height, runtime.model_id, 0).cells)
+    one_pass = _within(progress, begin, end)
+    data = _encode(runtime, source, quality_index, boxes, one_pass, ONE_PASS, exact, watch)
+    further = _doubtful_blocks(runtime, source, quality_index, watch.doubtful, exact, progress)
+    if further.any():
+        exact = further if exact is None else exact | further
+    elif not effort.iterations:
         return data
-    better = _doubtful_blocks(runtime, source, quality_index, watch.doubtful)
-    if not better.any():
-        return data
-    exact = better if exact is None else exact | better
-    return _encode(runtime, source, quality_index, boxes, progress, effort, exact, None)
+    return _encode(runtime, source, quality_index, boxes, _within(progress, end, 1), effort, exact)
 
 
 def _encode(
@@ -88,7 +88,7 @@ def _encode(
     progress: Progress | None,
     effort: Effort,
     exact: NDArray[np.bool_] | None,
-    watch: Watch | None,
+    watch: SymbolWatch | None = None,
 ) -> bytes:
     chunk_log2 = CHUNK_LOG2
     if exact is None or (effort.iterations and not exact.all()):
@@ -181,21 +181,31 @@ def exact_blocks(
 
 
 def _doubtful_blocks(
-    runtime: Runtime, source: Source, quality_index: int, doubtful: NDArray[np.bool_]
+    runtime: Runtime,
+    source: Source,
+    quality_index: int,
+    doubtful: NDArray[np.bool_],
+    exact: NDArray[np.bool_] | None,
+    progress: Progress | None,
 ) -> NDArray[np.bool_]:
-    """Of the blocks that the networks may not bring back, those that are better coded exactly.
+    """The blocks that the networks may not bring back, and those beside them, as far as they are better coded exactly.
 
     Args:
         runtime: the model.
         source: the image.
         quality_index: level of quality.
-        doubtful: bool (4 rows, 4 columns) of the image's cells, from a :class:`~codec.encoding.watch.Watch`.
+        doubtful: bool (4 rows, 4 columns) of the image's cells, from a :class:`~codec.encoding.watch.SymbolWatch`.
+        exact: bool, likewise, those that are exact already; None if there are none.
+        progress: called during trials, without getting on.
 
     Returns:
-        NDArray: bool, likewise.
+        NDArray: bool, likewise, without those that are exact already.
     """
     header = Header(source.width, source.height, runtime.model_id, quality_index, CHUNK_LOG2)
     step, multiplier = _step_and_multiplier(runtime, quality_index)
+    near = neighbours(doubtful, runtime.geometry.halos.synthesis) > 0
+    if exact is not None:
+        near &= ~exact
     chosen = np.zeros_like(doubtful)
     for top, left, rows, columns in header.chunk_cells():
         part = doubtful[_blocks(range(top, top + rows)), _blocks(range(left, left + columns))]
@@ -204,12 +214,14 @@ def _doubtful_blocks(
         down, across = (_cells_around(part.any(axis=axis)) for axis in (1, 0))
         pixels = _pixels(source, top + down.start, left + across.start, len(down), len(across))
         found = candidates(pixels, step, multiplier)
-        found = replace(found, likely=found.likely | part[_blocks(down), _blocks(across)])
-        networks = try_networks(runtime, pixels, quality_index, multiplier, 1.0, None)
-        begin = HYPER_STRIDE * (top + down.start), HYPER_STRIDE * (left + across.start)
-        better = better_exact(pixels, found, networks)
-        chosen[begin[0] : begin[0] + len(better), begin[1] : begin[1] + better.shape[1]] = better
-    return chosen
+        found = replace(found, likely=part[_blocks(down), _blocks(across)])
+        tell = _part_of(_within(progress, 0, 0), 0, 1, source)
+        networks = try_networks(runtime, pixels, quality_index, multiplier, 1.0, tell)
+        rows_here, columns_here = (
+            range(first + span.start, first + span.stop) for first, span in ((top, down), (left, across))
+        )
+        chosen[_blocks(rows_here), _blocks(columns_here)] = better_exact(pixels, found, networks)
+    return chosen & near
 
 
 def _step_and_multiplier(runtime: Runtime, quality_index: int) -> tuple[float, float]:

@@ -72,6 +72,8 @@ def refined_symbols(latents: AnalysisPass, side: int, effort: Effort) -> Iterato
             if not view.free.any():
                 nothing = np.zeros_like(columns(y_rows, h.seen(unit)), np.int32)[0, :, v.inside(unit), h.inside(unit)]
                 yield v, h, z_hat[0, :, v.inside(1), h.inside(1)].astype(np.int32), nothing
+                left -= size
+                latents.count(unit**2 * size * (1 + effort.iterations))
                 continue
             seconds = None if ends is None else (ends - time.monotonic()) * size / left
             tell = _counter(latents, unit**2 * size * effort.iterations)

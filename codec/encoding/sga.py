@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bitstream.geometry import BLOCK
 from codec.models.architecture import CodedLatent, Select, round_straight_through
 from codec.models.device import autocast, usual_torch
 from codec.models.distortion import SMALLEST_SIDES, distortion
@@ -140,8 +141,8 @@ class Annealer:
     def __init__(self, folder: Path, t: float, seed: int = 0, threads: int | None = None) -> None:
         self.threads = threads
         with usual_torch():
-            self.model = load_exported(folder).requires_grad_(False)
-            self.t = torch.tensor([t])
+            self.model = load_exported(folder).to("cpu", torch.float32).requires_grad_(False)
+            self.t = torch.tensor([t], dtype=torch.float32, device="cpu")
             self.gains = self.model.gains(self.t)
             self.lmbda = float(self.model.config.lmbdas.lmbda(self.t))
         self.generator = torch.Generator().manual_seed(seed)
@@ -178,7 +179,9 @@ class Annealer:
 
     def _objective(self, view: View, u: Tensor, features: Tensor, sigma: Tensor, temperature: float) -> Tensor:
         """Bits of a relaxed coding of ``u``, the latent in units of a symbol, plus lmbda times its error."""
-        noise = torch.logit(torch.rand(u.shape, generator=self.generator).clamp_(1e-6, 1 - 1e-6))
+        noise = torch.logit(
+            torch.rand(u.shape, generator=self.generator, dtype=u.dtype, device="cpu").clamp_(1e-6, 1 - 1e-6)
+        )
         with autocast(torch.device("cpu")):
             coded = self._coded(
                 torch.where(view.free, u, u.detach()),
@@ -193,6 +196,8 @@ class Annealer:
         x_hat = x_hat.float()
         if view.gray:
             x_hat = x_hat.mean(dim=1, keepdim=True).expand_as(x_hat)
+        seen = view.coded.repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)
+        x_hat = torch.where(seen, x_hat, view.x)  # elsewhere decoders have exact pixels
         x, x_hat = (part[:, :, view.counted[0], view.counted[1]] for part in (view.x, x_hat.clamp(0, 1)))
         pixels, metric = x.shape[2] * x.shape[3], self.model.config.metric
         x, x_hat = (mirrored(part, SMALLEST_SIDES[metric]) for part in (x, x_hat))

@@ -15,8 +15,8 @@ from bitstream.geometry import HYPER_STRIDE
 from codec.engine.runtime import Runtime
 
 MOST = 20.0
-"""Largest symbol that is taken for natural, over the gain of the model's coarsest patterns. No symbol in 147
-photographs is above 17."""
+"""Symbols are natural up to so many times the gain of the coarsest patterns. None of 147 photographs has one above 17
+times."""
 LEADING = 8
 """Latents whose step is taken to be the model's: those of the coarsest patterns, which hold most of an image."""
 
@@ -26,7 +26,7 @@ def leading_gain(runtime: Runtime, quality_index: int) -> float:
     return float(runtime.gains(quality_index)[0, :LEADING].mean())
 
 
-class Watch:
+class SymbolWatch:
     """Notes which blocks have coordinates beyond those of photographs.
 
     Args:

@@ -172,14 +172,15 @@ def transparent_level(image: Image.Image) -> tuple[Any, bool]:
     """The level or colour that stands for transparency, on the scale of the pixels, and whether it is exact.
 
     Ask before the pixels are loaded: once they are, nothing says which scale ``image.info`` is on. If others loaded an
-    image, it is taken to be the pixels'.
+    image, or it is a copy, it is taken to be the pixels'.
     """
     told = image.info.get("transparency")
     found: tuple[Any, bool]
     before, found = getattr(image, _FOUND, (None, (None, True)))
     if told is None or told != before:
         found = _transparent_level(image)
-        setattr(image, _FOUND, (told, found))
+        if found[0] != told:
+            setattr(image, _FOUND, (told, found))
     return found
 
 

@@ -7,17 +7,14 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
-from typing import Generic, TypeVar
 
 import torch
 
 from bitstream.errors import CodecError
-
-_T = TypeVar("_T")
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -91,48 +88,33 @@ def autocast(device: torch.device, precision: str = "auto", enabled: bool = True
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled and use)
 
 
-class _Borrowed(Generic[_T]):
-    """A setting of the process that is changed for a while; what it was is put back once its last user is done.
-
-    Args:
-        get: reads it.
-        put: sets it.
-    """
-
-    def __init__(self, get: Callable[[], _T], put: Callable[[_T], object]) -> None:
-        self._get, self._put = get, put
-        self._lock = threading.Lock()
-        self._before: list[_T] = []
-
-    @contextmanager
-    def at(self, value: _T | None) -> Iterator[None]:
-        """Have it at a value; None leaves it. Of several users at a time, the last to begin decides."""
-        with self._lock:
-            self._before.append(self._before[0] if self._before else self._get())
-            if value is not None:
-                self._put(value)
-        try:
-            yield
-        finally:
-            with self._lock:
-                before = self._before.pop()
-                if not self._before:
-                    self._put(before)
-
-
-_threads = _Borrowed(torch.get_num_threads, torch.set_num_threads)
-_dtype = _Borrowed(torch.get_default_dtype, torch.set_default_dtype)
+_threads_lock = threading.Lock()
+_threads_before: list[int] = []
+"""How many threads torch had before each use of :func:`usual_torch` that has not ended."""
 
 
 @contextmanager
 def usual_torch(threads: int | None = None) -> Iterator[None]:
-    """Have torch learn in float32, whatever its caller has set it to, and leave everything as it was.
+    """Have torch learn, though its caller may have switched off gradients, or on another precision.
+
+    Threads are those of the process: of several users at a time the last to begin decides, and once the last is done it
+    has what it had.
 
     Args:
         threads: of torch; None or 0 leaves them as they are.
     """
-    with _threads.at(threads or None), _dtype.at(torch.float32), torch.inference_mode(False), torch.enable_grad():
-        yield
+    with _threads_lock:
+        _threads_before.append(_threads_before[0] if _threads_before else torch.get_num_threads())
+        if threads:
+            torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            yield
+    finally:
+        with _threads_lock:
+            before = _threads_before.pop()
+            if not _threads_before:
+                torch.set_num_threads(before)
 
 
 def keep_freed_memory() -> None:

