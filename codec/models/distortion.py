@@ -21,7 +21,7 @@ STRUCTURE_WEIGHT = 613.0
 model that is trained for PSNR."""
 CONTRAST_WEIGHT = 14.0
 """How much the distance of contrast counts, likewise."""
-VISUAL_SHARES = (0.35, 0.35, 0.05, 0.3)
+VISUAL_SHARES = (0.2, 0.35, 0.05, 0.5)
 """Of the distance of structure, MS-SSIM, the squared error and the distance of contrast, in ``"visual"``;
 ``benchmarks/EXPERIMENTS.md`` has what they were chosen by."""
 
