@@ -104,7 +104,7 @@ def test_the_charge_of_the_entropy_model_counts_as_much_as_it_is_told_to(pair):
     line = np.stack(list(ends.linear(4)))
     t = ends.quality_index / (shipped_runtime().tables.levels - 1)  # at another quality its charge means little
     rates = []
-    for weight in (0.0, 2.0):
+    for weight in (0.0, 6.0):
         geodesics = Geodesics(SHIPPED, shipped(), t, weight)
         rates.append(geodesics.report(geodesics.shorten(line, 60)).rate_bpp)
     assert rates[1] < 0.8 * rates[0]
