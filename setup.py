@@ -1,8 +1,30 @@
 """Packaging of manifold-codec; tools are configured in pyproject.toml."""
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+WEB = Path(__file__).with_name("web")
+WEB_PARTS = ("index.html", "viewer.css", "service-worker.js", "src", "vendor")
+
+
+class BuildWithWeb(build_py):
+    """Puts the viewer, which is an npm package of its own, into the package."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return  # then it is read from where it is
+        static = Path(self.build_lib) / "codec" / "web" / "static"
+        shutil.rmtree(static, ignore_errors=True)
+        for part in WEB_PARTS:
+            target = static / part
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy = shutil.copytree if (WEB / part).is_dir() else shutil.copyfile
+            copy(WEB / part, target)
+
 
 setup(
     name="manifold-codec",
@@ -71,5 +93,6 @@ setup(
             "mypy==2.4.1",
         ],
     },
+    cmdclass={"build_py": BuildWithWeb},
     entry_points={"console_scripts": ["codec=codec.cli:program"]},
 )

@@ -19,6 +19,7 @@ import click
 _COMMANDS = {
     "compress": "compress.compress",
     "decompress": "decompress.decompress",
+    "view": "view.view",
     "inspect": "inspect.inspect",
     "search": "search.search",
     "map": "map.draw_map",

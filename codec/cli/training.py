@@ -11,6 +11,7 @@ import click
 from bitstream.errors import CodecError, ModelError
 from codec.cli.common import FILE, SEED, FiniteRange, needing, reporting, threads_option
 from codec.engine.registry import DEFAULT_TUNE, MODELS, TUNES
+from codec.util.files import replacing
 
 
 @click.command()
@@ -102,15 +103,41 @@ def _read_sizes(path: Path) -> object:
 
 
 @click.command()
-@click.argument("checkpoint", type=FILE)
-@click.argument("out", type=FILE)
+@click.argument("source", metavar="[SOURCE] OUT", nargs=-1, required=True, type=FILE)
 @click.option("--last", is_flag=True, help="The last weights rather than their running average.")
+@click.option("--web", is_flag=True, help="For web pages: a folder with the viewer and what decoding needs.")
 @reporting
 @needing("train", "onnx")
-def export(checkpoint: Path, out: Path, last: bool) -> None:
-    """Export CHECKPOINT to the folder OUT, checked against the trained model (needs the extra [train])."""
+def export(source: tuple[Path, ...], last: bool, web: bool) -> None:
+    """Export SOURCE, a checkpoint, to the folder OUT, checked against the trained model.
+
+    With --web, SOURCE is the folder of an exported model, or left out for all that ship. OUT is a folder for a web
+    server then, with the viewer, the JavaScript that decodes, and the models. Needs the extra [train].
+    """
+    if len(source) > 2 or (len(source) < 2 and not web):
+        raise click.UsageError("expected OUT and what to export" if len(source) < 2 else f"{source[2]}: one too many")
+    *given, out = source
+    if web:
+        if last:
+            raise click.UsageError("--last: a model has been exported with its weights, so there are no others")
+        _export_for_web(given, out)
+        return
     from codec.training.checkpoint import load_model
     from codec.training.export import export as export_model
 
-    export_model(load_model(checkpoint, averaged=not last), out)
+    export_model(load_model(given[0], averaged=not last), out)
     click.echo(f"exported to {out}")
+
+
+def _export_for_web(folders: list[Path], out: Path) -> None:
+    from codec.engine.manifest import read_manifest
+    from codec.web import site
+    from codec.web.archive import pack_model
+
+    folders = folders or [MODELS / tune for tune in TUNES]
+    models = {read_manifest(folder).model_id.hex(): pack_model(folder, slim=True) for folder in folders}
+    for name, data in {**site.site(models), "viewer-offline.html": site.single_page(models)}.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(out / name, overwrite=True) as temporary:
+            temporary.write_bytes(data)
+    click.echo(f"{out}: open viewer-offline.html, or serve the folder; it decodes files of {', '.join(models)}")
