@@ -88,6 +88,7 @@ setup(
             "pytest>=8",
             "hypothesis>=6.100",
             "playwright>=1.50",  # drives an installed Chromium
+            "marionette-driver>=3.4",  # likewise Firefox
             "scikit-image>=0.24",
             "ruff==0.17.6",
             "mypy==2.4.1",

@@ -63,9 +63,11 @@ function started() {
 }
 
 async function bytesOf(source) {
-  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  if (source instanceof ArrayBuffer) return new Uint8Array(source.slice(0));
-  if (source instanceof Uint8Array) return source.slice();
+  // What comes from another frame is of other classes, though of the same kind.
+  const kind = Object.prototype.toString.call(source).slice(8, -1);
+  if (kind === "Blob" || kind === "File") return new Uint8Array(await source.arrayBuffer());
+  if (kind === "ArrayBuffer") return new Uint8Array(source.slice(0));
+  if (kind === "Uint8Array") return new Uint8Array(source);
   throw new TypeError("source: expected an ArrayBuffer, a Uint8Array or a Blob");
 }
 

@@ -7,7 +7,9 @@
  * @returns {Promise<ServiceWorkerRegistration>}
  */
 export async function register(url = new URL("../service-worker.js", import.meta.url)) {
-  const registration = await navigator.serviceWorker.register(url, { type: "module" });
+  const { serviceWorker } = navigator;
+  // `codec export --web` makes a plain script of it, which all browsers run; here it is a module.
+  const registration = await serviceWorker.register(url).catch(() => serviceWorker.register(url, { type: "module" }));
   if (!navigator.serviceWorker.controller) {
     await new Promise((resolve) => {
       navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true });
