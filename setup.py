@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 WEB = Path(__file__).with_name("web")
-WEB_PARTS = ("index.html", "viewer.css", "service-worker.js", "src", "vendor")
+WEB_PARTS = ("index.html", "viewer.css", "service-worker.js", "src", "vendor", "example")
 
 
 class BuildWithWeb(build_py):
@@ -63,6 +63,7 @@ setup(
         "metrics": ["scipy>=1.11", "ssimulacra2==0.3.0"],
         "bench": [
             "bjontegaard>=1.3",
+            "brotli>=1.1",
             "scipy>=1.11",
             # Research codecs to compare speed with; of one release, or torchvision does not load.
             'compressai==1.2.8; python_version < "3.13"',

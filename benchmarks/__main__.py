@@ -23,6 +23,7 @@ from benchmarks.speed import main as speed
 from benchmarks.targets import main as targets
 from benchmarks.train_speed import main as train_speed
 from benchmarks.training import main as training
+from benchmarks.web import main as web
 from bitstream.errors import CodecError
 
 
@@ -52,6 +53,7 @@ main.add_command(graphics, "graphics")
 main.add_command(lossless, "lossless")
 main.add_command(robustness, "robustness")
 main.add_command(effort, "effort")
+main.add_command(web, "web")
 main.add_command(speed, "speed")
 main.add_command(targets, "targets")
 main.add_command(training, "training")

@@ -5,11 +5,15 @@ Pages are photographed by a headless Chromium, if there is one.
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 from PIL import Image
@@ -56,6 +60,34 @@ def photograph(page: Path, name: str, size: str) -> None:
     subprocess.run([browser, *options, page.as_uri()], check=True, capture_output=True)
     with Image.open(shot) as image:
         image.convert("RGB").save(HERE / name, quality=85)
+
+
+def photograph_web(folder: Path) -> None:
+    """The viewer, and the example of what pages can do, in a folder that a server hands out."""
+    from playwright.sync_api import sync_playwright
+
+    site = folder / "site"
+    run("export", "--web", site)
+    (site / "cat.lmc").write_bytes(codec.compress(photo("chelsea")))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(site)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 900, "height": 560})
+        page.goto(f"{address}/index.html?file=cat.lmc")
+        page.wait_for_selector("#save:not([disabled])")
+        page.click("#about")
+        shots = [page.screenshot()]
+        page.goto(f"{address}/example/index.html")
+        page.wait_for_function("document.querySelector('#plain img')?.complete")
+        page.wait_for_function(
+            "document.querySelector('lmc-image').shadowRoot.querySelector('img').naturalWidth === 512"
+        )
+        shots.append(page.screenshot())
+    server.shutdown()
+    for name, shot in zip(("viewer.jpg", "web.jpg"), shots, strict=True):
+        Image.open(io.BytesIO(shot)).convert("RGB").save(HERE / name, quality=85)
 
 
 def main() -> None:
@@ -110,6 +142,8 @@ def main() -> None:
         for picture, at in zip(shown, ((0, 0), (384, 0), (768, 0), (768, 193)), strict=True):
             canvas.paste(picture, at)
         canvas.save(HERE / "anomaly.jpg", quality=88)
+
+        photograph_web(folder)
 
 
 if __name__ == "__main__":

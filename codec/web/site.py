@@ -18,7 +18,7 @@ _PACKED_SUFFIX = ".xz"
 RUNTIME = "vendor/ort-wasm-simd-threaded.wasm"
 MODELS = "models"
 ENTRY, WORKER, SERVICE_WORKER = "src/viewer.js", "src/worker.js", "service-worker.js"
-_PARTS = ("index.html", "viewer.css", "service-worker.js", "src", "vendor")
+_PARTS = ("index.html", "viewer.css", "service-worker.js", "src", "vendor", "example")
 
 
 def static_files() -> dict[str, Path]:
@@ -49,6 +49,11 @@ def static_file(name: str) -> bytes | None:
     return None if packed is None else lzma.decompress(packed.read_bytes())
 
 
+def bundled(entry: str) -> str:
+    """A module of the viewer, and all that it imports, as one plain script."""
+    return bundle(entry, _text)
+
+
 def site(models: dict[str, bytes]) -> dict[str, bytes]:
     """All files of a folder that shows ``.lmc`` files.
 
@@ -60,7 +65,7 @@ def site(models: dict[str, bytes]) -> dict[str, bytes]:
     """
     names = [name.removesuffix(_PACKED_SUFFIX) for name in static_files()]
     files = {name: static_file(name) or b"" for name in names}
-    files[SERVICE_WORKER] = bundle(SERVICE_WORKER, _text).encode()  # Firefox runs none that is a module
+    files[SERVICE_WORKER] = bundled(SERVICE_WORKER).encode()  # Firefox runs none that is a module
     return {**files, **{f"{MODELS}/{model_id}.zip": archive for model_id, archive in models.items()}}
 
 
@@ -76,8 +81,8 @@ def single_page(models: dict[str, bytes]) -> bytes:
     page = _text("index.html")
     page = page.replace('<link rel="stylesheet" href="viewer.css">', f"<style>{_text('viewer.css')}</style>")
     data = {
-        "viewer": bundle(ENTRY, _text),
-        "worker": bundle(WORKER, _text),
+        "viewer": bundled(ENTRY),
+        "worker": bundled(WORKER),
         "runtime": _packed(static_file(RUNTIME) or b""),
         "models": {model_id: _packed(archive) for model_id, archive in models.items()},
     }

@@ -238,6 +238,12 @@ def test_the_element_shows_a_preview_then_the_image(tab, address, web_root, phot
     tab.wait_for_function("told.some(([who, name]) => who === 'far' && name === 'load')")
 
 
+def test_the_example_shows_its_image_both_ways(tab, address):
+    tab.goto(f"{address}/example/index.html")
+    tab.wait_for_function("document.querySelector('#plain img')?.naturalWidth === 512")
+    tab.wait_for_function("document.querySelector('lmc-image').shadowRoot.querySelector('img').naturalWidth === 512")
+
+
 @pytest.fixture
 def server(photo: bytes, tmp_path: Path) -> Iterator[Viewer]:
     """The viewer with two files, one of a name that is awkward in addresses."""

@@ -7,7 +7,7 @@ import { decodeAlpha } from "./pictures.js";
 import { RowBuffer, tiles } from "./tiling.js";
 
 /** Most cells of a side of a tile. Larger tiles would compute less twice, but need more memory. */
-const TILE_CELLS = 10;
+const TILE_CELLS = 16;
 /** Pixels a side that one pixel of the result may stand for. */
 export const SCALES = Object.freeze([1, 2, 4, 8, 16]);
 
@@ -146,20 +146,26 @@ function latentRows(container, model, chunks, area, halo, check) {
 /** Round the pixels of a tile, and put them where they belong. */
 function place(target, width, box, scale, ratio, area, { data, dims }, top, left, isGray) {
   const [, , high, wide] = dims;
+  const plane = high * wide;
   const step = scale / ratio;
   for (let y = area.top; y < area.bottom; y += scale) {
-    for (let x = area.left; x < area.right; x += scale) {
-      const at = 4 * (((y - box.top) / scale) * width + (x - box.left) / scale);
-      const source = ((y - top) / ratio) * wide + (x - left) / ratio;
-      const values = [0, 1, 2].map((c) => (step === 1 ? data[c * high * wide + source] : average(data, c * high * wide + source, wide, step)));
-      const gray = isGray ? (values[0] + values[1] + values[2]) / 3 : 0;
+    let at = 4 * (((y - box.top) / scale) * width + (area.left - box.left) / scale);
+    let source = ((y - top) / ratio) * wide + (area.left - left) / ratio;
+    for (let x = area.left; x < area.right; x += scale, at += 4, source += step) {
+      let red = average(data, source, wide, step);
+      let green = average(data, plane + source, wide, step);
+      let blue = average(data, 2 * plane + source, wide, step);
+      if (isGray) red = green = blue = (red + green + blue) / 3;
       // Assignment rounds to the nearest, ties to even, clips, and makes 0 of what is not a number.
-      for (let c = 0; c < 3; c++) target[at + c] = 255 * (isGray ? gray : values[c]);
+      target[at] = 255 * red;
+      target[at + 1] = 255 * green;
+      target[at + 2] = 255 * blue;
     }
   }
 }
 
 function average(data, at, wide, step) {
+  if (step === 1) return data[at];
   let sum = 0;
   for (let v = 0; v < step; v++) for (let h = 0; h < step; h++) sum += data[at + v * wide + h];
   return sum / step ** 2;

@@ -18,7 +18,7 @@ export class LmcImage extends HTMLElement {
     super();
     const root = this.attachShadow({ mode: "open" });
     const style = document.createElement("style");
-    style.textContent = `:host { display: inline-block } img { display: block; width: 100%; height: auto }
+    style.textContent = `:host { display: inline-block; overflow: hidden } img { display: block; width: 100%; height: auto }
       img:not([src]) { display: none } img[src] + slot { display: none }`;
     this._image = document.createElement("img");
     this._image.part = "image";

@@ -89,7 +89,7 @@ export class Model {
   }
 
   _tensor(data, dims) {
-    return new this._ort.Tensor("float32", data instanceof Float32Array ? data : Float32Array.from(data), dims);
+    return new this._ort.Tensor("float32", data instanceof Float32Array ? data : new Float32Array(data), dims);
   }
 
   _gainsOf(qualityIndex) {
