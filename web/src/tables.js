@@ -114,22 +114,18 @@ export class Tables {
     const isSmall = 128 * this.hyperLatents * largest + bias.reduce((a, b) => Math.max(a, Math.abs(b)), 0) < 2 ** 31;
     const sums = isSmall ? new Int32Array(count) : new Float64Array(count);
     const index = new Uint8Array(count * rows * columns);
-    const unit = 2 ** -this._shift;
+    const cell = new Uint8Array(count);
     const last = this.yLimits.length - 1;
     const across = HYPER_STRIDE * columns;
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < columns; j++) {
         sums.set(bias);
-        for (let n = 0; n < this.hyperLatents; n++) {
-          const value = z[(n * rows + i) * columns + j];
-          if (value !== 0) addScaled(sums, this._columns.subarray(n * count, (n + 1) * count), value);
-        }
+        addProducts(sums, this._columns, z, i * columns + j, rows * columns);
+        if (isSmall) clippedShift(sums, this._shift, last, cell);
+        else clippedFloor(sums, 2 ** -this._shift, last, cell);
         for (let k = 0, at = HYPER_STRIDE * i * across + HYPER_STRIDE * j; k < count; at += (rows - 1) * HYPER_STRIDE * across) {
           for (let u = 0; u < HYPER_STRIDE; u++, at += across) {
-            for (let v = 0; v < HYPER_STRIDE; v++, k++) {
-              const table = Math.floor(sums[k] * unit);
-              index[at + v] = table < 0 ? 0 : table > last ? last : table;
-            }
+            for (let v = 0; v < HYPER_STRIDE; v++, k++) index[at + v] = cell[k];
           }
         }
       }
@@ -211,8 +207,38 @@ class ZContext {
   }
 }
 
-function addScaled(sums, column, value) {
-  for (let k = 0; k < sums.length; k++) sums[k] += column[k] * value;
+/** Add the products of a matrix, column after column, with those values of a vector that are not 0, four at a time. */
+function addProducts(sums, matrix, vector, first, step) {
+  const size = sums.length;
+  const columns = [];
+  const values = [];
+  for (let n = 0, at = first; at < vector.length; n++, at += step) {
+    if (vector[at] === 0) continue;
+    columns.push(matrix.subarray(n * size, (n + 1) * size));
+    values.push(vector[at]);
+  }
+  while (columns.length % 4) {
+    columns.push(columns[0]);
+    values.push(0);
+  }
+  for (let n = 0; n < columns.length; n += 4) {
+    const [a, b, c, d] = columns.slice(n, n + 4);
+    const [p, q, r, s] = values.slice(n, n + 4);
+    for (let k = 0; k < size; k++) sums[k] += a[k] * p + b[k] * q + c[k] * r + d[k] * s;
+  }
+}
+
+/** Sums shifted down, and clipped to tables. */
+function clippedShift(sums, shift, last, out) {
+  for (let k = 0; k < sums.length; k++) {
+    const table = sums[k] >> shift;
+    out[k] = table < 0 ? 0 : table > last ? last : table;
+  }
+}
+
+/** The same of sums that may not fit into 32 bits. */
+function clippedFloor(sums, unit, last, out) {
+  for (let k = 0; k < sums.length; k++) out[k] = Math.max(0, Math.min(Math.floor(sums[k] * unit), last));
 }
 
 function transposed(data, rows, columns) {
