@@ -86,9 +86,11 @@ def grid(area: Area, cells: tuple[int, int], halo: int, unit: int, most: int) ->
     down = _cuts(area.top, area.bottom, cells[0], halo, unit)
     across = _cuts(area.left, area.right, cells[1], halo, unit)
 
-    def rank(pair: tuple[_Cut, _Cut]) -> tuple[bool, int, int]:
+    def rank(pair: tuple[_Cut, _Cut]) -> tuple[bool, int, int, int]:
         largest = pair[0].largest * max(pair[1].largest, -(-(area.right - area.left) // BAND))
-        return largest > most, pair[0].total * pair[1].total if largest <= most else largest, pair[0].largest
+        cost = pair[0].total * pair[1].total if largest <= most else largest
+        # Without a halo all cuts cost the same, but each tile is a run of a network.
+        return largest > most, cost, len(pair[0].tiles) * len(pair[1].tiles), pair[0].largest
 
     rows, columns = min(((d, a) for d in down for a in across), key=rank)
     for row in rows.tiles:

@@ -15,7 +15,7 @@ from codec.decoding.lmc_file import LmcFile
 from codec.encoding.encoder import encode
 from codec.engine.registry import shipped
 from codec.engine.row_buffer import RowBuffer
-from codec.engine.tiling import BAND, Area, grid, tiles
+from codec.engine.tiling import BAND, Area, Tile, grid, tiles
 from codec.images.sources import ArraySource
 
 pytestmark = pytest.mark.slow
@@ -50,6 +50,13 @@ def test_a_grid_covers_an_area_once_within_its_bounds(cells, top, left, unit, ha
     expected = np.zeros(cells, int)
     expected[area.top :, area.left :] = 1
     np.testing.assert_array_equal(count, expected)
+
+
+def test_without_a_halo_there_are_no_more_tiles_than_needed():
+    (row,) = grid(Area(0, 32, 0, 48), (32, 48), 0, 1, 32 * 48)
+    assert row[0] == Tile(0, 32, 0, 32) and row[1] == [Tile(0, 48, 0, 48)]
+    rows = list(grid(Area(0, 33, 0, 48), (33, 48), 0, 1, 32 * 48))
+    assert sum(len(columns) for _, columns in rows) == 2
 
 
 def test_wide_areas_are_cut_into_flat_tiles():
