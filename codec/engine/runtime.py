@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bitstream.errors import CodecError, ModelError
 from bitstream.geometry import Geometry
 from bitstream.tables_file import read_tables
+from codec.engine import silent_onnxruntime
 from codec.engine.manifest import FILES, MANIFEST, TABLES, WEIGHTS, model_id, read_manifest
 from codec.engine.quality_scale import QualityScale
 from codec.util.fork import after_fork_in_child
@@ -148,8 +149,7 @@ class Runtime:
             self._check(WEIGHTS)
         self._check(graph)
         self._require_unchanged(WEIGHTS)  # only now the graph reads it
-        import onnxruntime  # slow to import, and not needed to inspect a file
-
+        onnxruntime = silent_onnxruntime.imported()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -76,3 +79,19 @@ def test_a_model_is_named_by_its_numbers_and_not_by_its_graphs():
     digests = {name: f"{i:064x}" for i, name in enumerate(FILES)}
     names = {name: model_id({**digests, name: "f" * 64}) != model_id(digests) for name in FILES}
     assert names == {name: name in (WEIGHTS, TABLES) for name in FILES}
+
+
+@pytest.mark.parametrize("switch", [None, "0"])
+def test_onnx_runtime_neither_writes_nor_sends_reports(tmp_path, switch):
+    script = (
+        "import os, codec, numpy as np; before = dict(os.environ);"
+        "codec.compress(np.zeros((64, 64, 3), np.uint8), 50, graphics=False);"
+        "assert dict(os.environ) == before; import onnxruntime"
+    )
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    for name in ("ORT_DISABLE_TELEMETRY", "CI", "GITHUB_ACTIONS"):  # the last two silence it as well
+        environment.pop(name, None)
+    if switch is not None:
+        environment["ORT_DISABLE_TELEMETRY"] = switch
+    subprocess.run([sys.executable, "-B", "-c", script], env=environment, check=True, timeout=120)
+    assert list(tmp_path.rglob("*")) == []
