@@ -19,7 +19,7 @@ LAYERS = (
     ("codec.decoding",),
     ("codec.encoding", "codec.training"),
     ("codec.api",),
-    ("codec.pillow_plugin", "codec.manifold", "codec.web"),
+    ("codec.pillow_plugin", "codec.manifold", "codec.web", "codec.desktop"),
     ("codec",),
     ("codec.cli",),
     ("codec.__main__", "benchmarks"),

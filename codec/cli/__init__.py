@@ -19,7 +19,9 @@ import click
 _COMMANDS = {
     "compress": "compress.compress",
     "decompress": "decompress.decompress",
+    "preview": "preview.preview",
     "view": "view.view",
+    "desktop": "desktop.desktop",
     "inspect": "inspect.inspect",
     "search": "search.search",
     "map": "map.draw_map",

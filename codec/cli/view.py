@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from codec.cli.common import FILE, reporting
 @click.option("--model", "models", type=FILE, multiple=True, help="Folder of an exported model; may be given again.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="To listen at.  [default: any that is free]")
 @click.option("--browser/--no-browser", default=True, help="Open a browser, or only say where the page is.")
+@click.option("--until-closed", is_flag=True, help="End when the page is closed, rather than with Ctrl-C alone.")
 @reporting
-def view(files: tuple[Path, ...], models: tuple[Path, ...], port: int, browser: bool) -> None:
+def view(files: tuple[Path, ...], models: tuple[Path, ...], port: int, browser: bool, until_closed: bool) -> None:
     """Show .lmc FILEs in the browser until Ctrl-C, served to this machine alone."""
     from codec.web.server import Viewer
 
@@ -26,5 +28,10 @@ def view(files: tuple[Path, ...], models: tuple[Path, ...], port: int, browser: 
         click.echo(server.url)
         if browser and not webbrowser.open(server.url):
             click.echo("no browser could be opened: open this address in one", err=True)
-        click.echo("Ctrl-C ends it", err=True)
-        server.serve_forever()
+        if until_closed:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            server.wait_until_closed()
+            server.shutdown()
+        else:
+            click.echo("Ctrl-C ends it", err=True)
+            server.serve_forever()

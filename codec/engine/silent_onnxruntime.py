@@ -1,7 +1,7 @@
 """ONNX Runtime, without the reports that it sends to its makers.
 
-Since 1.32 its wheels for Linux and macOS give the machine a number, which they write to the user's home folder, and send
-events with it over the network from the moment they are imported.
+Since 1.32 its wheels for Linux and macOS give the machine a number, and write it to the user's home folder. From the
+moment they are imported they send events with it over the network.
 
 Reference:
     Privacy.md within the package ``onnxruntime``.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +21,12 @@ from codec.web import site
 from codec.web.archive import pack_model
 
 HOST = "127.0.0.1"
+ALIVE = "alive"
+"""Path of a stream that a page keeps open as long as it is shown."""
+GRACE = 10.0
+"""Seconds without such a page after which nobody looks any more: a page that is loaded again comes back sooner."""
+_BEAT = 2.0
+"""Seconds between signs of life in that stream, which tell whether somebody still reads it."""
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -49,6 +58,9 @@ class Viewer(ThreadingHTTPServer):
         folders = [*(MODELS / tune for tune in TUNES), *models]
         self._folders = {Runtime(folder).model_id.hex(): folder for folder in folders}
         self._archives: dict[str, bytes] = {}
+        self._pages = 0
+        self._lock = threading.Lock()
+        self._last_seen: float | None = None
         super().__init__((HOST, port), _Handler)
 
     @cached_property
@@ -65,7 +77,29 @@ class Viewer(ThreadingHTTPServer):
     def url(self) -> str:
         """Of the page that shows the files."""
         paths = [("file", f"files/{i}/{quote(path.name, safe='')}") for i, path in enumerate(self.files)]
+        paths += [(ALIVE, "1")]
         return f"http://{HOST}:{self.port}/{self.secret}/index.html?{urlencode(paths)}"
+
+    def wait_until_closed(self) -> None:
+        """Wait until no page shows the files any more, after one has."""
+        while True:
+            time.sleep(1)
+            with self._lock:
+                gone = self._pages == 0 and self._last_seen is not None
+                if gone and time.monotonic() - (self._last_seen or 0) > GRACE:
+                    return
+
+    @contextmanager
+    def page(self) -> Iterator[None]:
+        """While a page is shown."""
+        with self._lock:
+            self._pages += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pages -= 1
+                self._last_seen = time.monotonic()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that has gone away; tell of all else."""
@@ -109,6 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
         allowed = self.headers.get("Host") in own and secrets.compare_digest(
             secret.encode(), self.server.secret.encode()
         )
+        if allowed and rest == ALIVE:
+            self._stay()
+            return
         try:
             body = self.server.content(rest) if allowed else None
         except (OSError, ValueError) as error:
@@ -119,6 +156,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             kind = _TYPES.get(Path(rest).suffix.lower(), "application/octet-stream")
             self._send(HTTPStatus.OK, kind, body, with_body)
+
+    def _stay(self) -> None:
+        """Send signs of life until the page is closed."""
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        with self.server.page(), suppress(ConnectionError):
+            while True:
+                self.wfile.write(b": alive\n\n")
+                time.sleep(_BEAT)
 
     def _send(self, status: HTTPStatus, kind: str, body: bytes, with_body: bool) -> None:
         self.send_response(status)

@@ -243,5 +243,7 @@ function named() {
 }
 
 if (globalThis.lmcSettings) init(globalThis.lmcSettings);
+// The server that `codec view --until-closed` starts can tell by this stream whether it is still needed.
+if (new URLSearchParams(location.search).has("alive")) new EventSource("alive");
 files = named();
 if (files.length) show(0);
