@@ -12,6 +12,8 @@ from codec import api
 from codec.cli.common import FILE, FiniteRange, force_option, model_option, prepare, reporting, threads_option
 from codec.util.files import replacing
 
+NEARLY = 0.7
+"""Share of the pixels asked for that suffices: a preview that is a little soft takes half of the time."""
 FULL_PIXELS = 1_200_000
 """Images of at most so many pixels are decoded whole where their preview is smaller than what is asked for: larger ones
 take more than a second."""
@@ -57,10 +59,10 @@ def preview(
 
 
 def scale_for(image: tuple[int, int], size: int) -> int:
-    """The coarsest scale at which an image has at least so many pixels on its longer side, or one that is fast."""
+    """The coarsest scale at which the longer side has nearly so many pixels, or one that is fast."""
     from codec.decoding.lmc_file import SCALES  # by now it is loaded
 
     fast = 8
-    fits = [scale for scale in SCALES if max(image) >= scale * size]
+    fits = [scale for scale in SCALES if max(image) >= NEARLY * scale * size]
     scale = max(fits, default=1)
     return scale if image[0] * image[1] <= FULL_PIXELS else max(scale, fast)

@@ -25,13 +25,15 @@ def view(files: tuple[Path, ...], models: tuple[Path, ...], port: int, browser: 
     from codec.web.server import Viewer
 
     with Viewer(files, models, port) as server:
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()  # first, as some browsers are waited for
         click.echo(server.url)
-        if browser and not webbrowser.open(server.url):
+        if browser and not webbrowser.open(server.url_for_once()):
             click.echo("no browser could be opened: open this address in one", err=True)
         if until_closed:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
             server.wait_until_closed()
-            server.shutdown()
         else:
             click.echo("Ctrl-C ends it", err=True)
-            server.serve_forever()
+            while serving.is_alive():
+                serving.join(1)
+        server.shutdown()

@@ -15,8 +15,13 @@ from bitstream.errors import CodecError
 _IMPORT = re.compile(r'^import\s+(?:\{([^}]*)\}|\*\s+as\s+(\w+))\s+from\s+"([^"]+)";\n', re.MULTILINE)
 _EXPORT_ALL = re.compile(r'^export \* from "([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const|let) (\w+))", re.MULTILINE)
-_EXPORT_LIST = re.compile(r"export\s*\{([^}]*)\};?")
-_OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+_EXPORT_LIST = re.compile(r"export\s*\{([^}]*)\};?(?!\s*from)")
+_OTHER = re.compile(
+    r"^(?:import|export|await)\b.*|\bexport\s*\{.*|import\.meta\b(?!\.url).*"
+    r"|^(?:const|let) \w+ = [^;{(\[]*, \w+ = .*",
+    re.MULTILINE,
+)
+"""Forms that are not known: other imports and exports, waiting at the top, several names declared at once."""
 
 _START = """const modules = {};
 // Where a module would be; what asks for it knows a better place if it is nowhere.
@@ -42,16 +47,18 @@ def bundle(entry: str, read: Callable[[str], str]) -> str:
     """
     order: dict[str, str] = {}
 
-    def add(place: str) -> None:
+    def add(place: str, within: tuple[str, ...] = ()) -> None:
+        if place in within:
+            raise CodecError(f"{place}: cannot be bundled: it imports itself by {' and '.join(within)}")
         if place not in order:
             source = read(place)
             for said in [*(match[3] for match in _IMPORT.finditer(source)), *_EXPORT_ALL.findall(source)]:
-                add(_beside(place, said))
+                add(_beside(place, said), (*within, place))
             order[place] = source
 
     add(entry)
     parts = [f'modules["{place}"] = (() => {{\n{_wrapped(place, source)}}})();\n' for place, source in order.items()]
-    return f"(() => {{\n{_START}{''.join(parts)}}})();\n"
+    return f"(() => {{\n'use strict';\n{_START}{''.join(parts)}}})();\n"
 
 
 def _beside(place: str, said: str) -> str:
@@ -93,7 +100,7 @@ def _wrapped(place: str, source: str) -> str:
     body = _EXPORT_ALL.sub(passed_on, body)
     body = _EXPORT.sub(declared, body)
     body = _EXPORT_LIST.sub(listed, body)
-    other = _OTHER.search(body)
+    other = None if place.endswith(".mjs") else _OTHER.search(body)  # those are of others, and made small
     if other:
         raise CodecError(f"{place}: cannot be bundled: {other[0][:80]}")
     body = body.replace("import.meta.url", f'addressOf("{place}")')

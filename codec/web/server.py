@@ -23,6 +23,7 @@ from codec.web.archive import pack_model
 HOST = "127.0.0.1"
 ALIVE = "alive"
 """Path of a stream that a page keeps open as long as it is shown."""
+_ONCE = "once"
 GRACE = 10.0
 """Seconds without such a page after which nobody looks any more: a page that is loaded again comes back sooner."""
 _BEAT = 2.0
@@ -58,6 +59,7 @@ class Viewer(ThreadingHTTPServer):
         folders = [*(MODELS / tune for tune in TUNES), *models]
         self._folders = {Runtime(folder).model_id.hex(): folder for folder in folders}
         self._archives: dict[str, bytes] = {}
+        self._tickets: set[str] = set()
         self._pages = 0
         self._lock = threading.Lock()
         self._last_seen: float | None = None
@@ -106,6 +108,20 @@ class Viewer(ThreadingHTTPServer):
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
+    def url_for_once(self) -> str:
+        """An address that leads to :attr:`url` the first time that it is asked for, and to nothing after that. What a
+        browser is started with, others can read in the list of processes."""
+        ticket = secrets.token_urlsafe(16)
+        self._tickets.add(ticket)
+        return f"http://{HOST}:{self.port}/{_ONCE}/{ticket}"
+
+    def redeem(self, ticket: str) -> bool:
+        """Whether this is a ticket that nobody has used; it is used then."""
+        with self._lock:
+            known = ticket in self._tickets
+            self._tickets.discard(ticket)
+        return known
+
     def content(self, path: str) -> bytes | None:
         """What is at a path behind the secret; None if nothing is.
 
@@ -140,9 +156,13 @@ class _Handler(BaseHTTPRequestHandler):
         own = {f"{host}:{self.server.port}" for host in (HOST, "localhost")}
         path = unquote(urlsplit(self.path).path)
         secret, _, rest = path.removeprefix("/").partition("/")
-        allowed = self.headers.get("Host") in own and secrets.compare_digest(
-            secret.encode(), self.server.secret.encode()
-        )
+        from_here = self.headers.get("Host") in own
+        allowed = from_here and secrets.compare_digest(secret.encode(), self.server.secret.encode())
+        if from_here and secret == _ONCE and self.server.redeem(rest):
+            self.send_response(HTTPStatus.FOUND)
+            self.send_header("Location", self.server.url)
+            self.end_headers()
+            return
         if allowed and rest == ALIVE:
             self._stay()
             return

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from skimage import data
 
+import codec
 from codec.engine.manifest import read_manifest
 from codec.engine.registry import MODELS, TUNES, id_by_tune
 from codec.web.archive import pack_model
@@ -39,9 +41,9 @@ def web_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("web")
     archives = {id_by_tune(tune).hex(): pack_model(MODELS / tune) for tune in TUNES}
     archives[read_manifest(MODEL).model_id.hex()] = pack_model(MODEL)
-    for name, data in site(archives).items():
+    for name, contents in site(archives).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
+        (root / name).write_bytes(contents)
     shutil.copytree(VECTORS / "pictures", root / "pictures")
     (root / "empty.html").write_text("<!doctype html><title>empty</title>")
     return root
@@ -85,3 +87,20 @@ def tab(browser: Any, address: str) -> Iterator[Any]:
 def is_foreign(url: str, address: str) -> bool:
     """Whether a request leaves this machine's server, or the page itself."""
     return not url.startswith((address, "blob:", "data:", "file:", "http://127.0.0.1:"))
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A file of the model that ships, with one region of flat graphics."""
+    pixels = data.astronaut()[:300, :420].copy()
+    pixels[:96, :128] = (200, 30, 40)
+    pixels[20:60:4, 16:100] = 255
+    return codec.compress(pixels, 40)
+
+
+@pytest.fixture
+def page(tab: Any, address: str) -> Any:
+    """A tab with the library."""
+    tab.goto(f"{address}/empty.html")
+    tab.evaluate("async () => { window.lmc = await import('/src/index.js'); }")
+    return tab

@@ -12,7 +12,9 @@ const tables = await Tables.read(new Uint8Array(await readFile(tablesPath)));
 for (const path of paths) {
   const container = new Container(new Uint8Array(await readFile(path)));
   const { rows, columns } = container;
-  const { z, y } = await new Chunks(container, tables).symbols({ top: 0, bottom: rows, left: 0, right: columns }, 1);
+  const chunks = new Chunks(container);
+  chunks.tables = tables;
+  const { z, y } = await chunks.symbols({ top: 0, bottom: rows, left: 0, right: columns });
   const hash = createHash("sha256");
   for (const values of [z, y]) hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   console.log(JSON.stringify({ symbols: hash.digest("hex"), count: z.length + y.length }));

@@ -1,88 +1,24 @@
-"""The decoder in a real browser: pixels, regions, errors, plain images, the element, and the viewer."""
+"""The decoder in a real browser: pixels, regions, scales, errors."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import io
 import threading
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 from skimage import data
 
 import codec
-from codec.engine.manifest import read_manifest
-from codec.web.archive import pack_model
+from bitstream import parse, serialize
+from bitstream.boxes import alpha_box
 from codec.web.server import Viewer
-from codec.web.site import single_page, static_file
 from tests.bitstream.test_vectors import NAMES, PICTURES
-from tests.common import MODEL
+from tests.common import MODEL, raw_png
+from tests.web.in_page import as_browsers_have_it, call, decode
 
 pytestmark = pytest.mark.slow
-DECODE = """async ([name, bytes, options]) => {
-  const { signal: stopAfter, ...rest } = options;
-  const controller = new AbortController();
-  if (stopAfter !== undefined) setTimeout(() => controller.abort(), stopAfter);
-  try {
-    const source = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
-    const image = await lmc[name](source, { ...rest, signal: controller.signal });
-    if (name === "inspect") return image;
-    const { width, height, data } = image;
-    let text = "";
-    for (let at = 0; at < data.length; at += 8192) text += String.fromCharCode(...data.subarray(at, at + 8192));
-    return { width, height, data: btoa(text) };
-  } catch (error) {
-    return { error: error.name, message: error.message };
-  }
-}"""
-
-
-def call(tab: Any, name: str, source: bytes, **options: Any) -> dict[str, Any]:
-    """What a function of the library gives in the page."""
-    found: dict[str, Any] = tab.evaluate(DECODE, [name, base64.b64encode(source).decode(), options])
-    return found
-
-
-def decode(tab: Any, source: bytes, **options: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Red, green, blue and alpha, uint8 (h, w, 4)."""
-    found = call(tab, "decode", source, **options)
-    assert "error" not in found, found
-    values = np.frombuffer(base64.b64decode(found["data"]), np.uint8)
-    return values.reshape(found["height"], found["width"], 4)
-
-
-def as_browsers_have_it(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Pixels of Python's decoder as red, green, blue and alpha of 8 bits."""
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, None]
-    values = np.rint(pixels / 257 if pixels.dtype == np.uint16 else pixels).astype(np.int64)
-    colours = values[:, :, :1].repeat(3, axis=2) if values.shape[2] < 3 else values[:, :, :3]
-    opaque = np.full((*values.shape[:2], 1), 255)
-    return np.concatenate([colours, values[:, :, 3:] if values.shape[2] == 4 else opaque], axis=2)
-
-
-@pytest.fixture
-def page(tab: Any, address: str) -> Any:
-    """A tab with the library."""
-    tab.goto(f"{address}/empty.html")
-    tab.evaluate("async () => { window.lmc = await import('/src/index.js'); }")
-    return tab
-
-
-@pytest.fixture(scope="module")
-def photo() -> bytes:
-    """A file of the model that ships, with one region of flat graphics."""
-    pixels = data.astronaut()[:300, :420].copy()
-    pixels[:96, :128] = (200, 30, 40)
-    pixels[20:60:4, 16:100] = 255
-    return codec.compress(pixels, 40)
 
 
 def test_every_pinned_file_has_the_same_pixels(page):
@@ -159,197 +95,101 @@ def test_files_that_cannot_be_read_say_why(page, photo):
     assert decode(page, photo).shape == (300, 420, 4)  # none of this does harm
 
 
+STOPPED = """async (source) => {
+  const worker = new Worker("/src/worker.js", { type: "module" });
+  const file = Uint8Array.from(atob(source), (letter) => letter.charCodeAt(0));
+  const told = [];
+  worker.postMessage({ kind: "init", settings: { threads: 1 } });
+  return new Promise((resolve) => {
+    worker.onmessage = ({ data }) => {
+      told.push([data.id, "progress" in data ? "progress" : data.error?.code ?? "done"]);
+      if (told.length === 1) worker.postMessage({ kind: "stop", id: 1 });
+      if (data.id === 3 && !("progress" in data)) resolve(told);
+    };
+    for (const id of [1, 2, 3]) {
+      worker.postMessage({ kind: "decode", id, bytes: file, wish: { scale: id === 3 ? 8 : 1 } });
+    }
+    worker.postMessage({ kind: "stop", id: 2 });
+  });
+}"""
+
+
+def test_the_worker_hears_that_it_is_to_stop(page):
+    """While it decodes the first, after its first tile, and before it begins with the second."""
+    source = codec.compress(np.tile(data.astronaut(), (1, 6, 1)), 20)
+    told = page.evaluate(STOPPED, base64.b64encode(source).decode())
+    assert [1, "AbortError"] in told and [2, "AbortError"] in told and [3, "done"] in told
+    assert [2, "progress"] not in told
+    assert told.count([1, "progress"]) < 3  # the image is three tiles wide
+
+
+def test_files_that_are_all_exact_need_no_model(page):
+    pixels = data.astronaut()[:130, :200]
+    page.evaluate("lmc.init({ modelUrl: '/nowhere/' })")
+    assert (decode(page, codec.compress(pixels, lossless=True))[:, :, :3] == pixels).all()
+
+
+def test_an_image_that_is_exact_but_for_its_end(page):
+    pixels = np.full((2600, 128, 3), (20, 90, 160), np.uint8)
+    pixels[2450:] = data.astronaut()[:150, 100:228]
+    source = codec.compress(pixels, 40)
+    assert codec.inspect(source).exact_share > 0.7
+    with codec.open(source) as file:
+        assert np.abs(decode(page, source)[:, :, :3].astype(int) - file.array()).max() <= 1
+
+
+def test_archives_are_found_wherever_they_are_said_to_be(page, photo):
+    model_id = codec.inspect(photo).model_id
+    for where in ("'/models'", "new URL('/models/', location.href)", f"{{ '{model_id}': 'models/{model_id}.zip' }}"):
+        page.evaluate(f"lmc.init({{ modelUrl: {where} }})")
+        assert decode(page, photo, scale=16).shape == (19, 27, 4)
+    page.evaluate("lmc.init({ modelUrl: {} })")
+    assert call(page, "decode", photo)["error"] == "ModelError"
+
+
+def test_what_waits_is_told_when_init_is_called_anew(page, photo):
+    told = page.evaluate(
+        """async (source) => {
+          const file = Uint8Array.from(atob(source), (letter) => letter.charCodeAt(0));
+          const waiting = lmc.decode(file).catch((error) => error.name);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          lmc.init();
+          return waiting;
+        }""",
+        base64.b64encode(photo).decode(),
+    )
+    assert told == "AbortError"
+    assert decode(page, photo, scale=8).shape == (38, 53, 4)
+
+
+def with_alpha(png: bytes) -> bytes:
+    """A file with this as its transparency."""
+    container = parse((PICTURES / "colour-low.lmc").read_bytes())
+    return serialize(replace(container, boxes=[alpha_box(None, png)]))
+
+
+def test_transparency_is_checked(page):
+    def png(bits: int = 8, colour: int = 0, clear: bytes = b"") -> bytes:
+        rows = [bytes(210 * bits // 8 * (3 if colour == 2 else 1))] * 150
+        return raw_png(210, 150, bits, colour, rows, clear)
+
+    assert (decode(page, with_alpha(png()))[:, :, 3] == 0).all()
+    for bad in (
+        png(16),
+        png(8, 2),
+        png(clear=b"\0\0"),
+        png() + b"x",
+        png()[:-12],
+        b"",
+        raw_png(8, 8, 8, 0, [b"\0" * 8] * 8),
+    ):
+        assert call(page, "decode", with_alpha(bad))["error"] == "CorruptError", bad[:40]
+
+
 def test_decoding_can_be_stopped(page):
     source = codec.compress(np.tile(data.astronaut(), (2, 2, 1)), 30)
     assert call(page, "decode", source, signal=0)["error"] == "AbortError"
     assert decode(page, source, scale=8).shape == (128, 128, 4)
-
-
-def test_plain_images_backgrounds_and_fetch_work_with_the_service_worker(tab, address, web_root, photo):
-    folder = web_root / "pictures"
-    profile = Image.open(io.BytesIO(png_with_profile())).info["icc_profile"]
-    coded = codec.compress(Image.open(io.BytesIO(png_with_profile())), 70)
-    (folder / "photo.lmc").write_bytes(photo)
-    (folder / "profile.lmc").write_bytes(coded)
-    (folder / "damaged.lmc").write_bytes(photo[:-5])
-    (web_root / "plain.html").write_text(
-        "<!doctype html><script type=module>import {register} from './src/register.js';"
-        "await register(); document.body.innerHTML = '<img id=one src=pictures/photo.lmc alt=photo>"
-        '<div style="width:90px;height:90px;background:url(pictures/gray.lmc)"></div>\'</script><body>'
-    )
-    tab.goto(f"{address}/plain.html")
-    tab.wait_for_function("document.querySelector('#one')?.complete", timeout=120_000)
-    assert tab.evaluate("document.querySelector('#one').naturalWidth") == 420
-    fetched = tab.evaluate(
-        """async () => {
-          const read = async (path, headers = {}) => {
-            const response = await fetch(path, { headers });
-            const bytes = new Uint8Array(await response.arrayBuffer());
-            return [response.status, response.headers.get('Content-Type'), Array.from(bytes)];
-          };
-          return [await read('pictures/photo.lmc'), await read('pictures/profile.lmc'),
-                  await read('pictures/photo.lmc', { Accept: 'image/x-lmc' }), await read('pictures/damaged.lmc')];
-        }"""
-    )
-    (plain, with_profile, itself, damaged) = fetched
-    assert plain[:2] == [200, "image/png"]
-    decoded = np.asarray(Image.open(io.BytesIO(bytes(plain[2]))))
-    with codec.open(photo) as file:
-        assert np.abs(decoded[:, :, :3].astype(int) - file.array()).max() <= 1
-    assert Image.open(io.BytesIO(bytes(with_profile[2]))).info["icc_profile"] == profile
-    assert itself[0] == 200 and bytes(itself[2]) == photo
-    assert damaged[:2] == [422, "text/plain"] and b"TruncatedError" in bytes(damaged[2])
-
-
-def png_with_profile() -> bytes:
-    """A picture with a colour profile."""
-    from PIL import ImageCms
-
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    buffer = io.BytesIO()
-    Image.fromarray(data.astronaut()[:64, :80]).save(buffer, "PNG", icc_profile=profile)
-    return buffer.getvalue()
-
-
-def test_the_element_shows_a_preview_then_the_image(tab, address, web_root, photo):
-    big = codec.compress(data.astronaut(), 30)
-    (web_root / "pictures" / "big.lmc").write_bytes(big)
-    (web_root / "pictures" / "bad.lmc").write_bytes(big[:-1])
-    (web_root / "element.html").write_text(
-        "<!doctype html><script type=module src=src/element.js></script><script>window.told = [];"
-        "for (const name of ['preview', 'load', 'error']) document.addEventListener(name, "
-        "(event) => event.target.id && told.push([event.target.id, name, event.detail?.name ?? '']), true)</script>"
-        "<lmc-image id=big src=pictures/big.lmc alt='An astronaut'><i>a fallback</i></lmc-image>"
-        "<lmc-image id=bad src=pictures/bad.lmc alt=nothing><i>a fallback</i></lmc-image>"
-        "<div style=height:9000px></div><lmc-image id=far src=pictures/big.lmc alt=far></lmc-image>"
-    )
-    tab.goto(f"{address}/element.html")
-    tab.wait_for_function("told.filter(([, name]) => name !== 'preview').length >= 2", timeout=120_000)
-    told = tab.evaluate("told")
-    assert [name for who, name, _ in told if who == "big"] == ["preview", "load"]
-    assert ["bad", "error", "TruncatedError"] in told
-    assert not [one for one in told if one[0] == "far"]  # it is not about to be seen
-    inner = "document.querySelector('#big').shadowRoot.querySelector('img')"
-    assert tab.evaluate(f"[{inner}.naturalWidth, {inner}.alt]") == [512, "An astronaut"]
-    assert tab.evaluate("document.querySelector('#bad').shadowRoot.querySelector('img').hasAttribute('src')") is False
-    assert tab.get_by_role("img", name="An astronaut").count() == 1
-    assert tab.get_by_text("a fallback").first.is_visible() is False and tab.get_by_text("a fallback").last.is_visible()
-    tab.evaluate("scrollTo(0, 9000)")
-    tab.wait_for_function("told.some(([who, name]) => who === 'far' && name === 'load')")
-
-
-def test_the_example_shows_its_image_both_ways(tab, address):
-    tab.goto(f"{address}/example/index.html")
-    tab.wait_for_function("document.querySelector('#plain img')?.naturalWidth === 512")
-    tab.wait_for_function("document.querySelector('lmc-image').shadowRoot.querySelector('img').naturalWidth === 512")
-
-
-@pytest.fixture
-def server(photo: bytes, tmp_path: Path) -> Iterator[Viewer]:
-    """The viewer with two files, one of a name that is awkward in addresses."""
-    paths = [tmp_path / "a 50% & b#1?.lmc", tmp_path / "second.lmc"]
-    paths[0].write_bytes(photo)
-    paths[1].write_bytes((PICTURES / "alpha.lmc").read_bytes())
-    with Viewer(paths, [MODEL]) as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
-        yield found
-        found.shutdown()
-
-
-def test_the_viewer_shows_files_compares_and_saves(tab, server, tmp_path):
-    tab.goto(server.url)
-    tab.wait_for_selector("#save:not([disabled])")
-    assert tab.inner_text("#name") == "a 50% & b#1?.lmc" and tab.inner_text("#place") == "1 of 2"
-    tab.click("#about")
-    assert "420 × 300" in tab.inner_text("#facts") and "Exact blocks\tyes" in tab.inner_text("#facts")
-    with tab.expect_download() as saved:
-        tab.click("#save")
-    assert saved.value.suggested_filename.endswith("b#1_.png") or saved.value.suggested_filename.endswith(".png")
-    saved.value.save_as(tmp_path / "saved.png")
-    with codec.open(server.files[0]) as file, Image.open(tmp_path / "saved.png") as image:
-        assert np.abs(np.asarray(image)[:, :, :3].astype(int) - file.array()).max() <= 1
-    Image.fromarray(data.astronaut()[:300, :420]).save(tmp_path / "original.png")
-    tab.set_input_files("#open", tmp_path / "original.png")
-    assert tab.is_visible("#compare") and tab.is_visible("#original")
-    tab.keyboard.press("1")
-    assert tab.inner_text("#zoom") == "100%"
-    tab.keyboard.press("+")
-    assert tab.inner_text("#zoom") == "125%"
-    box = tab.locator("#stage").bounding_box()
-    tab.keyboard.down("Shift")
-    tab.mouse.move(box["x"] + box["width"] / 2 - 30, box["y"] + box["height"] / 2 - 30)
-    tab.mouse.down()
-    tab.mouse.move(box["x"] + box["width"] / 2 + 30, box["y"] + box["height"] / 2 + 30)
-    tab.mouse.up()
-    tab.keyboard.up("Shift")
-    tab.wait_for_function("document.querySelector('#status').textContent.startsWith('Region')")
-    tab.click("#next")
-    tab.wait_for_function("document.querySelector('#name').textContent === 'second.lmc'")
-    tab.wait_for_selector("#save:not([disabled])")
-    assert not tab.is_visible("#compare")
-
-
-def test_the_viewer_says_what_is_wrong_with_a_file(tab, server):
-    server.files[0].write_bytes(b"not one of ours")
-    tab.goto(server.url)
-    tab.wait_for_selector("#status.wrong")
-    assert "not an .lmc file" in tab.inner_text("#status")
-
-
-def test_the_server_shows_nothing_to_others(server):
-    def status(path: str, **headers: str) -> int:
-        request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers=headers)
-        try:
-            with urllib.request.urlopen(request) as response:
-                return int(response.status)
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    secret = f"/{server.secret}"
-    assert status(f"{secret}/files/0/x.lmc") == status(f"{secret}/index.html") == 200
-    assert status("/index.html") == status("/files/0/x.lmc") == status("//files/0/x.lmc") == 404
-    assert status(f"{secret}/index.html", Host="evil.example:80") == 404
-    for path in (
-        "files/2/x",
-        "files/-1/x",
-        "files/x",
-        "../../etc/passwd",
-        "src/../../site.py",
-        "models/00000000.zip",
-        "",
-    ):
-        assert status(f"{secret}/{path}") == 404, path
-    server.files[0].unlink()
-    assert status(f"{secret}/files/0/x.lmc") == 500
-
-
-def test_one_page_alone_works_from_a_disk(tab, photo, tmp_path):
-    archives = {codec.inspect(photo).model_id: pack_model(codec.engine.registry.SHIPPED)}
-    (tmp_path / "viewer.html").write_bytes(single_page(archives))
-    (tmp_path / "photo.lmc").write_bytes(photo)
-    tab.goto((tmp_path / "viewer.html").as_uri())
-    tab.wait_for_function("globalThis.lmcSettings !== undefined")
-    tab.wait_for_timeout(1000)
-    tab.set_input_files("#open", tmp_path / "photo.lmc")
-    tab.wait_for_selector("#save:not([disabled])")
-    assert tab.evaluate("document.querySelector('#image').naturalWidth") == 420
-    (tmp_path / "foreign.lmc").write_bytes((PICTURES / "gray.lmc").read_bytes())
-    tab.set_input_files("#open", tmp_path / "foreign.lmc")
-    tab.wait_for_selector("#status.wrong")
-    assert read_manifest(MODEL).model_id.hex() in tab.inner_text("#status")
-
-
-def test_the_runtime_is_the_one_that_its_readme_names():
-    table = (static_file("vendor/README.md") or b"").decode()
-    for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"):
-        digest = hashlib.sha256(static_file(f"vendor/{name}") or b"").hexdigest()
-        assert f"| `{name}` | `{digest}` |" in table
-
-
-def test_the_archive_of_a_model_is_the_same_each_time_and_slim_if_asked_for():
-    pytest.importorskip("onnx")
-    whole, slim = pack_model(MODEL), pack_model(MODEL, slim=True)
-    assert pack_model(MODEL, slim=True) == slim and len(slim) < len(whole)
 
 
 @pytest.mark.heavy

@@ -26,7 +26,11 @@ def test_a_bundle_does_what_its_modules_do(tmp_path):
     assert done.stdout == "2 c [class Thing] 3 string\n", done.stderr
 
 
-@pytest.mark.parametrize("line", ['import x from "./b.js";', "export default 3;", 'import "./b.js";'])
+@pytest.mark.parametrize(
+    "line",
+    ['import x from "./b.js";', "export default 3;", 'import "./b.js";', 'export { a } from "./b.js";',
+     "export const a = 1, b = 2;", "await 0;", "console.log(import.meta.env);", 'import { a } from "./main.js";'],
+)  # fmt: skip
 def test_other_forms_are_refused(line):
     with pytest.raises(CodecError, match=r"main.js: cannot be bundled"):
         bundle("main.js", {"main.js": f"{line}\n", "b.js": ""}.__getitem__)

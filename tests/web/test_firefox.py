@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.bitstream.test_vectors import NAMES, PICTURES
-from tests.web.test_browser import as_browsers_have_it
+from tests.web.in_page import as_browsers_have_it
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 PAGE = """<!doctype html><script type=module>

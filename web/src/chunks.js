@@ -5,45 +5,51 @@ import { maxExactBytes, splitChunk } from "./exact.js";
 import { decodeVp8l } from "./pictures.js";
 import { decodeSymbols, maxSymbolBytes } from "./symbols.js";
 
-/** Chunks of a file, the last few of them kept. */
+/** Most bytes of symbols, and of exact pixels, that are kept. */
+const KEPT_BYTES = 2 ** 26;
+/** Most bytes of symbols for each cell of a chunk that is read for its exact blocks alone. */
+const MAX_SYMBOL_BYTES = 2 ** 16;
+
+/** Chunks of a file; what was decoded last is kept. */
 export class Chunks {
-  /**
-   * @param {import("./container.js").Container} container
-   * @param {import("./tables.js").Tables} tables of its model
-   */
-  constructor(container, tables) {
+  /** @param {import("./container.js").Container} container */
+  constructor(container) {
     this._container = container;
-    this._tables = tables;
+    /** Of the file's model, once symbols are wanted. @type {import("./tables.js").Tables | null} */
+    this.tables = null;
     this._parts = new Map();
-    this._symbols = new Map();
-    this._pictures = new Map();
+    this._symbols = new Store(KEPT_BYTES);
+    this._pictures = new Store(KEPT_BYTES);
   }
 
   /** @param {number} i */
   async _partsOf(i) {
-    return kept(this._parts, i, Infinity, async () => {
-      const { rows, columns } = this._container.chunk(i);
-      const exactBytes = this._container.hasExactBlocks ? maxExactBytes(rows, columns) : 0;
-      const payload = this._container.chunkPayload(i, maxSymbolBytes(this._tables, rows, columns) + exactBytes);
-      if (!this._container.hasExactBlocks) return { symbols: payload, exact: null, picture: null };
-      return splitChunk(payload, rows, columns);
-    });
+    if (!this._parts.has(i)) this._parts.set(i, await this._split(i));
+    return this._parts.get(i);
+  }
+
+  async _split(i) {
+    const { rows, columns } = this._container.chunk(i);
+    const symbols = this.tables ? maxSymbolBytes(this.tables, rows, columns) : MAX_SYMBOL_BYTES * rows * columns;
+    const exact = this._container.hasExactBlocks ? maxExactBytes(rows, columns) : 0;
+    const payload = this._container.chunkPayload(i, symbols + exact);
+    if (!this._container.hasExactBlocks) return { symbols: payload, exact: null, picture: null };
+    return splitChunk(payload, rows, columns);
   }
 
   /**
    * Symbols of an area of cells.
    *
    * @param {{top: number, bottom: number, left: number, right: number}} area in cells
-   * @param {number} keep chunks for the next call
    * @returns {Promise<import("./symbols.js").Symbols>}
    */
-  async symbols({ top, bottom, left, right }, keep) {
+  async symbols({ top, bottom, left, right }) {
     const [rows, columns] = [bottom - top, right - left];
-    const z = new Int32Array(this._tables.hyperLatents * rows * columns);
-    const y = new Int32Array(HYPER_STRIDE ** 2 * this._tables.latents * rows * columns);
+    const z = new Int32Array(this.tables.hyperLatents * rows * columns);
+    const y = new Int32Array(HYPER_STRIDE ** 2 * this.tables.latents * rows * columns);
     for (const i of this._within(top, bottom, left, right, 1)) {
       const chunk = this._container.chunk(i);
-      const found = await kept(this._symbols, i, keep, () => this._decode(i));
+      const found = await this._symbols.get(i, () => this._decode(i));
       const from = [Math.max(top, chunk.top), Math.max(left, chunk.left)];
       const to = [Math.min(bottom, chunk.top + chunk.rows), Math.min(right, chunk.left + chunk.columns)];
       for (const [whole, part, unit] of [[z, found.z, 1], [y, found.y, HYPER_STRIDE]]) {
@@ -67,9 +73,10 @@ export class Chunks {
     const { symbols, exact, picture } = await this._partsOf(i);
     if (picture && !exact.includes(0)) {
       const empty = (count) => new Int32Array(count * rows * columns);
-      return { z: empty(this._tables.hyperLatents), y: empty(HYPER_STRIDE ** 2 * this._tables.latents) };
+      return { z: empty(this.tables.hyperLatents), y: empty(HYPER_STRIDE ** 2 * this.tables.latents) };
     }
-    return decodeSymbols(this._tables, this._container.qualityIndex, rows, columns, symbols, exact);
+    const { z, y } = decodeSymbols(this.tables, this._container.qualityIndex, rows, columns, symbols, exact);
+    return { z: narrowed(z), y: narrowed(y) };
   }
 
   /**
@@ -79,18 +86,20 @@ export class Chunks {
    * @param {{top: number, bottom: number, left: number, right: number}} box of that part, in pixels; its upper left
    *   corner is at multiples of the scale
    * @param {number} scale pixels a side of which the mean is taken
+   * @param {() => Promise<void>} [pause] called before each chunk; throws to stop
    */
-  async paste(target, box, scale) {
+  async paste(target, box, scale, pause) {
     if (!this._container.hasExactBlocks) return;
     const width = Math.ceil((box.right - box.left) / scale);
     for (const i of this._within(box.top, box.bottom, box.left, box.right, CELL)) {
       const { exact, picture } = await this._partsOf(i);
       if (!exact) continue;
+      await pause?.();
       const chunk = this._container.chunk(i);
       const [top, left] = [CELL * chunk.top, CELL * chunk.left];
       const bottom = Math.min(top + CELL * chunk.rows, this._container.height);
       const right = Math.min(left + CELL * chunk.columns, this._container.width);
-      const pixels = await kept(this._pictures, i, 4, () => this._picture(picture, right - left, bottom - top));
+      const pixels = await this._pictures.get(i, () => this._picture(picture, right - left, bottom - top));
       const across = HYPER_STRIDE * chunk.columns;
       const isGray = this._container.components === 1;
       for (let y = Math.max(top, box.top); y < Math.min(bottom, box.bottom); y += scale) {
@@ -161,12 +170,40 @@ function mean(pixels, width, height, x, y, component, scale) {
   return sum / scale ** 2;
 }
 
-/** What is held under a key, or else made; of what is held the newest stay. */
-async function kept(store, key, most, make) {
-  let found = store.get(key);
-  store.delete(key);
-  found ??= await make();
-  store.set(key, found);
-  while (store.size > most) store.delete(store.keys().next().value);
-  return found;
+/** Whole numbers in as few bytes each as hold them. */
+function narrowed(values) {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]));
+  return most < 2 ** 7 ? new Int8Array(values) : most < 2 ** 15 ? new Int16Array(values) : values;
+}
+
+/** What was made last, up to so many bytes; the newest is kept in any case. */
+class Store {
+  constructor(most) {
+    this._most = most;
+    this._held = new Map();
+    this._bytes = 0;
+  }
+
+  /** What is held under a key, or else made. */
+  async get(key, make) {
+    let found = this._held.get(key);
+    if (found) {
+      this._held.delete(key); // and put behind all others below
+    } else {
+      found = await make();
+      this._bytes += sizeOf(found);
+    }
+    this._held.set(key, found);
+    for (const [oldest, value] of this._held) {
+      if (this._bytes <= this._most || oldest === key) break;
+      this._held.delete(oldest);
+      this._bytes -= sizeOf(value);
+    }
+    return found;
+  }
+}
+
+function sizeOf(value) {
+  return ArrayBuffer.isView(value) ? value.byteLength : value.z.byteLength + value.y.byteLength;
 }

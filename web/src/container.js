@@ -12,7 +12,7 @@ export const HYPER_STRIDE = 4;
 /** Pixels a side of a block, one position of y. */
 export const BLOCK = CELL / HYPER_STRIDE;
 /** Most pixels of an image, unless the caller says otherwise. */
-export const MAX_PIXELS = 2 ** 28;
+export const MAX_PIXELS = 2 ** 27;
 
 const MAGIC = [0x89, 0x4c, 0x4d, 0x43, 0x0d, 0x0a, 0x1a, 0x0a];
 const VERSION = 1;

@@ -8,6 +8,8 @@ import { RowBuffer, tiles } from "./tiling.js";
 
 /** Most cells of a side of a tile. Larger tiles would compute less twice, but need more memory. */
 const TILE_CELLS = 16;
+/** Most bytes of the latent of a row of tiles: wide images are cut into flatter ones. */
+const ROW_BYTES = 2 ** 26;
 /** Pixels a side that one pixel of the result may stand for. */
 export const SCALES = Object.freeze([1, 2, 4, 8, 16]);
 
@@ -24,31 +26,34 @@ export const SCALES = Object.freeze([1, 2, 4, 8, 16]);
  * @property {number} [scale] one of {@link SCALES}
  * @property {{x: number, y: number, width: number, height: number}} [region] of the whole image; only at scale 1
  * @property {(done: number) => void} [onProgress] called after each tile, with the share that is done
- * @property {() => void} [check] called before each tile; throws to stop
+ * @property {() => Promise<void>} [pause] called before each tile; throws to stop
  */
 
 /**
  * Decode an image.
  *
  * @param {import("./container.js").Container} container
- * @param {import("./model.js").Model} model that it names
+ * @param {() => Promise<import("./model.js").Model>} load gives the model that it names; not called if no network runs
  * @param {Wish} [wish]
  * @returns {Promise<{data: Uint8ClampedArray, width: number, height: number}>} red, green, blue and alpha
  */
-export async function decodePixels(container, model, { scale = 1, region, onProgress, check } = {}) {
+export async function decodePixels(container, load, { scale = 1, region, onProgress, pause } = {}) {
   if (!SCALES.includes(scale)) throw new RangeError(`scale: found ${scale}, expected one of ${SCALES.join(", ")}`);
-  if (container.qualityIndex >= model.tables.levels) {
-    throw new CorruptError(`quality_index: found ${container.qualityIndex}, the model has ${model.tables.levels}`);
-  }
   const box = areaOf(container, region, scale);
   const width = Math.ceil((box.right - box.left) / scale);
   const height = Math.ceil((box.bottom - box.top) / scale);
   const data = new Uint8ClampedArray(4 * width * height).fill(255);
-  const chunks = new Chunks(container, model.tables);
+  const chunks = new Chunks(container);
   if (!(await chunks.isExact(box))) {
-    await synthesise(container, model, chunks, { data, width, box, scale, onProgress, check });
+    const model = await load();
+    const { levels } = model.tables;
+    if (container.qualityIndex >= levels) {
+      throw new CorruptError(`quality_index: found ${container.qualityIndex}, the model has ${levels}`);
+    }
+    chunks.tables = model.tables;
+    await synthesise(container, model, chunks, { data, width, box, scale, onProgress, pause });
   }
-  await chunks.paste(data, box, scale);
+  await chunks.paste(data, box, scale, pause);
   await addAlpha(container, data, box, scale);
   onProgress?.(1);
   return { data, width, height };
@@ -67,7 +72,7 @@ function areaOf({ width, height }, region, scale) {
 }
 
 /** Run the networks, tile after tile. */
-async function synthesise(container, model, chunks, { data, width, box, scale, onProgress, check }) {
+async function synthesise(container, model, chunks, { data, width, box, scale, onProgress, pause }) {
   const { halos, previewFactor } = model.geometry;
   const isPreview = scale >= previewFactor;
   const ratio = isPreview ? previewFactor : 1;
@@ -76,14 +81,15 @@ async function synthesise(container, model, chunks, { data, width, box, scale, o
     top: Math.floor(box.top / BLOCK), bottom: Math.ceil(box.bottom / BLOCK),
     left: Math.floor(box.left / BLOCK), right: Math.ceil(box.right / BLOCK),
   };
-  const latents = latentRows(container, model, chunks, area, halo, check);
+  const latents = latentRows(container, model, chunks, area, halo, pause);
   const [rows, columns] = [HYPER_STRIDE * container.rows, HYPER_STRIDE * container.columns];
   const most = HYPER_STRIDE * TILE_CELLS;
+  const tall = Math.min(most, Math.max(HYPER_STRIDE, Math.floor(ROW_BYTES / latents.rowBytes)));
   const total = (area.bottom - area.top) * (area.right - area.left);
   let done = 0;
-  for (const v of tiles(area.top, area.bottom, rows, halo, most)) {
+  for (const v of tiles(area.top, area.bottom, rows, halo, tall)) {
     for (const h of tiles(area.left, area.right, columns, halo, most)) {
-      check?.();
+      await pause?.();
       const pixels = clipped(box, BLOCK * v.begin, BLOCK * v.end, BLOCK * h.begin, BLOCK * h.end);
       if (!(await chunks.isExact(pixels))) {
         const first = latents.left;
@@ -107,7 +113,7 @@ function clipped(box, top, bottom, left, right) {
 }
 
 /** The latent of an area of positions and its halo, row after row. */
-function latentRows(container, model, chunks, area, halo, check) {
+function latentRows(container, model, chunks, area, halo, pause) {
   const unit = HYPER_STRIDE;
   const reach = Math.ceil(model.geometry.halos.context / unit);
   const left = Math.floor(Math.max(0, area.left - halo) / unit);
@@ -122,11 +128,9 @@ function latentRows(container, model, chunks, area, halo, check) {
     const out = new Float32Array(channels * (high - low) * width);
     for (const v of tiles(begin, end, container.rows, reach, TILE_CELLS)) {
       for (const h of tiles(left, right, container.columns, reach, TILE_CELLS)) {
-        check?.();
-        const side = 2 ** container.chunkLog2;
-        const keep = (Math.ceil((v.high - v.low) / side) + 2) * (Math.ceil((right - left) / side) + 2);
+        await pause?.();
         const cells = { top: v.low, bottom: v.high, left: h.low, right: h.high };
-        const { z, y } = await chunks.symbols(cells, keep);
+        const { z, y } = await chunks.symbols(cells);
         const [rows, columns] = [v.high - v.low, h.high - h.low];
         const { data } = await model.reconstruct(z, y, rows, columns, container.qualityIndex);
         const wide = unit * (h.end - h.begin);
@@ -140,7 +144,8 @@ function latentRows(container, model, chunks, area, halo, check) {
     }
     return out;
   };
-  return { left: unit * left, rows: new RowBuffer(channels, width, unit * first, compute) };
+  const rows = new RowBuffer(channels, width, unit * first, compute);
+  return { left: unit * left, rowBytes: 4 * channels * width, rows };
 }
 
 /** Round the pixels of a tile, and put them where they belong. */
@@ -171,6 +176,14 @@ function average(data, at, wide, step) {
   return sum / step ** 2;
 }
 
+/** Of each file whose transparency was decoded, so that a part of it does not take all of it anew. */
+const planes = new WeakMap();
+
+function alphaPlane(container, png) {
+  if (!planes.has(container)) planes.set(container, decodeAlpha(png, container.width, container.height, container.depth));
+  return planes.get(container);
+}
+
 /** Put the image's transparency into its pixels. */
 async function addAlpha(container, data, box, scale) {
   const alpha = container.box(BoxType.ALPHA);
@@ -184,7 +197,7 @@ async function addAlpha(container, data, box, scale) {
     return;
   }
   if (alpha[0] !== 1) throw new CorruptError("alpha: unknown kind");
-  const plane = await decodeAlpha(alpha.subarray(1), container.width, container.height);
+  const plane = await alphaPlane(container, alpha.subarray(1));
   for (let y = box.top; y < box.bottom; y += scale) {
     for (let x = box.left; x < box.right; x += scale) {
       let sum = 0;

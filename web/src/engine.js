@@ -20,6 +20,8 @@ import { encodePng } from "./png.js";
  * @property {string} [ortUrl] of another build of ONNX Runtime, which `webgpu` needs
  */
 
+const WASM_MAGIC = [0x00, 0x61, 0x73, 0x6d];
+
 /** Loads models and decodes files. */
 export class Engine {
   /** @param {Settings} settings */
@@ -40,7 +42,12 @@ export class Engine {
     this._ort ??= (async () => {
       // A service worker may not import while it runs, so the usual build is part of it from the start.
       const ort = this._ortUrl ? await import(this._ortUrl) : bundledOrt;
-      ort.env.wasm.wasmBinary = await fetched(this._wasmUrl);
+      const binary = await fetched(this._wasmUrl);
+      // What is not WebAssembly would spoil ONNX Runtime for good.
+      if (WASM_MAGIC.some((byte, i) => binary[i] !== byte)) {
+        throw new ModelError(`${this._wasmUrl}: not a WebAssembly file`);
+      }
+      ort.env.wasm.wasmBinary = binary;
       ort.env.wasm.numThreads = this._threads;
       ort.env.logLevel = "error";
       return ort;
@@ -80,7 +87,7 @@ export class Engine {
    */
   async decode(bytes, wish) {
     const container = new Container(bytes, this._maxPixels);
-    return decodePixels(container, await this.model(container.modelId), wish);
+    return decodePixels(container, () => this.model(container.modelId), wish);
   }
 
   /**
@@ -92,7 +99,7 @@ export class Engine {
    */
   async png(bytes, { compress, ...wish } = {}) {
     const container = new Container(bytes, this._maxPixels);
-    const { data, width, height } = await decodePixels(container, await this.model(container.modelId), wish);
+    const { data, width, height } = await decodePixels(container, () => this.model(container.modelId), wish);
     // A gray image comes as red, green and blue, which its profile does not describe.
     const icc = container.components === 3 ? container.box(BoxType.ICC) : null;
     return encodePng(data, width, height, { icc, compress });

@@ -12,10 +12,11 @@ const CRC_TABLE = new Int32Array(256).map((_, byte) => {
  * CRC-32 as in PNG and zlib.
  *
  * @param {Uint8Array} bytes
+ * @param {number} [before] checksum of what stands before them
  * @returns {number} of 32 bits, not negative
  */
-export function crc32(bytes) {
-  let value = -1;
+export function crc32(bytes, before = 0) {
+  let value = ~before;
   for (let i = 0; i < bytes.length; i++) value = CRC_TABLE[(value ^ bytes[i]) & 255] ^ (value >>> 8);
   return ~value >>> 0;
 }

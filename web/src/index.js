@@ -25,9 +25,13 @@ const waiting = new Map();
 export function init(options = {}) {
   const absolute = (url) => new URL(url, globalThis.location.href).href;
   settings = { ...options };
-  for (const name of ["wasmUrl", "workerUrl", "ortUrl", "modelUrl"]) {
-    const value = options[name];
-    if (value instanceof URL || typeof value === "string") settings[name] = absolute(value);
+  const resolved = (value) => (value instanceof URL || typeof value === "string" ? absolute(value) : value);
+  for (const name of ["wasmUrl", "workerUrl", "ortUrl"]) if (options[name]) settings[name] = resolved(options[name]);
+  const { modelUrl } = options;
+  if (modelUrl instanceof URL || typeof modelUrl === "string") {
+    settings.modelUrl = absolute(String(modelUrl).replace(/\/?$/, "/")); // of a folder
+  } else if (modelUrl) {
+    settings.modelUrl = Object.fromEntries(Object.entries(modelUrl).map(([id, value]) => [id, resolved(value)]));
   }
   worker?.terminate();
   worker = null;
@@ -37,10 +41,10 @@ export function init(options = {}) {
 
 function started() {
   if (worker) return worker;
-  worker = settings.workerUrl
+  const made = settings.workerUrl
     ? new Worker(settings.workerUrl, { type: settings.workerType ?? "module" })
     : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  worker.addEventListener("message", ({ data }) => {
+  made.addEventListener("message", ({ data }) => {
     const request = waiting.get(data.id);
     if (!request) return;
     if ("progress" in data) {
@@ -51,15 +55,19 @@ function started() {
     if (data.error) request.reject(fromPlain(data.error));
     else request.resolve(data.result);
   });
-  worker.addEventListener("error", (event) => {
+  made.addEventListener("error", (event) => {
     event.preventDefault();
+    made.terminate();
+    if (worker !== made) return;
     const failed = [...waiting.values()];
     waiting.clear();
     worker = null; // the next image gets another
     for (const { reject } of failed) reject(new Error(`the decoding worker failed: ${event.message ?? "not loaded"}`));
   });
-  worker.postMessage({ kind: "init", settings });
-  return worker;
+  const { workerUrl, workerType, ...rest } = settings;
+  made.postMessage({ kind: "init", settings: rest });
+  worker = made;
+  return made;
 }
 
 async function bytesOf(source) {
@@ -95,7 +103,12 @@ async function ask(kind, source, { signal, onProgress, ...wish } = {}) {
     };
     waiting.set(id, { resolve: settle(resolve), reject: settle(reject), onProgress });
     signal?.addEventListener("abort", stop, { once: true });
-    thread.postMessage({ kind, id, bytes, wish }, [bytes.buffer]);
+    try {
+      thread.postMessage({ kind, id, bytes, wish }, [bytes.buffer]);
+    } catch (error) {
+      waiting.delete(id);
+      settle(reject)(error); // a wish that cannot be sent
+    }
   });
 }
 

@@ -60,6 +60,7 @@ export class Model {
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
       });
+      session.catch(() => this._sessions.delete(name)); // the next image may be luckier
       this._sessions.set(name, session);
     }
     return this._sessions.get(name);

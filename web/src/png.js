@@ -27,25 +27,25 @@ export async function encodePng(data, width, height, { icc = null, compress = fa
   view.setUint32(4, height);
   header.set([8, RGBA, 0, 0, 0], 8);
   const rows = compress ? subtracted(data, width, height) : unfiltered(data, width, height);
-  const body = compress ? await deflated(rows) : stored(rows);
-  const profile = icc ? [...chunk("iCCP", [...new TextEncoder().encode("ICC"), 0, 0], icc)] : [];
-  const parts = [Uint8Array.from(SIGNATURE), ...chunk("IHDR", header), ...profile, ...chunk("IDAT", body), ...chunk("IEND")];
-  return new Blob(parts, { type: "image/png" });
+  const body = compress ? [await deflated(rows)] : stored(rows);
+  const profile = icc ? chunk("iCCP", new TextEncoder().encode("ICC\0\0"), icc) : [];
+  const parts = [Uint8Array.from(SIGNATURE), ...chunk("IHDR", header), ...profile, ...chunk("IDAT", ...body), ...chunk("IEND")];
+  return new Blob(/** @type {BlobPart[]} */ (parts), { type: "image/png" });
 }
 
-/** A chunk of a PNG file, in parts. */
+/** A chunk of a PNG file, in parts: its contents are not copied. */
 function chunk(type, ...contents) {
   const length = contents.reduce((sum, part) => sum + part.length, 0);
-  const bytes = new Uint8Array(12 + length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, length);
-  let at = 4;
-  for (const part of [new TextEncoder().encode(type), ...contents]) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  view.setUint32(at, crc32(bytes.subarray(4, at)));
-  return [bytes];
+  const name = new TextEncoder().encode(type);
+  const checksum = [name, ...contents].reduce((sum, part) => crc32(part, sum), 0);
+  return [word(length), name, ...contents, word(checksum)];
+}
+
+/** Four bytes, most significant first. */
+function word(value) {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
 }
 
 /** Rows as they are, each behind the number of its filter. */
@@ -68,24 +68,21 @@ function subtracted(data, width, height) {
 }
 
 async function deflated(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
+  const stream = new Blob([/** @type {BlobPart} */ (bytes)]).stream().pipeThrough(new CompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** A zlib stream that stores bytes as they are: as fast as copying them. */
+/** A zlib stream that stores bytes as they are, in parts: as fast as reading them. */
 function stored(bytes) {
-  const blocks = Math.max(1, Math.ceil(bytes.length / STORED_BLOCK));
-  const out = new Uint8Array(2 + 5 * blocks + bytes.length + 4);
-  out.set([0x78, 0x01]);
-  for (let block = 0, at = 2; block < blocks; block++) {
-    const part = bytes.subarray(block * STORED_BLOCK, (block + 1) * STORED_BLOCK);
+  const parts = [Uint8Array.of(0x78, 0x01)];
+  for (let at = 0; at < bytes.length; at += STORED_BLOCK) {
+    const part = bytes.subarray(at, at + STORED_BLOCK);
     const { length } = part;
-    out.set([block === blocks - 1 ? 1 : 0, length & 255, length >> 8, ~length & 255, (~length >> 8) & 255], at);
-    out.set(part, at + 5);
-    at += 5 + length;
+    const isLast = at + length === bytes.length ? 1 : 0;
+    parts.push(Uint8Array.of(isLast, length & 255, length >> 8, ~length & 255, (~length >> 8) & 255), part);
   }
-  new DataView(out.buffer).setUint32(out.length - 4, adler32(bytes));
-  return out;
+  parts.push(word(adler32(bytes)));
+  return parts;
 }
 
 function adler32(bytes) {

@@ -73,11 +73,12 @@ export class RowBuffer {
   }
 
   /**
-   * Let go of parts that end above a row.
+   * Let go of parts that end above a row; what nobody asked for above it is never computed.
    *
    * @param {number} row
    */
   forget(row) {
     this._parts = this._parts.filter(({ end }) => end > row);
+    this._high = Math.max(this._high, row);
   }
 }

@@ -61,6 +61,12 @@ export class View {
     this._draw();
   }
 
+  /** Move the sheet by so many pixels of the window. */
+  moveBy(x, y) {
+    this._at = [this._at[0] + x, this._at[1] + y];
+    this._draw();
+  }
+
   /** The part of the sheet that is in the window, in whole pixels. */
   visible() {
     return this._part([0, 0], this._window());

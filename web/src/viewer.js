@@ -8,6 +8,8 @@ import { View } from "./view.js";
 const LARGE_PIXELS = 24e6;
 /** Milliseconds without a movement after which the part in view is decoded. */
 const SETTLED = 350;
+/** Pixels that an arrow key moves the image by. */
+const STEP = 60;
 
 const at = (id) => document.getElementById(id);
 const paper = at("paper");
@@ -89,7 +91,9 @@ async function show(index) {
     view.show(width, height);
     const began = performance.now();
     const isLarge = width * height > LARGE_PIXELS;
-    setImage("image", await decodeToPng(file, { signal, scale: 8 }));
+    const onPart = (share) => (progress.value = share);
+    say("Decoding a preview …");
+    setImage("image", await decodeToPng(file, { signal, scale: 8, onProgress: onPart }));
     const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(2)} s`;
     const times = { "Preview after": seconds(began) };
     if (isLarge) {
@@ -97,9 +101,8 @@ async function show(index) {
       viewChanged();
     } else {
       say("Decoding …");
-      const onProgress = (share) => (progress.value = share);
       const full = performance.now();
-      shown.png = await decodeToPng(file, { signal, onProgress });
+      shown.png = await decodeToPng(file, { signal, onProgress: onPart });
       setImage("image", shown.png);
       times.Decoded = `in ${seconds(full)}`;
       say("Drop the original here to compare. Shift and drag to decode a region alone.");
@@ -108,7 +111,7 @@ async function show(index) {
     at("save").disabled = false;
   } catch (error) {
     if (signal.aborted) return;
-    paper.hidden = true;
+    if (at("image").hidden) paper.hidden = true;
     say(`${files[index].name}: ${error.message}`, true);
   } finally {
     if (!signal.aborted) progress.hidden = true;
@@ -145,7 +148,10 @@ function viewChanged() {
   clearTimeout(settling);
   const { facts, png } = shown;
   if (!facts || png || facts.width * facts.height <= LARGE_PIXELS || view.zoom < 0.25) return;
-  settling = setTimeout(() => showRegion(view.visible()), SETTLED);
+  settling = setTimeout(() => {
+    const area = view.visible();
+    if (area.width > 0 && area.height > 0) showRegion(area);
+  }, SETTLED);
 }
 
 function compareWith(blob) {
@@ -165,7 +171,9 @@ function take(list) {
   const others = found.filter(({ name }) => !/\.lmc$/i.test(name));
   if (ours.length) {
     files = ours.map((file) => ({ name: file.name, load: async () => file }));
-    show(0);
+    show(0).then(() => {
+      if (ours.length === 1 && others.length && shown.png) compareWith(others[0]);
+    });
   } else if (others.length && shown.file) {
     compareWith(others[0]);
   } else if (others.length) {
@@ -175,17 +183,24 @@ function take(list) {
 
 async function save() {
   const { file, facts } = shown;
+  const { name } = files[current];
+  const progress = at("progress");
+  at("save").disabled = true;
+  progress.hidden = false;
   say("Writing PNG …");
   try {
-    const png = await decodeToPng(file, { compress: true });
+    const png = await decodeToPng(file, { compress: true, onProgress: (share) => (progress.value = share) });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(png);
-    link.download = files[current].name.replace(/\.lmc$/i, "") + ".png";
+    link.download = name.replace(/\.lmc$/i, "") + ".png";
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     say(`${link.download}: ${facts.width} × ${facts.height}, ${png.size.toLocaleString("en")} bytes`);
   } catch (error) {
     say(error.message, true);
+  } finally {
+    progress.hidden = true;
+    at("save").disabled = !shown.file;
   }
 }
 
@@ -195,10 +210,26 @@ function turn(step) {
 
 const KEYS = {
   "+": () => view.zoomBy(1.25), "=": () => view.zoomBy(1.25), "-": () => view.zoomBy(0.8), 0: () => view.fit(),
-  1: () => view.zoomTo(1), PageUp: () => turn(-1), PageDown: () => turn(1),
+  ArrowLeft: () => view.moveBy(STEP, 0), ArrowRight: () => view.moveBy(-STEP, 0), ArrowUp: () => view.moveBy(0, STEP),
+  ArrowDown: () => view.moveBy(0, -STEP), 1: () => view.zoomTo(1), PageUp: () => turn(-1), PageDown: () => turn(1),
 };
 
-at("open").addEventListener("change", (event) => take(event.target.files));
+at("open").addEventListener("change", (event) => {
+  take(event.target.files);
+  event.target.value = ""; // so that the same file can be chosen again
+});
+at("original").addEventListener("error", () => {
+  setImage("original", null);
+  at("compare").hidden = true;
+  say("The original cannot be read as an image.", true);
+});
+at("original").addEventListener("load", () => {
+  const { naturalWidth: width, naturalHeight: height } = at("original");
+  const { facts } = shown;
+  if (facts && (width !== facts.width || height !== facts.height)) {
+    say(`The original is ${width} × ${height}, the file ${facts.width} × ${facts.height}: it is stretched.`, true);
+  }
+});
 at("in").addEventListener("click", KEYS["+"]);
 at("out").addEventListener("click", KEYS["-"]);
 at("fit").addEventListener("click", KEYS[0]);
@@ -230,15 +261,23 @@ addEventListener("drop", (event) => {
 
 /** Files that the page's address names, each as `file=URL`; only of the same origin. */
 function named() {
-  return new URLSearchParams(location.search).getAll("file").flatMap((path) => {
-    const url = new URL(path, location.href);
-    if (url.origin !== location.origin) return [];
+  return new URLSearchParams(location.search).getAll("file").map((path) => {
+    let url;
+    let name = path;
+    try {
+      url = new URL(path, location.href);
+      name = decodeURIComponent(url.pathname.split("/").pop());
+    } catch {
+      // What is wrong shows when it is loaded.
+    }
+    const isOurs = /^https?:$/.test(url?.protocol) && url.origin === location.origin;
     const load = async () => {
+      if (!isOurs) throw new Error("not an address of this site");
       const response = await fetch(url, { headers: { Accept: MEDIA_TYPE } });
       if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
       return response.blob();
     };
-    return [{ name: decodeURIComponent(url.pathname.split("/").pop()), load }];
+    return { name, load };
   });
 }
 

@@ -1,36 +1,63 @@
-/** The thread that decodes. Requests come as messages with an `id`, and are answered by messages with the same. */
+/**
+ * The thread that decodes. Requests come as messages with an `id`, and are answered by messages with the same, one after
+ * the other.
+ */
 
 import { Engine } from "./engine.js";
 import { toPlain } from "./errors.js";
 
 /** @type {Engine} */
 let engine; // made by the first message, which says where things are
-const stopped = new Set();
+let last = Promise.resolve();
+const waiting = new Set();
+
+/** Let messages in, which come only between tasks. */
+function turn() {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve(undefined);
+    };
+    port2.postMessage(0);
+  });
+}
 
 async function answer({ id, kind, bytes, wish }) {
-  if (kind === "inspect") return { result: engine.inspect(bytes), transfer: [] };
-  const check = () => {
-    if (stopped.has(id)) throw new DOMException("The operation was aborted.", "AbortError");
+  const pause = async () => {
+    await turn();
+    if (!waiting.has(id)) throw new DOMException("The operation was aborted.", "AbortError");
   };
+  await pause();
+  if (kind === "inspect") return { result: engine.inspect(bytes), transfer: [] };
   const onProgress = (share) => postMessage({ id, progress: share });
-  if (kind === "png") return { result: await engine.png(bytes, { ...wish, check, onProgress }), transfer: [] };
-  const result = await engine.decode(bytes, { ...wish, check, onProgress });
+  const wishes = { ...wish, pause, onProgress };
+  if (kind === "png") return { result: await engine.png(bytes, wishes), transfer: [] };
+  const result = await engine.decode(bytes, wishes);
   return { result, transfer: [result.data.buffer] };
 }
 
-addEventListener("message", async ({ data }) => {
+async function respond(request) {
+  const { id } = request;
+  try {
+    const { result, transfer } = await answer(request);
+    postMessage({ id, result }, { transfer });
+  } catch (error) {
+    postMessage({ id, error: toPlain(error) });
+  } finally {
+    waiting.delete(id);
+  }
+}
+
+addEventListener("message", ({ data }) => {
   if (data.kind === "init") {
     engine = new Engine(data.settings);
   } else if (data.kind === "stop") {
-    stopped.add(data.id);
+    waiting.delete(data.id);
   } else {
-    try {
-      const { result, transfer } = await answer(data);
-      postMessage({ id: data.id, result }, transfer);
-    } catch (error) {
-      postMessage({ id: data.id, error: toPlain(error) });
-    } finally {
-      stopped.delete(data.id);
-    }
+    waiting.add(data.id);
+    // What a file says of itself takes no time, and need not wait for others.
+    if (data.kind === "inspect") respond(data);
+    else last = last.then(() => respond(data));
   }
 });
