@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,17 @@ def _page(path: Path) -> Iterator[Any]:
         server.shutdown()
 
 
+def _tab_megabytes() -> float:
+    """Peak memory of the browser's largest tab so far; 0 where no ``/proc`` tells."""
+    peaks = [0.0]
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError, StopIteration):
+            if b"--type=renderer" in status.with_name("cmdline").read_bytes():
+                line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+                peaks.append(int(line.split()[1]) / 1024)
+    return max(peaks)
+
+
 def _native(path: Path, threads: int, scale: int) -> float:
     began = time.perf_counter()
     with codec.open(path, threads=threads) as file:
@@ -91,7 +102,9 @@ def main(image: Path, megapixels: str, runs: int, threads: int) -> None:
     for name, count in parts.items():
         click.echo(f"{count / 1e6:6.2f} MB  {name}")
     click.echo(f"{sum(parts.values()) / 1e6:6.2f} MB  in all (brotli), model {id_by_tune(DEFAULT_TUNE).hex()}\n")
-    click.echo(f"{'MP':>5s}{'threads':>9s}{'browser':>10s}{'native':>9s}{'ratio':>7s}{'preview':>9s}{'of all':>8s}")
+    click.echo(
+        f"{'MP':>5s}{'threads':>9s}{'browser':>10s}{'native':>9s}{'ratio':>7s}{'preview':>9s}{'of all':>8s}{'tab':>9s}"
+    )
     for size in map(float, megapixels.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "image.lmc"
@@ -100,9 +113,10 @@ def main(image: Path, megapixels: str, runs: int, threads: int) -> None:
                 with _page(path) as page:
                     page.evaluate(_LOAD, number)
                     full = _median(lambda page=page: page.evaluate(_DECODE, 1), runs)  # type: ignore[misc]
+                    peak = _tab_megabytes()
                     preview = _median(lambda page=page: page.evaluate(_DECODE, 8), runs)  # type: ignore[misc]
                 native = _median(lambda path=path, number=number: _native(path, number, 1), runs)  # type: ignore[misc]
                 click.echo(
                     f"{size:5g}{number:9d}{full:8.2f} s{native:7.2f} s{full / native:7.1f}{preview:7.2f} s"
-                    f"{preview / full:8.2f}"
+                    f"{preview / full:8.2f}{peak:6.0f} MB"
                 )
