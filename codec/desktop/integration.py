@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -208,5 +209,8 @@ def types_seen(path: Path) -> Iterator[tuple[str, str]]:
         ("file", ["--mime-type", "--brief", str(path)]),
     ):
         if shutil.which(program):
-            done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+            with tempfile.TemporaryDirectory() as cache:  # some make the folder of caches, only to ask
+                environment = {**os.environ, "XDG_CACHE_HOME": cache}
+                command = [program, *arguments]
+                done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             yield program, done.stdout.strip().rpartition(" ")[2]

@@ -115,6 +115,18 @@ def test_programs_know_the_type_without_a_suffix(home, tmp_path):
     assert set(seen.values()) == {MEDIA_TYPE}, seen
 
 
+@pytest.mark.skipif(not shutil.which("gio"), reason="gio is not installed")
+def test_a_double_click_opens_the_viewer(home):
+    def applications() -> str:
+        return subprocess.run(["gio", "mime", MEDIA_TYPE], capture_output=True, text=True, check=False).stdout
+
+    assert "manifold-codec.desktop" not in applications()
+    install(Place.of_user())
+    if not shutil.which("update-desktop-database"):
+        pytest.skip("desktop-file-utils are not installed")
+    assert "manifold-codec.desktop" in applications()
+
+
 @pytest.mark.parametrize("name", ["plain", "a b", "50%", 'quo"te', "o'clock", "$HOME", "back\\slash", "`x`"])
 def test_paths_survive_the_quoting_of_entries(name):
     path = f"/opt/{name}/python"
