@@ -29,6 +29,8 @@ def view(files: tuple[Path, ...], models: tuple[Path, ...], port: int, browser: 
         serving.start()  # first, as some browsers are waited for
         click.echo(server.url)
         if browser and not webbrowser.open(server.url_for_once()):
+            if until_closed:
+                raise click.ClickException("no browser could be opened")
             click.echo("no browser could be opened: open this address in one", err=True)
         if until_closed:
             server.wait_until_closed()

@@ -61,20 +61,23 @@ def contents(python: str) -> dict[str, str]:
     Args:
         python: path of the interpreter that this package is installed for.
     """
+    # Not with -m: that would look for modules in the folder that a file manager starts programs in, beside the image.
+    start = "import sys; sys.path[:] = [p for p in sys.path if p]; from codec.cli import program; program()"
     application = f"""[Desktop Entry]
 Type=Application
 Name=LMC Viewer
 Comment=View .lmc images in the browser
-Exec={quoted(python)} -m codec view --until-closed %F
+Exec={quoted(python)} -c {quoted(start)} view --until-closed %F
 Icon=image-x-lmc
 MimeType={MEDIA_TYPE};
 Categories=Graphics;Viewer;
 Terminal=false
 NoDisplay=true
 """
+    options = f"-f --threads 1 --time-limit {TIME_LIMIT} --size %s"
     thumbnailer = f"""[Thumbnailer Entry]
 TryExec={python}
-Exec={quoted_for_shell(python)} -m codec preview -f --threads 1 --time-limit {TIME_LIMIT} --size %s -- %i %o
+Exec={quoted_for_shell(python)} -c {quoted_for_shell(start)} preview {options} -- %i %o
 MimeType={MEDIA_TYPE};
 """
     return {MIME_FILE: _MIME, APPLICATION_FILE: application, THUMBNAILER_FILE: thumbnailer, ICON_FILE: _ICON}

@@ -45,8 +45,10 @@ class Place:
     def of_user(cls) -> Place:
         """Of this user."""
         home = Path.home()
-        data = os.environ.get("XDG_DATA_HOME") or home / ".local" / "share"
-        return cls(Path(data), home / ".magic")
+        data = Path(os.environ.get("XDG_DATA_HOME", ""))
+        if not data.is_absolute():  # as the standard says
+            data = home / ".local" / "share"
+        return cls(data, Path(os.path.realpath(home / ".magic")))
 
     @classmethod
     def of_system(cls) -> Place:
@@ -72,19 +74,25 @@ def install(place: Place) -> list[str]:
     Raises:
         OSError: a file cannot be written; what was written is taken back.
     """
-    if place.record.exists():
+    with suppress(CodecError):  # nothing was installed
         uninstall(place)
     before = _listing(place)
     try:
-        for path, text in {**place.files(), place.record: "{}"}.items():
+        # The record first: whatever stops this, what is written can be taken back.
+        for path, text in {place.record: json.dumps({"added": []}), **place.files()}.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path, overwrite=True) as temporary:
                 temporary.write_text(text, encoding="utf-8")
                 temporary.chmod(0o644)
         _add_magic(place.magic)
         notes = _renew(place, always=True)
-    finally:
         _write_record(place, before)
+    except BaseException:
+        with suppress(OSError):
+            _write_record(place, before)
+        with suppress(CodecError, OSError):
+            uninstall(place)
+        raise
     return notes
 
 
@@ -98,26 +106,34 @@ def uninstall(place: Place) -> list[str]:
         CodecError: nothing is installed.
         OSError: a file cannot be removed.
     """
-    try:
-        added = [Path(name) for name in json.loads(place.record.read_text(encoding="utf-8"))["added"]]
-    except FileNotFoundError as error:
-        raise CodecError(f"{place.data}: nothing is installed there") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CodecError(f"{place.record}: cannot be read: {error}") from error
+    added = _added(place)
+    if added is None and "installed" not in status(place).values():
+        raise CodecError(f"{place.data}: nothing is installed there")
     for path in (*place.files(), place.record):
-        path.unlink(missing_ok=True)
-    _remove_magic(place.magic, place.magic in added)
+        with suppress(NotADirectoryError):
+            path.unlink(missing_ok=True)
+    was_there = added is not None and place.magic not in added
+    _remove_magic(place.magic, keep_empty=was_there)
     notes = _renew(place, always=False)
+    rest = [path for path in added or [] if path != place.magic]
     for room, sources, _ in _UPDATERS:
         if any((place.data / room).glob(sources)):
-            added = [path for path in added if path.is_dir() or not path.is_relative_to(place.data / room)]
-    for path in sorted(added, key=lambda path: len(path.parts), reverse=True):
+            rest = [path for path in rest if path.is_dir() or not path.is_relative_to(place.data / room)]
+    for path in sorted(rest, key=lambda path: len(path.parts), reverse=True):
         if path.is_dir() and not path.is_symlink():
             with suppress(OSError):  # others have put something there
                 path.rmdir()
         else:
             path.unlink(missing_ok=True)
     return notes
+
+
+def _added(place: Place) -> list[Path] | None:
+    """What the record says was not there before; None if there is no record that can be read."""
+    try:
+        return [Path(name) for name in json.loads(place.record.read_text(encoding="utf-8"))["added"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def status(place: Place) -> dict[str, str]:
@@ -186,7 +202,7 @@ def _add_magic(path: Path) -> None:
             temporary.chmod(0o644)
 
 
-def _remove_magic(path: Path, is_ours: bool) -> None:
+def _remove_magic(path: Path, keep_empty: bool) -> None:
     if not path.is_file():
         return
     old, block = path.read_bytes(), MAGIC_BLOCK.encode()
@@ -194,7 +210,7 @@ def _remove_magic(path: Path, is_ours: bool) -> None:
         return
     joint = b"\n#\n" + block
     left = old.replace(joint, b"") if joint in old else old.replace(block, b"")
-    if not left and is_ours:
+    if not left and not keep_empty:
         path.unlink()
         return
     with replacing(path, overwrite=True) as temporary:

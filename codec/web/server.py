@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 import threading
@@ -26,6 +27,8 @@ ALIVE = "alive"
 _ONCE = "once"
 GRACE = 10.0
 """Seconds without such a page after which nobody looks any more: a page that is loaded again comes back sooner."""
+PATIENCE = 60.0
+"""Seconds that the first page may take to come."""
 _BEAT = 2.0
 """Seconds between signs of life in that stream, which tell whether somebody still reads it."""
 _TYPES = {
@@ -78,15 +81,18 @@ class Viewer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """Of the page that shows the files."""
-        paths = [("file", f"files/{i}/{quote(path.name, safe='')}") for i, path in enumerate(self.files)]
+        paths = [("file", f"files/{i}/{quote(os.fsencode(path.name), safe='')}") for i, path in enumerate(self.files)]
         paths += [(ALIVE, "1")]
         return f"http://{HOST}:{self.port}/{self.secret}/index.html?{urlencode(paths)}"
 
     def wait_until_closed(self) -> None:
-        """Wait until no page shows the files any more, after one has."""
+        """Wait until no page shows the files any more, or none has come in a minute."""
+        began = time.monotonic()
         while True:
             time.sleep(1)
             with self._lock:
+                if self._pages == 0 and self._last_seen is None and time.monotonic() - began > PATIENCE:
+                    return
                 gone = self._pages == 0 and self._last_seen is not None
                 if gone and time.monotonic() - (self._last_seen or 0) > GRACE:
                     return
@@ -158,12 +164,12 @@ class _Handler(BaseHTTPRequestHandler):
         secret, _, rest = path.removeprefix("/").partition("/")
         from_here = self.headers.get("Host") in own
         allowed = from_here and secrets.compare_digest(secret.encode(), self.server.secret.encode())
-        if from_here and secret == _ONCE and self.server.redeem(rest):
+        if with_body and from_here and secret == _ONCE and self.server.redeem(rest):
             self.send_response(HTTPStatus.FOUND)
             self.send_header("Location", self.server.url)
             self.end_headers()
             return
-        if allowed and rest == ALIVE:
+        if with_body and allowed and rest == ALIVE:
             self._stay()
             return
         try:

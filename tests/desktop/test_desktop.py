@@ -17,7 +17,6 @@ from PIL import Image
 from skimage import data
 
 import codec
-from bitstream import CodecError
 from codec.cli import main
 from codec.cli.preview import scale_for
 from codec.desktop.contents import MEDIA_TYPE, contents, quoted, quoted_for_shell
@@ -98,11 +97,66 @@ def test_what_was_added_meanwhile_stays(home):
     assert mine.exists() and not (home / ".magic").exists()
 
 
-def test_a_damaged_record_is_an_error(home):
+def test_lines_that_were_added_to_magic_stay(home):
     install(Place.of_user())
-    Place.of_user().record.write_text("[")
-    with pytest.raises(CodecError, match="cannot be read"):
-        uninstall(Place.of_user())
+    magic = home / ".magic"
+    magic.write_text(magic.read_text() + "0\tstring\tMINE\tmine\n")
+    install(Place.of_user())
+    assert "MINE" in magic.read_text()
+    uninstall(Place.of_user())
+    assert magic.read_text() == "0\tstring\tMINE\tmine\n"
+
+
+def test_magic_may_be_a_link(home, tmp_path):
+    (home / ".magic").symlink_to(tmp_path / "elsewhere")
+    install(Place.of_user())
+    assert (tmp_path / "elsewhere").is_file()
+    uninstall(Place.of_user())
+    assert (home / ".magic").is_symlink() and not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("record", [None, "[", "{}"])
+def test_without_a_sound_record_all_that_is_known_is_removed(home, record):
+    place = Place.of_user()
+    install(place)
+    if record is None:
+        place.record.unlink()
+    else:
+        place.record.write_text(record)
+    uninstall(place)
+    assert set(status(place).values()) == {"missing"} and not place.record.exists() and not place.magic.exists()
+    install(place)
+
+
+def test_an_install_that_fails_leaves_nothing(home):
+    put(home / ".local" / "share" / "icons", "not a folder")
+    before = listing(home)
+    with pytest.raises(OSError, match="icons"):
+        install(Place.of_user())
+    assert listing(home) == before
+
+
+@pytest.mark.parametrize("value", ["relative", "~/share", ""])
+def test_a_data_folder_that_is_not_absolute_is_no_data_folder(home, monkeypatch, value):
+    monkeypatch.setenv("XDG_DATA_HOME", value)
+    assert Place.of_user().data == home / ".local" / "share"
+
+
+def test_nothing_is_imported_from_beside_an_image(home, tmp_path):
+    for name in ("codec", "click", "json"):
+        (tmp_path / f"{name}.py").write_text("open('evil', 'w')\n")
+    (tmp_path / "photo.lmc").write_bytes(codec.compress(data.astronaut()[:100, :130], 40))
+    arguments = thumbnailer_command(tmp_path / "photo.lmc", tmp_path / "out.png")
+    subprocess.run(arguments, check=True, cwd=tmp_path, timeout=60)
+    assert (tmp_path / "out.png").exists() and not (tmp_path / "evil").exists()
+
+
+def thumbnailer_command(path: Path, out: Path) -> list[str]:
+    """What a file manager runs."""
+    entry = contents(sys.executable)["thumbnailers/manifold-codec.thumbnailer"]
+    line = next(line for line in entry.splitlines() if line.startswith("Exec=")).removeprefix("Exec=")
+    codes = {"%i": str(path), "%o": str(out), "%s": "64", "%%": "%"}
+    return [codes.get(word, word) for word in shlex.split(line.replace("\\\\", "\\"))]
 
 
 def test_programs_know_the_type_without_a_suffix(home, tmp_path):
@@ -188,10 +242,7 @@ def test_a_preview_gives_up_in_time(tmp_path, monkeypatch):
 def test_the_command_of_the_thumbnailer_takes_any_name(home, tmp_path, name):
     path, out = tmp_path / name, tmp_path / "out.png"
     path.write_bytes(codec.compress(data.astronaut()[:100, :130], 40))
-    entry = contents(sys.executable)["thumbnailers/manifold-codec.thumbnailer"]
-    line = next(line for line in entry.splitlines() if line.startswith("Exec=")).removeprefix("Exec=")
-    codes = {"%i": str(path), "%o": str(out), "%s": "64", "%%": "%"}
-    arguments = [codes.get(word, word) for word in shlex.split(line.replace("\\\\", "\\"))]
+    arguments = thumbnailer_command(path, out)
     subprocess.run(arguments, check=True, cwd=tmp_path, timeout=60)
     with Image.open(out) as image:
         assert image.size == (64, 49)

@@ -254,8 +254,8 @@ def test_a_budget_is_shared_among_tiles(photo, monkeypatch):
     )
     # Each tile takes half a second.
     monkeypatch.setattr("codec.encoding.refinement.time.monotonic", lambda: 0.5 * len(given))
-    coded(photo, Effort(9, 12.0), max_tile=1, chunk_log2=0)
-    assert given == pytest.approx([(12.0 - 0.5 * i) / (16 - i) for i in range(16)])
+    coded(np.tile(photo, (2, 2, 1)), Effort(9, 112.0), max_tile=1, chunk_log2=0)
+    assert given == pytest.approx([(112.0 - 0.5 * i) / (56 - i) for i in range(56)])
 
 
 def test_a_target_is_met_with_effort(photo):

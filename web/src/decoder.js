@@ -176,14 +176,6 @@ function average(data, at, wide, step) {
   return sum / step ** 2;
 }
 
-/** Of each file whose transparency was decoded, so that a part of it does not take all of it anew. */
-const planes = new WeakMap();
-
-function alphaPlane(container, png) {
-  if (!planes.has(container)) planes.set(container, decodeAlpha(png, container.width, container.height, container.depth));
-  return planes.get(container);
-}
-
 /** Put the image's transparency into its pixels. */
 async function addAlpha(container, data, box, scale) {
   const alpha = container.box(BoxType.ALPHA);
@@ -197,7 +189,7 @@ async function addAlpha(container, data, box, scale) {
     return;
   }
   if (alpha[0] !== 1) throw new CorruptError("alpha: unknown kind");
-  const plane = await alphaPlane(container, alpha.subarray(1));
+  const plane = await decodeAlpha(alpha.subarray(1), container.width, container.height, container.depth);
   for (let y = box.top; y < box.bottom; y += scale) {
     for (let x = box.left; x < box.right; x += scale) {
       let sum = 0;

@@ -8,6 +8,7 @@ const PREVIEW_PIXELS = 200_000;
 const STYLE = new CSSStyleSheet();
 STYLE.replaceSync(`
   :host { display: inline-block; overflow: hidden; max-width: 100% }
+  :host([hidden]) { display: none }
   img { display: block; width: 100%; height: auto }
   img:not([src]) { display: none }
   img[src] ~ slot, img[src] ~ span, .waiting ~ span { display: none }

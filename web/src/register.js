@@ -26,7 +26,6 @@ export async function register(url = new URL("../service-worker.js", import.meta
   }
   const isMine = () => serviceWorker.controller?.scriptURL === new URL(url, location.href).href;
   const ends = performance.now() + PATIENCE;
-  await serviceWorker.ready;
   while (!isMine()) {
     if (performance.now() > ends) throw new Error("the service worker did not take over this page");
     registration.active?.postMessage("claim");

@@ -20,6 +20,7 @@ let current = -1;
 let shown = { file: null, facts: null, png: null };
 let stop = new AbortController();
 let regionStop = new AbortController();
+let settling = 0;
 
 const view = new View(at("stage"), paper, { onChange: viewChanged, onMark: showRegion });
 
@@ -70,6 +71,9 @@ async function show(index) {
   const { signal } = stop;
   current = index;
   shown = { file: null, facts: null, png: null };
+  regionStop.abort();
+  clearTimeout(settling);
+  at("facts").firstElementChild.replaceChildren();
   for (const id of ["image", "region", "original"]) setImage(id, null);
   at("compare").hidden = true;
   at("save").disabled = true;
@@ -141,8 +145,6 @@ async function showRegion(area) {
   }
 }
 
-let settling = 0;
-
 function viewChanged() {
   at("zoom").textContent = `${Math.round(100 * view.zoom)}%`;
   clearTimeout(settling);
@@ -165,14 +167,16 @@ function split() {
 }
 
 /** Files of ours are shown; another image is what the one that is shown is compared with. */
-function take(list) {
+async function take(list) {
   const found = [...list];
-  const ours = found.filter(({ name }) => /\.lmc$/i.test(name));
-  const others = found.filter(({ name }) => !/\.lmc$/i.test(name));
+  const starts = await Promise.all(found.map(async (file) => new Uint8Array(await file.slice(0, 4).arrayBuffer())));
+  const isOurs = (start, name) => String(start) === "137,76,77,67" || /\.lmc$/i.test(name);
+  const ours = found.filter(({ name }, i) => isOurs(starts[i], name));
+  const others = found.filter((file) => !ours.includes(file));
   if (ours.length) {
     files = ours.map((file) => ({ name: file.name, load: async () => file }));
     show(0).then(() => {
-      if (ours.length === 1 && others.length && shown.png) compareWith(others[0]);
+      if (ours.length === 1 && others.length && shown.file) compareWith(others[0]);
     });
   } else if (others.length && shown.file) {
     compareWith(others[0]);
@@ -215,7 +219,7 @@ const KEYS = {
 };
 
 at("open").addEventListener("change", (event) => {
-  take(event.target.files);
+  take([...event.target.files]);
   event.target.value = ""; // so that the same file can be chosen again
 });
 at("original").addEventListener("error", () => {
@@ -256,7 +260,7 @@ addEventListener("dragleave", () => at("stage").classList.remove("dropping"));
 addEventListener("drop", (event) => {
   event.preventDefault();
   at("stage").classList.remove("dropping");
-  take(event.dataTransfer.files);
+  take([...event.dataTransfer.files]);
 });
 
 /** Files that the page's address names, each as `file=URL`; only of the same origin. */
