@@ -6,6 +6,7 @@
  */
 
 import { Engine } from "./src/engine.js";
+import { turn } from "./src/turn.js";
 
 const SUFFIX = /\.lmc$/i;
 const KEPT_HEADERS = ["Cache-Control", "ETag", "Last-Modified", "Expires", "Date"];
@@ -17,18 +18,6 @@ function isMeant(request) {
   const wantsFile = request.headers.get("Accept")?.includes("image/x-lmc") || request.headers.has("Range");
   if (request.method !== "GET" || request.mode === "navigate" || wantsFile) return false;
   return origin === location.origin && SUFFIX.test(pathname);
-}
-
-/** Let other requests in, which come only between tasks. */
-function turn() {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve(undefined);
-    };
-    port2.postMessage(0);
-  });
 }
 
 async function png(request, bytes) {

@@ -5,23 +5,12 @@
 
 import { Engine } from "./engine.js";
 import { toPlain } from "./errors.js";
+import { turn } from "./turn.js";
 
 /** @type {Engine} */
 let engine; // made by the first message, which says where things are
 let last = Promise.resolve();
 const waiting = new Set();
-
-/** Let messages in, which come only between tasks. */
-function turn() {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve(undefined);
-    };
-    port2.postMessage(0);
-  });
-}
 
 async function answer({ id, kind, bytes, wish }) {
   const pause = async () => {
