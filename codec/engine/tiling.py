@@ -88,9 +88,11 @@ def grid(area: Area, cells: tuple[int, int], halo: int, unit: int, most: int) ->
 
     def rank(pair: tuple[_Cut, _Cut]) -> tuple[bool, int, int, int]:
         largest = pair[0].largest * max(pair[1].largest, -(-(area.right - area.left) // BAND))
-        cost = pair[0].total * pair[1].total if largest <= most else largest
+        if largest > most:
+            return True, largest, 0, pair[0].largest
         # Without a halo all cuts cost the same, but each tile is a run of a network.
-        return largest > most, cost, len(pair[0].tiles) * len(pair[1].tiles), pair[0].largest
+        runs = len(pair[0].tiles) * len(pair[1].tiles)
+        return False, pair[0].total * pair[1].total, runs, pair[0].largest
 
     rows, columns = min(((d, a) for d in down for a in across), key=rank)
     for row in rows.tiles:
