@@ -40,7 +40,7 @@ def test_firefox_decodes_the_same_and_runs_the_service_worker(address: str, web_
         warnings.simplefilter("ignore")  # its driver uses what Python will drop
         driver = pytest.importorskip("marionette_driver.marionette", reason="marionette_driver is not installed")
         (web_root / "firefox.html").write_text(PAGE.replace("NAMES", json.dumps(NAMES)))
-        firefox = driver.Marionette(bin=FIREFOX, headless=True)
+        firefox = driver.Marionette(bin=FIREFOX, headless=True, gecko_log=str(web_root / "firefox.log"))
         try:
             firefox.start_session()
             firefox.navigate(f"{address}/firefox.html")
