@@ -85,6 +85,11 @@ class Header:
         top, left = side * row, side * column
         return top, left, min(side, rows - top), min(side, columns - left)
 
+    def chunk_size(self, i: int) -> tuple[int, int]:
+        """Height and width of one chunk in pixels, by its place in the file."""
+        top, left, rows, columns = (CELL * value for value in self.chunk(i))
+        return min(rows, self.height - top), min(columns, self.width - left)
+
     @property
     def chunk_count(self) -> int:
         """Number of chunks."""

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.boxes import SLACK, BoxType
+from bitstream.boxes import SLACK, BoxType, PixelFormat
 from bitstream.container import MAX_PART, Box, FieldReader, varint
 from bitstream.errors import CorruptError, UnsupportedVersionError
 from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
+from bitstream.turned_lines import MAX_LINES, Lines, no_lines, pack, unpack
 
 MAX_MASK = 1 << 12
 """Most bytes of the mask of a chunk: the largest has 2,048 before it is compressed."""
+MAX_LINES_BYTES = 1 << 16
+"""Most bytes of the rectangles of a picture's lines."""
 _VP8L = 1
+_LINES = 4
+"""Beside the coverage: lines of text stand apart."""
 
 
 class Coverage(IntEnum):
@@ -29,18 +34,38 @@ class Coverage(IntEnum):
 
 
 @dataclass(frozen=True)
+class ExactPicture:
+    """The exact pixels of a chunk, as it is coded.
+
+    Attributes:
+        rest: VP8L bitstream of the whole picture, without the lines.
+        lines: where lines of text stand in it.
+        turned: VP8L bitstream of their picture, see :func:`~bitstream.turned_lines.turn`; empty if there are none.
+    """
+
+    rest: bytes
+    lines: Lines = field(default_factory=no_lines)
+    turned: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, but for some fields."""
+        return len(self.rest) + (len(pack(self.lines)) + len(self.turned) if len(self.lines) else 0)
+
+
+@dataclass(frozen=True)
 class ChunkParts:
     """What the payload of a chunk holds.
 
     Attributes:
         symbols: as :func:`~bitstream.entropy.encode_chunk` gives them.
         exact: bool (4 rows, 4 columns) of the chunk's cells, its blocks whose pixels are exact; None if there are none.
-        picture: the exact pixels, a VP8L bitstream of the whole chunk; empty if there are none.
+        picture: the exact pixels; None if there are none.
     """
 
     symbols: bytes
     exact: NDArray[np.bool_] | None = None
-    picture: bytes = b""
+    picture: ExactPicture | None = None
 
     @property
     def coded(self) -> NDArray[np.bool_] | None:
@@ -72,49 +97,65 @@ def has_exact_blocks(boxes: dict[BoxType, bytes]) -> bool:
 
 def max_exact_bytes(rows: int, columns: int) -> int:
     """Upper bound on what exact blocks add to the payload of a chunk of so many cells: VP8L takes little more than four
-    bytes a pixel of 8 bits, and the other fields less than the slack."""
+    bytes a pixel of 8 bits, lines are only turned where that takes less, and the other fields take less than the
+    slack."""
     return 9 * CELL**2 * rows * columns + SLACK
 
 
 def join(parts: ChunkParts) -> bytes:
     """The payload of a chunk of a file with exact blocks."""
-    if parts.exact is None:
+    if parts.exact is None or parts.picture is None:
         return bytes([Coverage.NONE]) + parts.symbols
-    picture = varint(len(parts.picture)) + parts.picture
-    if parts.exact.all():
-        return bytes([Coverage.ALL]) + picture
-    mask = zlib.compress(np.packbits(parts.exact).tobytes(), 9)
-    return bytes([Coverage.SOME]) + varint(len(mask)) + mask + picture + parts.symbols
+    coverage = Coverage.ALL if parts.exact.all() else Coverage.SOME
+    picture, fields = parts.picture, b""
+    if coverage == Coverage.SOME:
+        fields += _counted(zlib.compress(np.packbits(parts.exact).tobytes(), 9))
+    if len(picture.lines):
+        fields += varint(len(picture.lines)) + _counted(pack(picture.lines)) + _counted(picture.turned)
+    flags = coverage | (_LINES if len(picture.lines) else 0)
+    return bytes([flags]) + fields + _counted(picture.rest) + parts.symbols
 
 
-def split(payload: bytes, rows: int, columns: int) -> ChunkParts:
+def split(payload: bytes, size: tuple[int, int], form: PixelFormat) -> ChunkParts:
     """Take a payload apart.
 
     Args:
         payload: as :func:`join` gave it.
-        rows: of the chunk's cells.
-        columns: of the chunk's cells.
+        size: height and width of the chunk in pixels, within the image.
+        form: of the pixels.
 
     Raises:
         CorruptError: it contradicts itself.
         TruncatedError: it ends too early.
     """
     reader = FieldReader(payload, 0, "exact blocks")
-    coverage = reader.bytes(1)[0]
-    if coverage == Coverage.NONE:
+    flags = reader.bytes(1)[0]
+    coverage = flags & ~_LINES
+    if flags == Coverage.NONE:
         return ChunkParts(payload[1:])
     if coverage not in (Coverage.SOME, Coverage.ALL):
-        raise CorruptError(f"exact blocks: coverage {coverage}")
-    exact = np.ones((HYPER_STRIDE * rows, HYPER_STRIDE * columns), bool)
+        raise CorruptError(f"exact blocks: coverage {flags}")
+    exact = np.ones([HYPER_STRIDE * -(-side // CELL) for side in size], bool)
     if coverage == Coverage.SOME:
         exact = _bits(reader.bytes(reader.varint("mask", MAX_MASK)), exact.size).reshape(exact.shape)
         if not exact.any() or exact.all():
             raise CorruptError("exact blocks: none or all, though some were said to be")
-    picture = reader.bytes(reader.varint("picture", MAX_PART))
+    lines, turned = no_lines(), b""
+    if flags & _LINES:
+        height, width = size
+        count = reader.varint("lines", MAX_LINES)
+        stream = reader.bytes(reader.varint("rectangles", MAX_LINES_BYTES))
+        lines = unpack(stream, count, height * form.depth // 8, width)
+        turned = reader.bytes(reader.varint("turned lines", MAX_PART))
+    picture = ExactPicture(reader.bytes(reader.varint("picture", MAX_PART)), lines, turned)
     symbols = payload[reader.at :]
     if symbols and coverage == Coverage.ALL:
         raise CorruptError(f"exact blocks: {len(symbols)} bytes after the picture of a chunk that has no symbols")
     return ChunkParts(symbols, exact, picture)
+
+
+def _counted(data: bytes) -> bytes:
+    return varint(len(data)) + data
 
 
 def _bits(stream: bytes, count: int) -> NDArray[np.bool_]:

@@ -56,6 +56,13 @@ def pictures() -> dict[str, tuple[NDArray[np.generic], int, int, NDArray[np.bool
     noise = rng.integers(0, 256, (65, 129, 3), np.uint8)
     veil = np.dstack([colour[:64, :100], np.linspace(0, 255, 6400).reshape(64, 100).astype(np.uint8)])
     some = np.arange(16) < 12 - np.arange(12)[:, None] // 8  # a cell or two without symbols, and one at its edge
+    letters = np.where(rng.random((9, 7, 6, 1)) < 0.4, rng.integers(0, 120, (9, 7, 6, 3)), 250).astype(np.uint8)
+    text = np.full((120, 260, 3), 250, np.uint8)
+    for at, letter in enumerate(rng.integers(0, 9, 150)):
+        row, column = 5 + 19 * (at // 30), 10 + 8 * (at % 30)
+        text[row : row + 7, column : column + 6] = letters[letter]
+    text[64:, 192:] = colour[:56, :68]
+    page = np.add.outer(np.arange(8), np.arange(20)) < 22
     return {
         "colour-low": (colour, 20, 2, None),
         "colour-middle": (colour, 200, 2, None),
@@ -69,6 +76,7 @@ def pictures() -> dict[str, tuple[NDArray[np.generic], int, int, NDArray[np.bool
         "line": (colour[:1], 0, 2, None),
         "exact": (colour, 200, 1, some),
         "exact-deep": (deep[:, :, 0], 300, 2, np.ones((8, 8), bool)),
+        "exact-text": (text, 200, 2, page),
     }
 
 

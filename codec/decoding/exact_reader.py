@@ -14,7 +14,7 @@ from bitstream import BitstreamError
 from bitstream.exact_blocks import ChunkParts, to_pixels
 from bitstream.geometry import BLOCK, CELL
 from codec.decoding.file_parts import FileParts
-from codec.images import vp8l
+from codec.images import exact_pixels
 from codec.images.arrays import means
 from codec.util.progress import Progress
 
@@ -55,7 +55,7 @@ class ExactReader:
         for i in range(header.chunk_count if self._parts.has_exact_blocks else 0):
             mask = self._mask(i)
             if mask is not None:
-                exact += int(to_pixels(mask, *self._size(i)).sum())
+                exact += int(to_pixels(mask, *header.chunk_size(i)).sum())
         return exact / (header.width * header.height)
 
     def covers(self, top: int, bottom: int, left: int, right: int) -> bool:
@@ -144,7 +144,9 @@ class ExactReader:
                 return self._pictures[i]
         parts = self._parts_of(i)
         try:
-            found = None if parts is None else vp8l.decode(parts.picture, *self._size(i), self._parts.form)
+            picture = None if parts is None else parts.picture
+            size = self._parts.header.chunk_size(i)
+            found = None if picture is None else exact_pixels.decode(picture, size, self._parts.form)
         except BitstreamError as error:
             self._parts.note_chunk(i, error)
             found = None
@@ -167,9 +169,3 @@ class ExactReader:
         except BitstreamError as error:
             self._parts.note_chunk(i, error)
             return None
-
-    def _size(self, i: int) -> tuple[int, int]:
-        """Height and width of a chunk in pixels."""
-        header = self._parts.header
-        top, left, rows, columns = (CELL * value for value in header.chunk(i))
-        return min(rows, header.height - top), min(columns, header.width - left)

@@ -229,4 +229,4 @@ class FileParts:
         if length > most:
             raise CorruptError(f"chunk {i}: found {length} bytes, expected at most {most}")
         payload = checked(self.read(at, length), checksum, f"chunk {i}")
-        return split(payload, *size) if self.has_exact_blocks else ChunkParts(payload)
+        return split(payload, self.header.chunk_size(i), self.form) if self.has_exact_blocks else ChunkParts(payload)

@@ -19,9 +19,9 @@ from codec.encoding.block_maps import block_sizes, block_sums, cell_means, of_ce
 from codec.encoding.candidates import Candidates
 from codec.encoding.encoder import encode
 from codec.encoding.exact_coder import only_blocks
+from codec.encoding.exact_picture import encode_exact
 from codec.engine.code_length import CodeLength
 from codec.engine.runtime import Runtime
-from codec.images import vp8l
 from codec.images.sources import ArraySource
 from codec.util.progress import Progress
 
@@ -41,8 +41,6 @@ PLAIN = 0.5
 """Most that a lossless coder may take of what the networks seem to cost, for a part to be plainly graphic."""
 PHOTOGRAPHIC = 0.05
 """Most of what is new in such a part that may lie in blocks like those of photographs."""
-FAST = 90
-"""Quality of the lossless coder that costs are estimated with: at 100 it takes twice as long, and finds 1% more."""
 NOVELTY_OF_ALL = 0.03
 """Pixels of each block that are taken not to be foreseen, beside those that differ from their neighbours."""
 NOISE_ERROR = 40.0
@@ -178,4 +176,4 @@ def is_plainly_graphic(pixels: NDArray[Any], found: Candidates, weight: float) -
 
 def lossless_bits(pixels: NDArray[Any]) -> int:
     """Bits that the lossless coder takes for pixels (h, w, components), and what else a file needs for them."""
-    return 8 * len(vp8l.encode(pixels, FAST)) + OVERHEAD_BITS
+    return 8 * encode_exact(pixels, estimate=True).size + OVERHEAD_BITS

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from bitstream.container import Header
 from bitstream.exact_blocks import ChunkParts, join, to_pixels
 from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
+from codec.encoding.exact_picture import encode_exact
 from codec.encoding.filling import FilledSource
-from codec.images import vp8l
 from codec.images.source import Source
 
 
@@ -48,7 +48,7 @@ class ExactBlocks:
             return join(ChunkParts(symbols))
         bottom, right = min(CELL * (top + rows), self._source.height), min(CELL * (left + columns), self._source.width)
         pixels = only_blocks(self._source.crop(CELL * top, bottom, CELL * left, right), exact)
-        return join(ChunkParts(symbols, exact, vp8l.encode(pixels)))
+        return join(ChunkParts(symbols, exact, encode_exact(pixels)))
 
     def _blocks(self, i: int) -> tuple[slice, slice]:
         top, left, rows, columns = (HYPER_STRIDE * value for value in self._header.chunk(i))

@@ -6,49 +6,79 @@ import numpy as np
 import pytest
 
 from bitstream import BoxType, CorruptError, TruncatedError, UnsupportedVersionError, decode_chunk, encode_chunk
-from bitstream.exact_blocks import ChunkParts, exact_box, has_exact_blocks, join, split
+from bitstream.boxes import PixelFormat
+from bitstream.exact_blocks import ChunkParts, ExactPicture, exact_box, has_exact_blocks, join, split
 from tests.common import reference_decode, small_tables
 
+RGB = PixelFormat(3, 8)
+SIZE = 180, 100
+"""Height and width in pixels, of 3 x 2 cells."""
+LINES = np.array([[5, 10, 9, 60], [25, 10, 7, 80], [100, 0, 12, 100]])
 
-def parts(seed=0, rows=3, columns=2):
+
+def parts(seed=0, lines=LINES[:0]):
     rng = np.random.default_rng(seed)
-    return ChunkParts(b"symbols", rng.random((4 * rows, 4 * columns)) < 0.5, b"picture")
+    turned = b"turned" if len(lines) else b""
+    return ChunkParts(b"symbols", rng.random((12, 8)) < 0.5, ExactPicture(b"rest", lines, turned))
 
 
 def same(one, other):
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in vars(one))
+    if one.picture is None or other.picture is None:
+        return one == other
+    pictures = zip(vars(one.picture).values(), vars(other.picture).values(), strict=True)
+    return (
+        one.symbols == other.symbols
+        and np.array_equal(one.exact, other.exact)
+        and all(np.array_equal(ours, theirs) for ours, theirs in pictures)
+    )
 
 
-def test_parts_come_back():
-    assert same(split(join(parts()), 3, 2), parts())
+@pytest.mark.parametrize("lines", [LINES[:0], LINES[:1], LINES])
+def test_parts_come_back(lines):
+    found = parts(lines=lines)
+    assert same(split(join(found), SIZE, RGB), found)
+    whole = ChunkParts(b"", np.ones((12, 8), bool), found.picture)
+    assert same(split(join(whole), SIZE, RGB), whole)
+
+
+def test_what_is_not_there_takes_a_byte():
     plain = ChunkParts(b"symbols")
-    assert same(split(join(plain), 3, 2), plain) and len(join(plain)) == 8
-    whole = ChunkParts(b"", np.ones((12, 8), bool), b"picture")
-    assert same(split(join(whole), 3, 2), whole) and len(join(whole)) == 9
+    assert same(split(join(plain), SIZE, RGB), plain) and len(join(plain)) == 8
+    whole = ChunkParts(b"", np.ones((12, 8), bool), ExactPicture(b"rest"))
+    assert len(join(whole)) == 6
 
 
 def test_damage_is_told():
-    payload = join(parts())
-    for end in range(11):
-        with pytest.raises((CorruptError, TruncatedError)):
-            split(payload[:end], 3, 2)
-    with pytest.raises(CorruptError, match="coverage 3"):
-        split(b"\3" + payload[1:], 3, 2)
-    with pytest.raises(CorruptError, match="mask"):
-        split(payload, 3, 4)
+    for payload in (join(parts()), join(parts(lines=LINES))):
+        for end in range(len(payload) - len(b"symbols")):
+            with pytest.raises((CorruptError, TruncatedError)):
+                split(payload[:end], SIZE, RGB)
+        for flags in (3, 4, 7, 8, 9):
+            with pytest.raises(CorruptError, match=f"coverage {flags}"):
+                split(bytes([flags]) + payload[1:], SIZE, RGB)
+        with pytest.raises(CorruptError, match="mask"):
+            split(payload, (180, 200), RGB)
     with pytest.raises(CorruptError, match="no symbols"):
-        split(b"\2\1p" + b"more", 3, 2)
-    nothing = ChunkParts(b"symbols", np.zeros((12, 8), bool), b"picture")
+        split(b"\2\1p" + b"more", SIZE, RGB)
+    nothing = ChunkParts(b"symbols", np.zeros((12, 8), bool), ExactPicture(b"rest"))
     with pytest.raises(CorruptError, match="none"):
-        split(join(nothing), 3, 2)
+        split(join(nothing), SIZE, RGB)
     ones = zlib.compress(b"\xff" * 12)  # then the coverage would be another
     with pytest.raises(CorruptError, match="all"):
-        split(b"\1" + bytes([len(ones)]) + ones + b"\0", 3, 2)
+        split(b"\1" + bytes([len(ones)]) + ones + b"\0", SIZE, RGB)
     mask = zlib.compress(bytes(1 << 20))  # a bomb, if it were expanded
     with pytest.raises(CorruptError, match="mask"):
-        split(b"\1" + bytes([len(mask) & 127 | 128, len(mask) >> 7]) + mask + b"\0", 3, 2)
+        split(b"\1" + bytes([len(mask) & 127 | 128, len(mask) >> 7]) + mask + b"\0", SIZE, RGB)
     with pytest.raises(CorruptError, match="mask"):
-        split(b"\1\x80\x80\x80\x08" + bytes(100), 3, 2)
+        split(b"\1\x80\x80\x80\x08" + bytes(100), SIZE, RGB)
+
+
+def test_lines_are_in_the_picture_of_bytes():
+    low = np.array([[200, 0, 9, 60]])  # in the lower half of a picture of 16 bits
+    found = ChunkParts(b"", np.ones((12, 8), bool), ExactPicture(b"rest", low, b"turned"))
+    assert same(split(join(found), SIZE, PixelFormat(1, 16)), found)
+    with pytest.raises(CorruptError, match="leave the picture"):
+        split(join(found), SIZE, RGB)
 
 
 def test_the_box_says_how_pictures_are_coded():

@@ -17,8 +17,8 @@ from tests.common import MODEL, VECTORS
 
 PICTURES = VECTORS / "pictures"
 NAMES = [
-    "alpha", "chunks", "colour-high", "colour-low", "colour-middle", "deep", "exact", "exact-deep", "gray", "line",
-    "noise", "pixel",
+    "alpha", "chunks", "colour-high", "colour-low", "colour-middle", "deep", "exact", "exact-deep",
+    "exact-text", "gray", "line", "noise", "pixel",
 ]  # fmt: skip
 """Written out, so that a vector that goes missing fails."""
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import codec
+from bitstream.boxes import PixelFormat
 from bitstream.container import Container, parse, parse_header, serialize
 from bitstream.exact_blocks import join, split, to_pixels
 from codec.encoding.encoder import encode
@@ -61,7 +62,7 @@ def test_text_is_exact_and_no_larger_than_a_lossless_file():
     text = lines(400, 300)
     data = codec.compress(text)
     assert (np.asarray(codec.decompress(data)) == text).all()
-    assert len(data) < 1.05 * lossless_bytes(text) + 60
+    assert len(data) < 0.7 * lossless_bytes(text)  # its lines on their side
     assert len(data) < len(codec.compress(text, graphics=False))
     assert codec.inspect(data).exact_share == 1
 
@@ -218,13 +219,16 @@ def test_a_portable_pixmap_gives_the_same_file(page, coded, tmp_path):
 def test_a_damaged_picture_is_told_or_filled(page, coded):
     """With its checksum made right again: the networks' pixels take its place."""
     container = parse(coded)
-    parts = split(container.chunks[0], *container.header.chunk(0)[2:])
-    broken = join(replace(parts, picture=parts.picture[: len(parts.picture) // 2]))
-    data = serialize(Container(container.header, [broken], container.boxes))
-    with pytest.raises(codec.BitstreamError, match="picture"):
-        codec.decompress(data)
-    with codec.open(data, on_damage="fill") as file:
-        assert file.array().shape == page.shape and [damage.part for damage in file.damage] == ["chunk 0"]
+    parts = split(container.chunks[0], container.header.chunk_size(0), PixelFormat())
+    for name in ("rest", "turned"):
+        half = getattr(parts.picture, name)[: len(getattr(parts.picture, name)) // 2]
+        assert half
+        broken = join(replace(parts, picture=replace(parts.picture, **{name: half})))
+        data = serialize(Container(container.header, [broken], container.boxes))
+        with pytest.raises(codec.BitstreamError, match="picture"):
+            codec.decompress(data)
+        with codec.open(data, on_damage="fill") as file:
+            assert file.array().shape == page.shape and [damage.part for damage in file.damage] == ["chunk 0"]
 
 
 def test_exact_blocks_need_pillow_with_webp(page, monkeypatch):
@@ -273,7 +277,7 @@ def test_any_size(size):
 
 
 def test_targets_are_met(page, coded):
-    for target in (len(coded) // 2, len(coded) // 5):
+    for target in (len(coded) // 2, len(coded) // 3):
         data = codec.compress(page, target=codec.Target("bytes", target))
         assert 0.8 * target < len(data) <= target
 

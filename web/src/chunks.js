@@ -2,6 +2,7 @@
 
 import { CELL, HYPER_STRIDE } from "./container.js";
 import { maxExactBytes, splitChunk } from "./exact.js";
+import { turnBack, turnedSize } from "./lines.js";
 import { decodeVp8l } from "./pictures.js";
 import { decodeSymbols, maxSymbolBytes } from "./symbols.js";
 
@@ -34,7 +35,8 @@ export class Chunks {
     const exact = this._container.hasExactBlocks ? maxExactBytes(rows, columns) : 0;
     const payload = this._container.chunkPayload(i, symbols + exact);
     if (!this._container.hasExactBlocks) return { symbols: payload, exact: null, picture: null };
-    return splitChunk(payload, rows, columns);
+    const { height, width } = this._box(i);
+    return splitChunk(payload, height, width, this._container.depth);
   }
 
   /**
@@ -95,12 +97,10 @@ export class Chunks {
       const { exact, picture } = await this._partsOf(i);
       if (!exact) continue;
       await pause?.();
-      const chunk = this._container.chunk(i);
-      const [top, left] = [CELL * chunk.top, CELL * chunk.left];
-      const bottom = Math.min(top + CELL * chunk.rows, this._container.height);
-      const right = Math.min(left + CELL * chunk.columns, this._container.width);
-      const pixels = await this._pictures.get(i, () => this._picture(picture, right - left, bottom - top));
-      const across = HYPER_STRIDE * chunk.columns;
+      const { top, left, height, width: wide } = this._box(i);
+      const [bottom, right] = [top + height, left + wide];
+      const pixels = await this._pictures.get(i, () => this._picture(picture, wide, height));
+      const across = HYPER_STRIDE * this._container.chunk(i).columns;
       const isGray = this._container.components === 1;
       for (let y = Math.max(top, box.top); y < Math.min(bottom, box.bottom); y += scale) {
         for (let x = Math.max(left, box.left); x < Math.min(right, box.right); x += scale) {
@@ -108,17 +108,29 @@ export class Chunks {
           const at = 4 * (Math.floor((y - box.top) / scale) * width + Math.floor((x - box.left) / scale));
           for (let c = 0; c < 3; c++) {
             const component = isGray ? 0 : c;
-            target[at + c] = mean(pixels, right - left, bottom - top, x - left, y - top, component, scale);
+            target[at + c] = mean(pixels, wide, height, x - left, y - top, component, scale);
           }
         }
       }
     }
   }
 
+  /** Where a chunk stands in the image, in pixels. */
+  _box(i) {
+    const chunk = this._container.chunk(i);
+    const [top, left] = [CELL * chunk.top, CELL * chunk.left];
+    const height = Math.min(CELL * chunk.rows, this._container.height - top);
+    return { top, left, height, width: Math.min(CELL * chunk.columns, this._container.width - left) };
+  }
+
   /** Pixels of a chunk's picture; of 16 bits the nearest of 8. */
-  async _picture(stream, width, height) {
-    if (this._container.depth === 8) return decodeVp8l(stream, width, height);
-    const both = await decodeVp8l(stream, width, 2 * height);
+  async _picture({ rest, lines, turned }, width, height) {
+    const both = await decodeVp8l(rest, width, (height * this._container.depth) / 8);
+    if (lines.length) {
+      const size = turnedSize(lines);
+      turnBack(await decodeVp8l(turned, size.width, size.height), lines, both, width);
+    }
+    if (this._container.depth === 8) return both;
     const pixels = both.slice(0, both.length / 2);
     for (let at = 0; at < pixels.length; at++) {
       const upper = both[at];
