@@ -48,9 +48,14 @@ def corpus() -> list[bytes]:
     noise = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
     plane = alpha.encode(smooth[..., 0])
     boxes = metadata_boxes(Metadata(icc=b"\0" * 128, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0", xmp=b"<x/>"))
+    text = np.full((64, 128, 3), 250, np.uint8)
+    letters = rng.integers(0, 120, (4, 7, 6, 3), dtype=np.uint8)
+    for at, letter in enumerate(rng.integers(0, 4, 36)):
+        row, column = 6 + 20 * (at // 12), 8 + 9 * (at % 12)
+        text[row : row + 7, column : column + 6] = letters[letter]
     runtime = shipped(1)
     some = np.arange(12) < 5 + np.arange(8)[:, None]
-    return [
+    files = [
         encode(runtime, ArraySource(smooth), 40, []),
         encode(runtime, ArraySource(noise), 400, []),
         encode(runtime, ArraySource(smooth), 200, [alpha_box(None, plane), *boxes], chunk_log2=0),
@@ -60,7 +65,10 @@ def corpus() -> list[bytes]:
         encode(
             runtime, ArraySource(smooth[..., 0].astype(np.uint16)), 9, form_boxes(PixelFormat(1, 16)), exact=some | True
         ),
+        encode(runtime, ArraySource(text), 40, [], exact=some[:4, :8]),
     ]
+    assert parse(files[-1]).chunks[0][0] in (5, 6), "no line of text stands apart"
+    return files
 
 
 def blind(rng: np.random.Generator, data: bytes) -> bytes:

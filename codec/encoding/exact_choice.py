@@ -6,7 +6,7 @@ itself was made for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,10 @@ from codec.encoding.candidates import Candidates
 from codec.encoding.encoder import encode
 from codec.encoding.exact_coder import only_blocks
 from codec.encoding.exact_picture import encode_exact
+from codec.encoding.text_lines import find_lines
 from codec.engine.code_length import CodeLength
 from codec.engine.runtime import Runtime
+from codec.images.exact_pixels import to_picture
 from codec.images.sources import ArraySource
 from codec.util.progress import Progress
 
@@ -29,6 +31,8 @@ OVERHEAD_BITS = 8 * 24
 """Of the fields that exact blocks need in a file."""
 LEAST_WEIGHT = 0.4
 """Of what the networks cost, in a photograph, where people mind their error less than its square says."""
+TEXT_WEIGHT = 2.0
+"""Of what the networks cost where there is text: people read it, and mind if letters look worn."""
 PRUNINGS = 3
 """Most times that blocks are given back to the networks, and the rest coded again."""
 CLOSINGS = (0.75, 0.4)
@@ -126,7 +130,9 @@ def better_exact(pixels: NDArray[Any], found: Candidates, networks: NetworkCosts
     networks pay for whole cells as well.
     """
     novel, inside = found.novel, found.inside
-    exact = found.likely | networks.noisy | (novel == 0)  # with all that is beyond the edge
+    text = _text_blocks(pixels)
+    networks = replace(networks, blocks=networks.blocks * np.where(text, TEXT_WEIGHT, 1))
+    exact = found.likely | text | networks.noisy | (novel == 0)  # with all that is beyond the edge
     best: NDArray[np.bool_] = np.zeros_like(exact)
     least = LEAST_SHARE * networks.total(None)
 
@@ -159,6 +165,11 @@ def better_exact(pixels: NDArray[Any], found: Candidates, networks: NetworkCosts
                 judged(closed)
                 tried = closed
     return best
+
+
+def _text_blocks(pixels: NDArray[Any]) -> NDArray[np.bool_]:
+    height, width = pixels.shape[:2]
+    return find_lines(to_picture(pixels)[:height]).blocks(height, width)  # of 16 bits, the upper ones
 
 
 def is_plainly_graphic(pixels: NDArray[Any], found: Candidates, weight: float) -> bool:

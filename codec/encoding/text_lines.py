@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bitstream.exact_blocks import to_pixels
+from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
 from bitstream.turned_lines import MAX_LINES, Lines, Picture, no_lines
+from codec.encoding.block_maps import novel_pixels
 
 GROUND_PIXELS = 200
 """Of a region of one colour that counts as ground."""
@@ -24,10 +27,13 @@ LARGEST_GAP = 16
 """Pixels between letters of one line."""
 STROKES_APART = 3
 """Most rows from a part of a letter to the next, as from a dot to what it stands on: two empty ones between them."""
-MANY_RUNS = 0.5
-"""Share of pixels that differ from their left neighbour, from which on a picture is taken to be a photograph."""
+BUSY = 0.7
+"""Share of a block's pixels that equal neither the one to the left nor the one above, from which on it is taken to be a
+part of a photograph, where nobody looks for text."""
+_NO_COLOUR = 1 << 24
+"""Of all pixels of such blocks."""
 
-COVERED = 1.0
+COVERED = 0.97
 """Share of the columns of all lines, by which the height of turned columns is chosen: a line that is higher than others
 makes all columns longer."""
 
@@ -86,6 +92,13 @@ class TextLines:
     lines: Lines
     grounds: NDArray[np.uint8]
 
+    def blocks(self, height: int, width: int) -> NDArray[np.bool_]:
+        """Blocks that lines reach into, bool (4 r, 4 c) of the r x c cells of a picture of this size."""
+        within = np.zeros([HYPER_STRIDE * -(-side // CELL) for side in (height, width)], bool)
+        for top, left, rows, columns in self.lines:
+            within[top // BLOCK : -(-(top + rows) // BLOCK), left // BLOCK : -(-(left + columns) // BLOCK)] = True
+        return within
+
     def to_turn(self, pixels: int) -> TextLines:
         """Lines that are not much higher than all others, and no more of them than a picture of so many pixels has room
         for when they are turned."""
@@ -106,10 +119,11 @@ def find_lines(picture: Picture) -> TextLines:
     """
     nothing = TextLines(no_lines(), np.zeros((0, 3), np.uint8))
     colours = picture.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    busy = novel_pixels(picture) >= BUSY * BLOCK**2
+    if busy.any():
+        colours[to_pixels(busy, *colours.shape)] = _NO_COLOUR
     new = np.ones(colours.shape, bool)
     new[:, 1:] = colours[:, 1:] != colours[:, :-1]
-    if new.mean() > MANY_RUNS:
-        return nothing
     ink = _runs(~_grounds(colours, new))
     if not len(ink):
         return nothing
@@ -163,7 +177,7 @@ def _letters(ink: _Runs, colours: NDArray[np.uint32]) -> tuple[_Runs, _Integers]
     piece = _joined(len(ink), ink.pairs_below(1, 1))
     boxes = _boxes(ink, piece)
     small = (boxes[2] <= MAX_HEIGHT)[piece]
-    lightest, darkest = np.zeros(len(ink), np.uint32), np.full(len(ink), 1 << 24, np.uint32)
+    lightest, darkest = np.zeros(len(ink), np.uint32), np.full(len(ink), _NO_COLOUR, np.uint32)
     where = np.zeros(len(ink), np.int64)
     for column, inside in ((ink.begin - 1, ink.begin > 0), (ink.end, ink.end < ink.width)):
         at = ink.row[inside] * ink.width + column[inside]
@@ -171,7 +185,7 @@ def _letters(ink: _Runs, colours: NDArray[np.uint32]) -> tuple[_Runs, _Integers]
         np.maximum.at(lightest, piece[inside], colour)
         np.minimum.at(darkest, piece[inside], colour)
         where[piece[inside]] = at
-    kept = small & (lightest == darkest)[piece]
+    kept = small & ((lightest == darkest) & (darkest < _NO_COLOUR))[piece]
     return ink.chosen(kept), where[piece][kept]
 
 
