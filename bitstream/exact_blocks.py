@@ -14,7 +14,7 @@ from bitstream.boxes import SLACK, BoxType, PixelFormat
 from bitstream.container import MAX_PART, Box, FieldReader, varint
 from bitstream.errors import CorruptError, UnsupportedVersionError
 from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
-from bitstream.turned_lines import MAX_LINES, Lines, no_lines, pack, unpack
+from bitstream.turned_lines import Lines, max_lines, no_lines, pack, unpack
 
 MAX_MASK = 1 << 12
 """Most bytes of the mask of a chunk: the largest has 2,048 before it is compressed."""
@@ -97,8 +97,8 @@ def has_exact_blocks(boxes: dict[BoxType, bytes]) -> bool:
 
 def max_exact_bytes(rows: int, columns: int) -> int:
     """Upper bound on what exact blocks add to the payload of a chunk of so many cells: VP8L takes little more than four
-    bytes a pixel of 8 bits, lines are only turned where that takes less, and the other fields take less than the
-    slack."""
+    bytes a pixel of 8 bits, a file has its lines turned only where that takes less, and the other fields take less than
+    the slack."""
     return 9 * CELL**2 * rows * columns + SLACK
 
 
@@ -142,10 +142,9 @@ def split(payload: bytes, size: tuple[int, int], form: PixelFormat) -> ChunkPart
             raise CorruptError("exact blocks: none or all, though some were said to be")
     lines, turned = no_lines(), b""
     if flags & _LINES:
-        height, width = size
-        count = reader.varint("lines", MAX_LINES)
-        stream = reader.bytes(reader.varint("rectangles", MAX_LINES_BYTES))
-        lines = unpack(stream, count, height * form.depth // 8, width)
+        shape = size[0] * form.depth // 8, size[1]
+        count = reader.varint("lines", max_lines(*shape))
+        lines = unpack(reader.bytes(reader.varint("rectangles", MAX_LINES_BYTES)), count, *shape)
         turned = reader.bytes(reader.varint("turned lines", MAX_PART))
     picture = ExactPicture(reader.bytes(reader.varint("picture", MAX_PART)), lines, turned)
     symbols = payload[reader.at :]

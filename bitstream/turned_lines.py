@@ -11,16 +11,16 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.container import FieldReader, varint
+from bitstream.container import varint
 from bitstream.errors import CorruptError
+from bitstream.geometry import BLOCK
 
-MAX_LINES = 1 << 12
-"""Most lines of a picture."""
 MAX_SIDE = (1 << 14) - 1
 """Most rows of a picture that VP8L can hold."""
 _FIELDS = 4
-_MAX_FIELD = 3
-"""Most bytes of a number: each is below twice the largest side of a picture."""
+_MAX_FIELD = 2
+"""Most bytes of a number: each is at most twice the largest side of a picture, which has 4,096 rows at 16 bits."""
+_MOST = 1 << 12
 
 Lines = NDArray[np.int64]
 """Rectangles (n, 4): first row, first column, height, width of each."""
@@ -31,6 +31,11 @@ Picture = NDArray[np.uint8]
 def no_lines() -> Lines:
     """Of a picture that stands as it is."""
     return np.zeros((0, _FIELDS), np.int64)
+
+
+def max_lines(height: int, width: int) -> int:
+    """Most lines of a picture: one for each block of 16 x 16 pixels, and 4,096."""
+    return min(-(-height // BLOCK) * -(-width // BLOCK), _MOST)
 
 
 def pack(lines: Lines) -> bytes:
@@ -52,12 +57,11 @@ def unpack(stream: bytes, count: int, height: int, width: int) -> Lines:
         width: of the picture.
 
     Raises:
-        CorruptError: it is damaged, there is no line, one leaves the picture, or all together have more pixels, turned,
-            than the picture.
-        TruncatedError: it ends too early.
+        CorruptError: it is damaged, there are no lines or too many, one leaves the picture, or all together have more
+            pixels, turned, than the picture.
     """
-    if not count:
-        raise CorruptError("lines: none, though there should be some")
+    if not 1 <= count <= max_lines(height, width):
+        raise CorruptError(f"lines: found {count}, expected 1 to {max_lines(height, width)}")
     most = _FIELDS * _MAX_FIELD * count
     expander = zlib.decompressobj()
     try:
@@ -66,11 +70,10 @@ def unpack(stream: bytes, count: int, height: int, width: int) -> Lines:
         raise CorruptError(f"lines: {error}") from error
     if not expander.eof or expander.unused_data or len(data) > most:
         raise CorruptError(f"lines: not one whole zlib stream of at most {most} bytes")
-    reader = FieldReader(data, 0, "lines")
-    values = [reader.varint("number", (1 << 7 * _MAX_FIELD) - 1) for _ in range(_FIELDS * count)]
-    if reader.at != len(data):
-        raise CorruptError(f"lines: {len(data) - reader.at} bytes too many")
-    lines = np.array(values, np.int64).reshape(_FIELDS, count)
+    values = _varints(np.frombuffer(data, np.uint8))
+    if len(values) != _FIELDS * count:
+        raise CorruptError(f"lines: found {len(values)} numbers, expected {_FIELDS * count}")
+    lines = values.reshape(_FIELDS, count)
     lines[:2] = np.cumsum((lines[:2] >> 1) ^ -(lines[:2] & 1), axis=1)
     inside = (lines[:2] >= 0) & (lines[2:] >= 1) & (lines[:2] + lines[2:] <= [[height], [width]])
     if not inside.all():
@@ -82,7 +85,7 @@ def unpack(stream: bytes, count: int, height: int, width: int) -> Lines:
 
 def turned_size(lines: Lines) -> tuple[int, int]:
     """Height and width of the picture of turned lines. Each column of a line takes as many pixels as the highest line
-    has, and a row of the picture as many columns as it must for the picture not to be too high."""
+    has. A row of the picture holds as few columns as keep it at most :data:`MAX_SIDE` high."""
     columns, highest = int(lines[:, 3].sum()), int(lines[:, 2].max())
     in_row = -(-columns // MAX_SIDE)
     return -(-columns // in_row), in_row * highest
@@ -121,6 +124,21 @@ def turn_back(turned: Picture, lines: Lines, picture: Picture) -> None:
     for top, left, rows, columns in lines:
         picture[top : top + rows, left : left + columns] = columns_of[at : at + columns, :rows].transpose(1, 0, 2)
         at += columns
+
+
+def _varints(data: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Numbers of one byte or two each, as :func:`~bitstream.container.varint` gives them."""
+    last = data < 0x80
+    begins = np.flatnonzero(np.concatenate([[True], last[:-1]]))
+    if not len(data) or not last[-1]:
+        raise CorruptError("lines: end within a number")
+    length = np.diff(begins, append=len(data))
+    second = data[np.minimum(begins + 1, len(data) - 1)].astype(np.int64)
+    two = length == 2
+    if length.max() > _MAX_FIELD or (two & (second == 0)).any():
+        raise CorruptError("lines: a number is too long")
+    values: NDArray[np.int64] = (data[begins] & 0x7F) + np.where(two, second << 7, 0)
+    return values
 
 
 def _unsigned(values: NDArray[np.int64]) -> NDArray[np.int64]:

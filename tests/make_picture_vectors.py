@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from bitstream.boxes import Metadata, metadata_boxes
+from bitstream.boxes import Metadata, PixelFormat, form_boxes, metadata_boxes
+from bitstream.container import Container, Header, serialize
+from bitstream.exact_blocks import ChunkParts, ExactPicture, exact_box, join
+from bitstream.turned_lines import turn
 from codec.encoding.encoder import encode, source_boxes
 from codec.engine.runtime import Runtime
+from codec.images import vp8l
+from codec.images.exact_pixels import to_picture
 from codec.images.sources import open_source
 from codec.models.v1.network import V1
 from codec.training.checkpoint import load_model
@@ -80,6 +85,26 @@ def pictures() -> dict[str, tuple[NDArray[np.generic], int, int, NDArray[np.bool
     }
 
 
+def with_many_lines(runtime: Runtime) -> bytes:
+    """A gray file of 16 bits, all exact, whose lines are of several heights, overlap, and fill two columns in a row of
+    their picture."""
+    rng = np.random.default_rng(20261201)
+    pixels = (257 * rng.integers(0, 9, (128, 256, 1)) + np.arange(256)[:, None]).astype(np.uint16)
+    rows, columns, count = 256, 256, 70
+    height = rng.integers(1, 4, count)
+    left = rng.integers(0, 9, count)
+    lines = np.stack([rng.integers(0, rows - height), left, height, columns - left - rng.integers(0, 9, count)], axis=1)
+    whole = to_picture(pixels)
+    rest = whole.copy()
+    for top, begin, high, wide in lines:
+        rest[top : top + high, begin : begin + wide] = 77  # means nothing
+    turned = turn(whole, lines, rng.integers(0, 256, (count, 3), np.uint8))
+    picture = ExactPicture(vp8l.encode(rest), lines, vp8l.encode(turned))
+    header = Header(256, 128, runtime.model_id, 300, 2)
+    payload = join(ChunkParts(b"", np.ones((8, 16), bool), picture))
+    return serialize(Container(header, [payload], [*form_boxes(PixelFormat(1, 16)), exact_box()]))
+
+
 def main() -> None:
     """Make what is not there."""
     if not MODEL.exists():
@@ -89,6 +114,9 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     known = PICTURES / "expected.json"
     expected = json.loads(known.read_text()) if known.exists() else {}
+    if "exact-lines" not in expected:
+        (PICTURES / "exact-lines.lmc").write_bytes(with_many_lines(runtime))
+        _remember(runtime, "exact-lines", expected)
     for name, (pixels, level, chunk_log2, exact) in pictures().items():
         if name in expected:
             continue
@@ -98,10 +126,16 @@ def main() -> None:
             boxes += metadata_boxes(Metadata(xmp=b"<x:xmpmeta/>"))
         path = PICTURES / f"{name}.lmc"
         path.write_bytes(encode(runtime, source, level, boxes, chunk_log2=chunk_log2, exact=exact))
-        symbols, decoded = read(runtime, path)
-        np.savez_compressed(path.with_suffix(".npz"), pixels=decoded)
-        expected[name] = {"symbols": digest(*symbols), "largest": int(max(abs(s).max() for s in symbols))}
+        _remember(runtime, name, expected)
     known.write_text(json.dumps(expected, indent=1) + "\n")
+
+
+def _remember(runtime: Runtime, name: str, expected: dict[str, dict[str, object]]) -> None:
+    """Keep what a file decodes to."""
+    path = PICTURES / f"{name}.lmc"
+    symbols, decoded = read(runtime, path)
+    np.savez_compressed(path.with_suffix(".npz"), pixels=decoded)
+    expected[name] = {"symbols": digest(*symbols), "largest": int(max(abs(s).max() for s in symbols))}
 
 
 if __name__ == "__main__":

@@ -168,8 +168,8 @@ def better_exact(pixels: NDArray[Any], found: Candidates, networks: NetworkCosts
 
 
 def _text_blocks(pixels: NDArray[Any]) -> NDArray[np.bool_]:
-    height, width = pixels.shape[:2]
-    return find_lines(to_picture(pixels)[:height]).blocks(height, width)  # of 16 bits, the upper ones
+    upper = pixels if pixels.dtype.itemsize == 1 else (pixels >> 8).astype(np.uint8)
+    return find_lines(to_picture(upper)).blocks(*pixels.shape[:2])
 
 
 def is_plainly_graphic(pixels: NDArray[Any], found: Candidates, weight: float) -> bool:

@@ -21,11 +21,12 @@ def encode_exact(pixels: NDArray[Any], estimate: bool = False) -> ExactPicture:
 
     Args:
         pixels: uint8 or uint16 (h, w, 1 or 3).
-        estimate: whether only the number of bytes matters, and may be some percent too large.
+        estimate: whether only the number of bytes matters, and may be some percent too large; lines are turned in any
+            case.
     """
     quality = FAST if estimate else 100
     picture = to_picture(pixels)
-    found = find_lines(picture).to_turn(picture.shape[0] * picture.shape[1])
+    found = find_lines(picture).to_turn(*picture.shape[:2])
     if not len(found.lines):
         return ExactPicture(vp8l.encode(picture, quality))
     rest = picture.copy()

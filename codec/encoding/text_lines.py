@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bitstream.exact_blocks import to_pixels
 from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
-from bitstream.turned_lines import MAX_LINES, Lines, Picture, no_lines
+from bitstream.turned_lines import Lines, Picture, max_lines, no_lines
 from codec.encoding.block_maps import novel_pixels
 
 GROUND_PIXELS = 200
@@ -31,11 +31,14 @@ BUSY = 0.7
 """Share of a block's pixels that equal neither the one to the left nor the one above, from which on it is taken to be a
 part of a photograph, where nobody looks for text."""
 _NO_COLOUR = 1 << 24
-"""Of all pixels of such blocks."""
+"""Colour that all pixels of busy blocks are given."""
+FEWEST_PIXELS = 6
+"""Of a picture, for each run of ink: patterns have more runs, text has fewer."""
+VALLEY = 0.35
+"""Share of the mean ink of a row, below which a row may lie between two lines that touch."""
 
 COVERED = 0.97
-"""Share of the columns of all lines, by which the height of turned columns is chosen: a line that is higher than others
-makes all columns longer."""
+"""Turned columns are as high as the least that this share of all columns fits in: one high line would lengthen all."""
 
 _Integers = NDArray[np.int64]
 _Pairs = tuple[_Integers, _Integers]
@@ -73,10 +76,11 @@ class _Runs:
         upper = np.repeat(np.arange(len(self)), count)
         return upper, np.arange(len(upper)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(low, count)
 
-    def neighbours(self) -> _Pairs:
-        """Runs, and the next in their row if it is not far."""
+    def neighbours(self, colours: NDArray[np.uint32]) -> _Pairs:
+        """Runs, and the next in their row if it is near and has the same ground, given the colours of all grounds."""
         left = np.arange(len(self) - 1)
         near = (self.row[1:] == self.row[:-1]) & (self.begin[1:] - self.end[:-1] <= LARGEST_GAP)
+        near &= colours[1:] == colours[:-1]
         return left[near], left[near] + 1
 
 
@@ -99,15 +103,15 @@ class TextLines:
             within[top // BLOCK : -(-(top + rows) // BLOCK), left // BLOCK : -(-(left + columns) // BLOCK)] = True
         return within
 
-    def to_turn(self, pixels: int) -> TextLines:
-        """Lines that are not much higher than all others, and no more of them than a picture of so many pixels has room
-        for when they are turned."""
+    def to_turn(self, rows: int, columns: int) -> TextLines:
+        """Lines that are not much higher than all others, and no more of them than may be turned in a picture of so
+        many rows and columns."""
         height, width = self.lines[:, 2], self.lines[:, 3]
         covered = np.cumsum(np.bincount(height, width, 1))
         most = int(np.searchsorted(covered, COVERED * covered[-1]))
         fits: NDArray[np.bool_] = height <= most
-        fits &= np.cumsum(fits) <= MAX_LINES
-        fits &= np.cumsum(width * fits) * most <= pixels
+        fits &= np.cumsum(fits) <= max_lines(rows, columns)
+        fits &= np.cumsum(width * fits) * most <= rows * columns
         return TextLines(self.lines[fits], self.grounds[fits])
 
 
@@ -125,12 +129,12 @@ def find_lines(picture: Picture) -> TextLines:
     new = np.ones(colours.shape, bool)
     new[:, 1:] = colours[:, 1:] != colours[:, :-1]
     ink = _runs(~_grounds(colours, new))
-    if not len(ink):
+    if not 0 < len(ink) <= colours.size / FEWEST_PIXELS:
         return nothing
     letters, ground = _letters(ink, colours)
     if not len(letters):
         return nothing
-    lines, line_grounds = _lines(letters, ground)
+    lines, line_grounds = _lines(letters, ground, colours.ravel()[ground])
     return TextLines(lines, picture.reshape(-1, 3)[line_grounds])
 
 
@@ -189,11 +193,18 @@ def _letters(ink: _Runs, colours: NDArray[np.uint32]) -> tuple[_Runs, _Integers]
     return ink.chosen(kept), where[piece][kept]
 
 
-def _lines(letters: _Runs, ground: _Integers) -> tuple[Lines, _Integers]:
-    """Rectangles around letters that stand in one line; for each a pixel of its ground."""
-    pairs = [letters.neighbours(), letters.pairs_below(1, 1)]
+def _lines(letters: _Runs, ground: _Integers, colours: NDArray[np.uint32]) -> tuple[Lines, _Integers]:
+    """Rectangles around letters that stand in one line; for each a pixel of its ground.
+
+    Args:
+        letters: their runs.
+        ground: a pixel of the ground of each run.
+        colours: of these grounds.
+    """
+    pairs = [letters.neighbours(colours), letters.pairs_below(1, 1)]
     pairs += [letters.pairs_below(rows, 0) for rows in range(2, STROKES_APART + 1)]
     line = _joined(len(letters), (np.concatenate([u for u, _ in pairs]), np.concatenate([v for _, v in pairs])))
+    _cut_high_groups(letters, line)
     top, left, height, width = _boxes(letters, line)
     found = np.flatnonzero(
         (line == np.arange(len(letters)))
@@ -201,6 +212,29 @@ def _lines(letters: _Runs, ground: _Integers) -> tuple[Lines, _Integers]:
     )  # fmt: skip
     found = found[np.lexsort((left[found], (top + height)[found] // LEAST_HEIGHT))]
     return np.stack([side[found] for side in (top, left, height, width)], axis=1), ground[found]
+
+
+def _cut_high_groups(letters: _Runs, line: _Integers) -> None:
+    """Cut groups that are higher than a line may be where they have least ink: letters of lines that stand close touch.
+
+    Args:
+        letters: their runs.
+        line: of each run the first one of its group; changed in place.
+    """
+    top, _, height, _ = _boxes(letters, line)
+    high = np.flatnonzero((line == np.arange(len(letters))) & (height > MAX_HEIGHT))
+    by_line = np.argsort(line, kind="stable")
+    begins, ends = (np.searchsorted(line, high, side, sorter=by_line) for side in ("left", "right"))
+    for first, begin, end in zip(high, begins, ends, strict=True):
+        members = by_line[begin:end]
+        rows = letters.row[members] - top[first]
+        ink = np.bincount(rows, letters.end[members] - letters.begin[members])
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], ink < VALLEY * ink.mean(), [0]])))
+        cuts = [low + int(ink[low:up].argmin()) for low, up in edges.reshape(-1, 2) if low]
+        part = np.searchsorted(cuts, rows, side="right")
+        for number in range(len(cuts) + 1):
+            inside = members[part == number]
+            line[inside] = inside[:1]
 
 
 def _boxes(runs: _Runs, group: _Integers) -> tuple[_Integers, _Integers, _Integers, _Integers]:

@@ -73,6 +73,14 @@ def test_damage_is_told():
         split(b"\1\x80\x80\x80\x08" + bytes(100), SIZE, RGB)
 
 
+def test_fields_of_lines_are_bounded():
+    whole = b"\6"
+    with pytest.raises(CorruptError, match="lines: found 85, expected at most 84"):  # blocks of 180 x 100 pixels
+        split(whole + b"\x55" + bytes(100), SIZE, RGB)
+    with pytest.raises(CorruptError, match="rectangles: found 65537"):
+        split(whole + b"\1\x81\x80\4" + bytes(100), SIZE, RGB)
+
+
 def test_lines_are_in_the_picture_of_bytes():
     low = np.array([[200, 0, 9, 60]])  # in the lower half of a picture of 16 bits
     found = ChunkParts(b"", np.ones((12, 8), bool), ExactPicture(b"rest", low, b"turned"))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitstream import CorruptError, TruncatedError
+from bitstream import CorruptError
 from bitstream.container import varint
-from bitstream.turned_lines import MAX_SIDE, no_lines, pack, turn, turn_back, turned_size, unpack
+from bitstream.turned_lines import MAX_SIDE, max_lines, no_lines, pack, turn, turn_back, turned_size, unpack
 
 LINES = np.array([[3, 5, 9, 30], [20, 0, 4, 50], [0, 40, 11, 10]])
 
@@ -32,7 +32,10 @@ def test_rectangles_come_back(data):
         lines.append([top, left, data.draw(st.integers(1, height - top)), data.draw(st.integers(1, width - left))])
     lines = np.array(lines)
     stream = pack(lines)
-    if lines[:, 2].max() * lines[:, 3].sum() <= height * width:
+    if count > max_lines(height, width):
+        with pytest.raises(CorruptError, match=f"found {count}"):
+            unpack(stream, count, height, width)
+    elif lines[:, 2].max() * lines[:, 3].sum() <= height * width:
         np.testing.assert_array_equal(unpack(stream, count, height, width), lines)
     else:
         with pytest.raises(CorruptError, match="more pixels"):
@@ -59,13 +62,39 @@ def test_columns_follow_each_other_and_end_in_their_ground():
 
 
 def test_a_picture_of_many_columns_has_several_in_a_row():
-    lines = np.tile([0, 0, 6, 2000], (9, 1))
-    assert turned_size(lines) == (9000, 12) and turned_size(lines[:8]) == (16000, 6) and MAX_SIDE == 16383
-    original = picture(60, 2000)
+    lines = np.array([[3 * i, 100 * i, 6 - i % 2, 1900 - i] for i in range(9)])
+    assert turned_size(lines) == (8532, 12) and turned_size(lines[:8]) == (15172, 6) and MAX_SIDE == 16383
+    original = picture(60, 2800)
     turned = turn(original, lines, grounds(lines))
+    column = 0
+    for top, left, height, width in lines:
+        for at in (0, 1, width - 1):
+            row, place = divmod(column + at, 2)
+            found = turned[row, 6 * place : 6 * place + 6]
+            np.testing.assert_array_equal(found[:height], original[top : top + height, left + at])
+            assert (found[height:] == 7).all()
+        column += width
+    assert column == 2 * 8532 and (turned[-1, 6 * (column % 2) :][6:] == turned[-1, 6:]).all()
     rest = np.zeros_like(original)
     turn_back(turned, lines, rest)
-    np.testing.assert_array_equal(rest[:6], original[:6])
+    for top, left, height, width in lines:
+        at = slice(top, top + height), slice(left, left + width)
+        np.testing.assert_array_equal(rest[at], original[at])
+
+
+def test_what_follows_the_last_column_is_ground():
+    lines = np.array([[0, 0, 6, 16_384 - 1], [6, 0, 6, 2]])
+    original = picture(60, 16_384)
+    turned = turn(original, lines, grounds(lines))
+    assert turned.shape == (8193, 12, 3) and (turned[-1, 6:] == 7).all()
+
+
+def test_no_more_lines_than_blocks():
+    assert [max_lines(*size) for size in ((1, 1), (16, 16), (17, 64), (2048, 2048))] == [1, 1, 8, 4096]
+    lines = np.tile([0, 0, 1, 1], (5, 1))
+    with pytest.raises(CorruptError, match="found 5, expected 1 to 4"):
+        unpack(pack(lines), 5, 32, 32)
+    np.testing.assert_array_equal(unpack(pack(lines[:4]), 4, 32, 32), lines[:4])
 
 
 def numbers(*values):
@@ -75,8 +104,9 @@ def numbers(*values):
 @pytest.mark.parametrize(
     ("stream", "count", "error"),
     [
-        (pack(LINES), 0, "none"),
-        (pack(LINES), 2, "4 bytes too many"),
+        (pack(LINES), 0, "found 0"),
+        (pack(LINES), 2, "found 12 numbers, expected 8"),
+        (pack(LINES), 4, "found 12 numbers, expected 16"),
         (pack(LINES)[:-1], 3, "zlib stream"),
         (pack(LINES) + b"x", 3, "zlib stream"),
         (b"x" + pack(LINES), 3, "header"),
@@ -88,17 +118,15 @@ def numbers(*values):
         (numbers(0, 0, 0, 5), 1, "empty"),
         (numbers(0, 0, 5, 0), 1, "empty"),
         (numbers(0, 0, 0, 0, 60, 1, 80, 1), 2, "more pixels"),
-        (numbers(0, 0, 5, 1 << 21), 1, "at most"),
+        (zlib.compress(b"\0\0\5\x80\x80\1"), 1, "too long"),
+        (zlib.compress(b"\0\0\5\x85\0"), 1, "too long"),
+        (zlib.compress(b"\0\0\5\x85"), 1, "within a number"),
+        (zlib.compress(b""), 1, "within a number"),
     ],
 )
 def test_damage_is_told(stream, count, error):
     with pytest.raises(CorruptError, match=error):
         unpack(stream, count, 60, 80)
-
-
-def test_too_few_numbers_are_told():
-    with pytest.raises(TruncatedError):
-        unpack(pack(LINES), 4, 60, 80)
 
 
 def test_no_lines_are_none():

@@ -18,7 +18,7 @@ from tests.common import MODEL, VECTORS
 PICTURES = VECTORS / "pictures"
 NAMES = [
     "alpha", "chunks", "colour-high", "colour-low", "colour-middle", "deep", "exact", "exact-deep",
-    "exact-text", "gray", "line", "noise", "pixel",
+    "exact-lines", "exact-text", "gray", "line", "noise", "pixel",
 ]  # fmt: skip
 """Written out, so that a vector that goes missing fails."""
 

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bitstream.boxes import PixelFormat
 from codec.encoding.exact_picture import encode_exact
-from codec.encoding.text_lines import find_lines
+from codec.encoding.text_lines import TextLines, find_lines
 from codec.images import exact_pixels
 
 ROWS = (10, 40, 75)
@@ -48,6 +48,45 @@ def test_each_line_has_its_own_ground():
     dark = page("yellow", ground=(30, 0, 40))
     pixels[60:] = dark[60:]
     assert [tuple(colour) for colour in find_lines(pixels).grounds] == [GROUND, GROUND, (30, 0, 40)]
+
+
+@pytest.mark.parametrize("step", [15, 17, 20])
+def test_lines_that_stand_close_are_told_apart(step):
+    image, font = Image.new("RGB", (420, 300), GROUND), ImageFont.load_default(14)
+    draw, rows = ImageDraw.Draw(image), range(4, 280, step)
+    for i, row in enumerate(rows):
+        draw.text((12, row), WORDS[i % 3][i:] + WORDS[(i + 1) % 3], "navy", font)
+    pixels = np.asarray(image)
+    found = find_lines(pixels)
+    ink = (pixels != GROUND).any(axis=2)
+    assert len(found.lines) == len(rows)
+    assert (ink & covered(pixels.shape, found.lines)).sum() > 0.98 * ink.sum()
+
+
+def test_text_on_two_grounds_is_two_lines():
+    pixels = page()
+    pixels[:, 150:] = page("yellow", ground=(30, 0, 40))[:, 150:]
+    assert len(find_lines(pixels).lines) == 2 * len(ROWS)
+
+
+def test_turned_lines_are_within_what_decoders_take():
+    lines = np.array([[20 * i, 0, 10, 300] for i in range(20)] + [[400, 0, 30, 20]])
+    found = TextLines(lines, np.zeros((len(lines), 3), np.uint8))
+    assert len(found.to_turn(1000, 400).lines) == 20  # the one that is high would make all columns longer
+    assert len(found.to_turn(100, 400).lines) == 13  # of 40,000 pixels
+    small = TextLines(np.tile([0, 0, 1, 1], (50, 1)), np.zeros((50, 3), np.uint8))
+    assert len(small.to_turn(30, 60).lines) == 8 and len(small.to_turn(500, 600).lines) == 50
+    blocks = found.blocks(1000, 400)
+    assert blocks.shape == (64, 28) and blocks[:, :19].sum() == blocks.sum() and not blocks[27:].any()
+
+
+def test_photographs_hide_no_lines():
+    from skimage import data
+
+    pixels = page()
+    pixels[:, 300:] = data.coffee()[:110, :120]
+    assert len(find_lines(pixels).lines) == len(ROWS)
+    assert not len(find_lines(data.coffee()).lines)
 
 
 def test_frames_and_noise_are_no_lines():

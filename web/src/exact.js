@@ -3,7 +3,7 @@
 import { CELL, HYPER_STRIDE } from "./container.js";
 import { CorruptError } from "./errors.js";
 import { FieldReader } from "./fields.js";
-import { MAX_LINES, unpackLines } from "./lines.js";
+import { maxLines, unpackLines } from "./lines.js";
 import { inflate } from "./zip.js";
 
 const NONE = 0;
@@ -66,8 +66,9 @@ export async function splitChunk(payload, height, width, depth) {
   /** @type {Uint8Array} */
   let turned = new Uint8Array(0);
   if (flags & LINES) {
-    const count = reader.varint("lines", MAX_LINES, 1);
-    lines = await unpackLines(part("rectangles", MAX_LINES_BYTES), count, (height * depth) / 8, width);
+    const rows = (height * depth) / 8;
+    const count = reader.varint("lines", maxLines(rows, width), 1);
+    lines = await unpackLines(part("rectangles", MAX_LINES_BYTES), count, rows, width);
     turned = part("turned lines", MAX_PART);
   }
   const picture = { rest: part("picture", MAX_PART), lines, turned };

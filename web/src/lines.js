@@ -4,11 +4,11 @@ import { CorruptError } from "./errors.js";
 import { FieldReader } from "./fields.js";
 import { inflate } from "./zip.js";
 
-export const MAX_LINES = 2 ** 12;
+const BLOCK = 16;
 const MAX_SIDE = 2 ** 14 - 1;
 const FIELDS = 4;
 /** Most bytes of a number. */
-const MAX_FIELD = 3;
+const MAX_FIELD = 2;
 
 /**
  * A rectangle of a picture.
@@ -17,10 +17,20 @@ const MAX_FIELD = 3;
  */
 
 /**
+ * Most lines of a picture: one for each block of 16 x 16 pixels, and 4,096.
+ *
+ * @param {number} height of the picture
+ * @param {number} width of the picture
+ */
+export function maxLines(height, width) {
+  return Math.min(Math.ceil(height / BLOCK) * Math.ceil(width / BLOCK), 2 ** 12);
+}
+
+/**
  * The lines of a picture.
  *
  * @param {Uint8Array} stream
- * @param {number} count at least one
+ * @param {number} count from 1 to what maxLines gives
  * @param {number} height of the picture
  * @param {number} width of the picture
  * @returns {Promise<Line[]>}
