@@ -131,12 +131,15 @@ def _other_lines(rng: np.random.Generator, chunk: bytes) -> bytes:
     if not chunk or chunk[0] != 6:
         return chunk
     reader = FieldReader(chunk, 1, "lines")
-    count = reader.varint("lines", 1 << 28)
-    numbers = bytearray(zlib.decompress(reader.bytes(reader.varint("rectangles", 1 << 28))))
+    try:
+        count = reader.varint("lines", 1 << 28)
+        numbers = bytearray(zlib.decompress(reader.bytes(reader.varint("rectangles", 1 << 28))))
+    except (codec.CodecError, zlib.error):  # it is damaged already
+        return chunk
     if rng.random() < 0.3:
         count = int(rng.integers(1, 200))
         numbers = bytearray(bytes(2 * count) + b"\1" * (2 * count))
-    for _ in range(rng.integers(1, 5)):
+    for _ in range(rng.integers(1, 5) if numbers else 0):
         numbers[int(rng.integers(len(numbers)))] = int(rng.integers(128))
     stream = zlib.compress(bytes(numbers))
     return bytes([6]) + varint(count) + varint(len(stream)) + stream + chunk[reader.at :]
