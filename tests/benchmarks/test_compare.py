@@ -218,8 +218,8 @@ def test_a_person_votes_in_a_browser(page, tmp_path):
         assert tab.inner_text("#count") == "0 of 4" and tab.locator("#left img").get_attribute("src").startswith(
             "data:"
         )
-        width = tab.evaluate("document.querySelector('#left img').naturalWidth")
-        assert width == 96
+        width = tab.wait_for_function("document.querySelector('#left img').naturalWidth")  # 0 until it is decoded
+        assert width.json_value() == 96
         left = tab.locator("#left img").get_attribute("src")
         tab.keyboard.down(" ")
         assert tab.locator("#left img").get_attribute("src") == tab.locator("#middle img").get_attribute("src") != left
