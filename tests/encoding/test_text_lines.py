@@ -64,9 +64,14 @@ def test_lines_that_stand_close_are_told_apart(step):
 
 
 def test_text_on_two_grounds_is_two_lines():
-    pixels = page()
-    pixels[:, 150:] = page("yellow", ground=(30, 0, 40))[:, 150:]
-    assert len(find_lines(pixels).lines) == 2 * len(ROWS)
+    image, font = Image.new("RGB", (300, 30), GROUND), ImageFont.load_default(14)
+    draw = ImageDraw.Draw(image)
+    draw.text((12, 6), "one ground", "navy", font)
+    end = 12 + int(draw.textlength("one ground", font))
+    draw.rectangle((end + 4, 0, 300, 30), (30, 0, 40))
+    draw.text((end + 8, 6), "another ground", "yellow", font)  # nearer than letters of one line may be
+    found = find_lines(np.asarray(image))
+    assert {tuple(map(int, colour)) for colour in found.grounds} == {GROUND, (30, 0, 40)}
 
 
 def test_turned_lines_are_within_what_decoders_take():
