@@ -53,7 +53,8 @@ def test_the_viewer_shows_files_compares_and_saves(tab, server, tmp_path):
         assert np.abs(np.asarray(image)[:, :, :3].astype(int) - file.array()).max() <= 1
     Image.fromarray(data.astronaut()[:300, :420]).save(tmp_path / "original.png")
     tab.set_input_files("#open", tmp_path / "original.png")
-    assert tab.is_visible("#compare") and tab.is_visible("#original")
+    tab.wait_for_selector("#compare")
+    tab.wait_for_selector("#original")
     tab.keyboard.press("1")
     assert tab.inner_text("#zoom") == "100%"
     tab.keyboard.press("+")
