@@ -60,6 +60,13 @@ setup(
             "tqdm>=4.66",
         ],
         "manifold": ["jinja2>=3.1", "scikit-learn>=1.5", "umap-learn>=0.5.7", "usearch>=2.16"],
+        "cluster": [
+            "distributed>=2025.1",
+            "fsspec>=2024.6",
+            # From 26 on it needs NumPy 2, which it does not tell pip.
+            "pyarrow>=17,<26",
+            "tqdm>=4.66",
+        ],
         "metrics": ["scipy>=1.11", "ssimulacra2==0.3.0"],
         "bench": [
             "bjontegaard>=1.3",

@@ -101,7 +101,7 @@ def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progr
     from codec.encoding.losses import narrow_range_note
     from codec.images.sources import open_source
 
-    runtime = _model_for(options)
+    runtime = model_for(options)
     source = open_source(image, options.max_pixels)
     boxes = source_boxes(source, options.strip)
     effort, graphics = options.refinement, options.graphics
@@ -118,7 +118,13 @@ def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progr
     return Encoded(data, source.width, source.height, source.notes + ((note,) if note else ()))
 
 
-def _model_for(options: EncodeOptions) -> Runtime:
+def model_for(options: EncodeOptions) -> Runtime:
+    """The model that an image is coded with.
+
+    Raises:
+        ModelError: it is damaged, or there is none.
+        ValueError: there is no such tune.
+    """
     if options.model is not None:
         return loaded(options.model, options.threads)
     for_target = "psnr" if options.target is not None and options.target.kind == "psnr" else DEFAULT_TUNE
@@ -329,16 +335,13 @@ def inspect(data: File, *, max_pixels: int = MAX_PIXELS) -> Info:
     with open(data, max_pixels=max_pixels) as file:
         file.verify()
         header, tune = file.header, tune_by_id(file.header.model_id)
-        quality = None
-        if tune is not None:
-            quality = file.runtime.scale.quality(header.quality_index)
         payloads = sum(file.chunk_bytes) + sum(file.box_bytes.values())
         return Info(
             width=header.width,
             height=header.height,
             mode=("L" if file.form.components == 1 else "RGB") + "A" * file.has_alpha,
             depth=file.form.depth,
-            quality=quality,
+            quality=file.quality,
             model_id=header.model_id.hex(),
             model_available=tune is not None,
             tune=tune,
@@ -367,6 +370,7 @@ __all__ = [
     "encode_at_level",
     "inspect",
     "is_writable",
+    "model_for",
     "open",
     "package_to_read",
     "read_bounded",

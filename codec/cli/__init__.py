@@ -19,6 +19,7 @@ import click
 _COMMANDS = {
     "compress": "compress.compress",
     "decompress": "decompress.decompress",
+    "batch": "batch.batch",
     "preview": "preview.preview",
     "view": "view.view",
     "desktop": "desktop.desktop",

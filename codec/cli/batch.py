@@ -1,239 +1,259 @@
-"""One or many files through one function, all of them though some may fail."""
+"""``codec batch``: whole collections, on this machine or a cluster (needs the extra [cluster])."""
 
 from __future__ import annotations
 
-import io
-import os
-import signal
 import sys
-import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bitstream.errors import CodecError
-from codec.cli.common import describe
-from codec.cli.plan import Job, same
-from codec.util.files import replacing
-from codec.util.progress import Progress, Watch
+from codec import api
+from codec.api import FORMER_TUNES, TUNES, EncodeOptions
+from codec.batch.tasks import Compress, Decompress, Embed, Score, Task, Transcode
+from codec.cli.common import FILE, FiniteRange, ParamType, force_option, needing, reporting, require
+from codec.cli.files import Passed
 
-DAMAGED = 3
-"""Exit code when all went well, but parts of an output are made up."""
+if TYPE_CHECKING:
+    from distributed import Client
 
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a job.
-
-    Attributes:
-        bytes_in: of the input.
-        bytes_out: of the output.
-        coded: of the ``.lmc`` file, which is one of the two.
-        pixels: of the image.
-        notes: what people should know.
-        damage: what had to be made up, as the file is damaged.
-    """
-
-    bytes_in: int
-    bytes_out: int
-    coded: int
-    pixels: int
-    notes: tuple[str, ...] = ()
-    damage: tuple[str, ...] = ()
+    from codec.batch.plan import Shard
+    from codec.batch.rows import Row
 
 
-def _is_done(job: Job) -> bool:
-    """Whether an output is there, and its input as well, which is another file."""
-    if job.source is None or job.target is None or not job.source.exists():
-        return False
-    return job.former is not None or (job.target.is_file() and not same(job.source, job.target))
+class _Shard(ParamType):
+    name = "I/N"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """A shard of a text such as 0/8."""
+        from codec.batch.plan import Shard
 
-def check_output(job: Job, force: bool) -> None:
-    """Find out before the work begins whether there is an input, and an output may be written.
-
-    Raises:
-        FileNotFoundError: there is no input.
-        FileExistsError: the output is there, and may not be replaced, or is the input.
-        click.UsageError: it would be a terminal.
-        CodecError: it would be stdout, which is closed.
-    """
-    if job.source is not None:
-        job.source.stat()
-        if job.target is not None and same(job.source, job.target):
-            raise FileExistsError(f"{job.source}: its output would take its place")
-    if job.target is None:
-        if sys.stdout is None:
-            raise CodecError("stdout is closed")
-        if sys.stdout.isatty():
-            raise click.UsageError("will not write an image to a terminal; name an output")
-    elif job.target.is_file() and not force:
-        raise FileExistsError(f"{job.target} exists; use -f to overwrite it")
-
-
-class Passed:
-    """Files in folders that a command does not take, told of in a line."""
-
-    def __init__(self) -> None:
-        self._kinds: Counter[str] = Counter()
-
-    def __call__(self, path: Path) -> None:
-        self._kinds[path.suffix.lower() or "no suffix"] += 1
-
-    def tell(self, hint: Callable[[str], str] = lambda kind: "") -> None:
-        """Print how many there are of each kind, if there are any.
-
-        Args:
-            hint: what to say of a kind, beside its number.
-        """
-        if self._kinds:
-            kinds = ", ".join(f"{count} {kind}{hint(kind)}" for kind, count in sorted(self._kinds.items()))
-            click.echo(f"Note: passed over in folders: {kinds}", err=True)
-
-
-@contextmanager
-def open_output(job: Job, force: bool, watch: Watch, preserve_time: bool = False) -> Iterator[BinaryIO]:
-    """A file to write to, which only becomes the output if all goes well and nobody stopped the job; with the input's
-    time of modification if asked for."""
-    if job.target is None:
-        buffer = io.BytesIO()
-        yield buffer
-        watch(1, 1)
         try:
-            sys.stdout.buffer.write(buffer.getvalue())
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:  # of the output, not of the image that is about to be named
-            raise OSError(error.errno, error.strerror, "stdout") from error
-        return
-    job.target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(job.target, force) as temporary:
-        with temporary.open("w+b") as file:
-            yield file
-            watch(1, 1)
-        if preserve_time and job.source is not None:
-            found = job.source.stat()
-            os.utime(temporary, ns=(found.st_atime_ns, found.st_mtime_ns))
+            return Shard.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
-def run(
-    jobs: list[Job],
-    work: Callable[[Job, Watch], Result],
+def _job_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of every job."""
+    for option in reversed(
+        [
+            click.option("--table", help="Table to write, .parquet or .jsonl, with a row for each image."),
+            click.option("--manifest", help="Take only the images of IN that this file lists: names one a line, or "
+                         "the column source of a table."),
+            click.option("--shard", type=_Shard(), help="Take only this part of the images, from 0 on: 0/8 ... 7/8."),
+            click.option("--scheduler", help="Address of a Dask scheduler, tcp://...  [default: workers of its own]"),
+            click.option("--workers", type=click.IntRange(1), help="Processes, without --scheduler.  [default: one a "
+                         "core]"),
+            click.option("--batch", type=click.IntRange(1), default=100, show_default=True, help="Images of a task."),
+            force_option,
+            click.option("--quiet", is_flag=True, help="Nothing but errors."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _quality_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of a job that codes."""
+    for option in reversed(
+        [
+            click.option("-q", "--quality", type=FiniteRange(0, 100), help=f"0 to 100.  [default: "
+                         f"{api.DEFAULT_QUALITY:g}]"),
+            click.option("--tune", type=click.Choice((*TUNES, *FORMER_TUNES)), help="See codec compress."),
+            click.option("--lossless", is_flag=True, help="Keep every pixel as it is."),
+            click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF and XMP."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _options(quality: float | None, tune: str | None, lossless: bool, strip: bool) -> EncodeOptions:
+    try:
+        return EncodeOptions(quality, tune, lossless=lossless, strip=strip, threads=1)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@click.group()
+def batch() -> None:
+    """Work on whole collections, on this machine or a cluster (needs the extra [cluster]).
+
+    IN and OUT are folders, here or anywhere that fsspec knows: s3://bucket/folder, gs://, zip://::photos.zip. Run
+    again, a command does what is missing.
+    """
+
+
+@batch.command("compress")
+@click.argument("source", metavar="IN")
+@click.argument("out", metavar="OUT")
+@_quality_options
+@_job_options
+@reporting
+@needing("cluster")
+def compress_all(
+    source: str, out: str, quality: float | None, tune: str | None, lossless: bool, strip: bool, **job: Any
+) -> None:
+    """Compress the images of folder IN to .lmc files in folder OUT."""
+    _run(Compress(_options(quality, tune, lossless, strip)), source, out, **job)
+
+
+@batch.command("decompress")
+@click.argument("source", metavar="IN")
+@click.argument("out", metavar="OUT")
+@click.option("--format", "suffix", default="png", show_default=True, help="Of the images: png, jpg, ...")
+@click.option("--scale", type=click.Choice(["1/2", "1/4", "1/8", "1/16"]), help="Smaller; from 1/8 on much faster.")
+@_job_options
+@reporting
+@needing("cluster")
+def decompress_all(source: str, out: str, suffix: str, scale: str | None, **job: Any) -> None:
+    """Decompress the .lmc files of folder IN to images in folder OUT."""
+    suffix = "." + suffix.lower().lstrip(".")
+    if not api.is_writable(suffix):
+        raise click.UsageError(f"--format: found {suffix}, known are {' '.join(sorted(api.writable_suffixes()))}")
+    _run(Decompress(suffix, scale=int(scale.split("/")[1]) if scale else 1, threads=1), source, out, **job)
+
+
+@batch.command()
+@click.argument("source", metavar="IN")
+@click.argument("out", metavar="OUT")
+@_quality_options
+@_job_options
+@reporting
+@needing("cluster")
+def transcode(
+    source: str, out: str, quality: float | None, tune: str | None, lossless: bool, strip: bool, **job: Any
+) -> None:
+    """Code the .lmc files of folder IN anew, with another quality or tune or a newer model.
+
+    What the first coding lost stays lost, and the second loses some more.
+    """
+    _run(Transcode(_options(quality, tune, lossless, strip)), source, out, **job)
+
+
+@batch.command()
+@click.argument("source", metavar="IN")
+@click.option("--tune", type=click.Choice((*TUNES, *FORMER_TUNES)), help="Of the model.  [default: visual]")
+@_job_options
+@reporting
+@needing("cluster")
+def embed(source: str, tune: str | None, **job: Any) -> None:
+    """Write embeddings of the images of folder IN, coded or not, to the table."""
+    _run(Embed(tune or TUNES[0], threads=1), source, None, **job)
+
+
+@batch.command()
+@click.argument("source", metavar="IN")
+@click.option("--model", type=FILE, required=True, help="File of codec anomaly fit, which says what is normal.")
+@_job_options
+@reporting
+@needing("cluster")
+def score(source: str, model: Path, **job: Any) -> None:
+    """Write how odd the images of folder IN are, coded or not, to the table."""
+    require("manifold")
+    from codec.manifold.anomaly.calibration import Collection
+
+    _run(Score(Collection.load(model), threads=1), source, None, **job)
+
+
+def _run(
+    task: Task,
+    source: str,
+    out: str | None,
     *,
-    parallel: int,
+    table: str | None,
+    manifest: str | None,
+    shard: Shard | None,
+    scheduler: str | None,
+    workers: int | None,
+    batch: int,
     force: bool,
-    skip_existing: bool,
-    verbose: bool,
     quiet: bool,
 ) -> None:
-    """Do all jobs; one that fails does not stop the others.
+    """Run a job, with a bar, and a line for each image that fails.
 
     Raises:
-        click.ClickException: there are no jobs.
-        click.UsageError: outputs are to be both replaced and left as they are.
-        SystemExit: with code 1, if any failed; with DAMAGED, if none did and parts of an output are made up.
+        SystemExit: with code 1, if any failed.
     """
-    if not jobs:
-        raise click.ClickException("no files found")
+    from codec.batch.job import run
 
-    def attempt(job: Job) -> Result:
-        if job.error is not None:
-            raise job.error
-        return work(job, watch)
+    if out is None and table is None:
+        raise click.UsageError("--table: expected, as there is no other output")
+    if scheduler is not None and workers is not None:
+        raise click.UsageError("--workers: the workers of --scheduler are started where they are")
+    passed = Passed()
+    with _cluster(scheduler, workers) as client, _Bar(quiet) as bar:
+        summary = run(
+            task, source, out, client=client, table=table, manifest=manifest, shard=shard, force=force, batch=batch,
+            planned=bar.begin, each=bar.row, passed=lambda name: passed(Path(PurePosixPath(name))), note=bar.note,
+        )  # fmt: skip
+    if not quiet:
+        passed.tell()
+        click.echo(
+            f"{summary.done} of {summary.total} images, {summary.existed} were there, {summary.failed} failed; "
+            f"{summary.bytes_in} -> {summary.bytes_out} bytes, {summary.pixels / 1e6:.1f} MP",
+            err=True,
+        )
+    if summary.failed:
+        sys.exit(1)
 
-    if force and skip_existing:
-        raise click.UsageError("--force and --skip-existing cannot be given together")
-    planned = len(jobs)
-    done = {job for job in jobs if skip_existing and _is_done(job)}
-    jobs = [job for job in jobs if job not in done]
-    skipped = f", {len(done)} were there" if done else ""
-    started, results, failed, damaged = time.perf_counter(), list[Result](), 0, False
-    terminal = sys.stderr.isatty() and not quiet
 
-    def tell(line: str) -> None:
-        # Over a progress bar, which is drawn again below.
-        click.echo(("\r\x1b[K" if terminal else "") + line, err=True)
+@contextmanager
+def _cluster(scheduler: str | None, workers: int | None) -> Iterator[Client]:
+    """A client of a scheduler, or of a cluster of this machine's cores that lasts as long.
 
-    if verbose and not quiet:
-        for job in sorted(done, key=lambda job: job.name):
-            tell(f"{job.name}: left out, {job.former or job.target} is there")
-    with ThreadPoolExecutor(parallel) as pool, _bar(jobs, terminal) as (pixels, files):
-        watch = Watch(pixels)
-        futures = {pool.submit(attempt, job): job for job in jobs}
+    Raises:
+        CodecError: there is no such scheduler.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
         try:
-            for future in as_completed(futures):
-                job = futures[future]
-                try:
-                    result = future.result()
-                except (click.ClickException, BrokenPipeError):
-                    raise
-                except Exception as error:  # one job must not stop the others, whatever it fails with
-                    failed += 1
-                    text = describe(error)
-                    tell(f"Error: {text}" if text.startswith(job.name) else f"Error: {job.name}: {text}")
-                else:
-                    results.append(result)
-                    if verbose and not quiet:
-                        target = "stdout" if job.target is None else job.target
-                        tell(f"{job.name} -> {target}: {_figures([result])}")
-                    for note in (() if quiet else result.notes) + result.damage:
-                        tell(f"Note: {job.name}: {note}")
-                    damaged = damaged or bool(result.damage)
-                files()
-        except BaseException:
-            # Running jobs end at their next tile.
-            watch.stop()
-            with ignoring_signals():
-                pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    if (planned > 1 or done) and not quiet:
-        seconds = time.perf_counter() - started
-        speed = sum(r.pixels for r in results) / 1e6 / seconds
-        tell(f"{len(results)} of {planned} files{skipped}, {_figures(results)}, {speed:.1f} MP/s")
-    if failed or damaged:
-        sys.exit(1 if failed else DAMAGED)
+            client = Client(scheduler)
+        except (OSError, ValueError) as error:
+            raise CodecError(f"{scheduler}: no scheduler there: {error}") from error
+        with client:
+            yield client
+        return
+    # A task that waits in a worker's queue is blamed when that dies; so none does.
+    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}), LocalCluster(
+        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as cluster, Client(cluster) as client:
+        yield client
 
 
-@contextmanager
-def ignoring_signals() -> Iterator[None]:
-    """Ignore signals that would keep jobs from removing what they have half written."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+class _Bar:
+    """A bar on a terminal with images, their rate, and the time left; errors above it."""
 
+    def __init__(self, quiet: bool) -> None:
+        from tqdm import tqdm
 
-def _figures(results: list[Result]) -> str:
-    before, after = sum(r.bytes_in for r in results), sum(r.bytes_out for r in results)
-    rate = sum(r.coded for r in results) * 8 / max(1, sum(r.pixels for r in results))
-    share = f"{after / before:.1%}, " if all(r.bytes_in for r in results) and before else ""  # pipes have no size
-    return f"{before} -> {after} bytes ({share}{rate:.3f} bpp)"
+        self._bar = tqdm(unit="image", disable=True if quiet else None, smoothing=0.05)
+        self._write = tqdm.write
 
+    def __enter__(self) -> _Bar:
+        return self
 
-@contextmanager
-def _bar(jobs: list[Job], shown: bool) -> Iterator[tuple[Progress | None, Callable[[], None]]]:
-    """A bar over the pixels of one file, or over files."""
-    if not shown:
-        yield None, lambda: None
-    elif len(jobs) == 1:
-        with click.progressbar(length=1000, file=sys.stderr, label=jobs[0].name[-40:]) as bar:
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
 
-            def pixels(done: int, total: int) -> None:
-                bar.update(1000 * done // total - bar.pos)
+    def begin(self, total: int) -> None:
+        """Say how many images there are."""
+        self._bar.reset(total)
 
-            yield pixels, lambda: None
-    else:
-        with click.progressbar(length=len(jobs), file=sys.stderr, show_pos=True) as bar:
-            yield None, lambda: bar.update(1)
+    def row(self, row: Row) -> None:
+        """Count an image."""
+        if row.error is not None:
+            text = str(row.message)
+            name = click.format_filename(row.source)
+            self._write(f"Error: {text}" if text.startswith(name) else f"Error: {name}: {text}", file=sys.stderr)
+        self._bar.update()
+
+    def note(self, text: str) -> None:
+        """Tell people something."""
+        self._write(f"Note: {text}", file=sys.stderr)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bitstream.errors import ImageError
 from codec import api
 from codec.api import FORMER_TUNES, SUFFIX, TUNES, EncodeOptions, Target
-from codec.cli.batch import Passed, Result, check_output, open_output, run
+from codec.batch.tasks import Compress, Outcome
 from codec.cli.common import FILE, FiniteRange, ParamType, batch_options, model_option, reporting, require, stdin
+from codec.cli.files import Passed, run, work_on
 from codec.cli.plan import Job, plan
 from codec.util.progress import Watch
 
@@ -32,10 +32,6 @@ class _Size(ParamType):
 
 
 _positive = FiniteRange(0, 1e9, min_open=True)
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in api.readable_suffixes()
 
 
 def _hint(suffix: str) -> str:
@@ -132,23 +128,16 @@ def compress(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
-    def work(job: Job, watch: Watch) -> Result:
-        if job.source is not None and job.source.suffix.lower() == SUFFIX and job.source.is_file():
-            raise ImageError(f"{job.source}: an {SUFFIX} file already")
-        check_output(job, force)
-        image = BytesIO(stdin().read()) if job.source is None else job.source
-        size = image.stat().st_size if isinstance(image, Path) else len(image.getbuffer())
-        encoded = api.encode(image, options, progress=watch)
-        with open_output(job, force, watch, preserve_time) as output:
-            output.write(encoded.data)
-        notes, written = encoded.notes, len(encoded.data)
-        if 0 < size < written:  # a pipe does not tell its size
-            less = "" if lossless else "; less quality takes less"
-            notes += (f"larger than the image's own {size} bytes{less}",)
-        return Result(size, written, written, encoded.width * encoded.height, notes)
+    task = Compress(options)
+
+    def work(job: Job, watch: Watch) -> Outcome:
+        source = io.BytesIO(stdin().read()) if job.source is None else job.source
+        return work_on(task, job, source, watch, force, preserve_time)
 
     passed = Passed()
-    planned = plan(paths, out_dir, recursive, SUFFIX, _is_output, _is_image, passed)
+    planned = plan(
+        paths, out_dir, recursive, SUFFIX, _is_output, lambda path: task.takes(path.suffix.lower()), passed
+    )
     if not quiet:
         passed.tell(_hint)
     run(planned, work, parallel=jobs, force=force, skip_existing=skip_existing, verbose=verbose, quiet=quiet)

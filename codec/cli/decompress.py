@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import click
 from bitstream.errors import BadMagicError, ChecksumError, CodecError, CorruptError, TruncatedError
 from codec import api
 from codec.api import SUFFIX, read_bounded
-from codec.cli.batch import Passed, Result, check_output, open_output, run
+from codec.batch.tasks import Decompress, Outcome
 from codec.cli.common import FILE, ParamType, batch_options, model_option, reporting, stdin
+from codec.cli.files import Passed, run, work_on
 from codec.cli.plan import Job, plan
 from codec.util.progress import Watch
 
@@ -109,32 +111,19 @@ def decompress(
             known = " ".join(sorted(api.writable_suffixes()))
             raise click.UsageError(f"cannot write images of type {wanted!r}; known are {known}")
 
-    def work(job: Job, watch: Watch) -> Result:
+    factor = int(scale.split("/")[1]) if scale else 1
+    task = Decompress(default, region, factor, background, model, tolerate_damage, threads, max_pixels)
+
+    def work(job: Job, watch: Watch) -> Outcome:
         if job.source is not None and job.source == job.target:
             raise BadMagicError(f"{job.source}: not an {SUFFIX} file by its name")
-        check_output(job, force)
         source = read_bounded(stdin(), max_pixels) if job.source is None else job.source
         try:
-            return decode(job, source, watch)
+            return work_on(replace(task, suffix=_suffix(job, default)), job, source, watch, force, preserve_time)
         except (ChecksumError, CorruptError, TruncatedError) as error:
             if not tolerate_damage and _may_be_filled(source):
                 raise type(error)(f"{error}; --tolerate-damage decodes what is left") from error
             raise
-
-    def decode(job: Job, source: Path | BytesIO, watch: Watch) -> Result:
-        on_damage = "fill" if tolerate_damage else "raise"
-        opened = api.open(source, model=model, threads=threads, max_pixels=max_pixels, on_damage=on_damage)
-        with opened as file:
-            factor = int(scale.split("/")[1]) if scale else 1
-            if region is None:
-                file.verify()
-            width, height = file.scaled_size(factor) if region is None else region[2:]
-            with open_output(job, force, watch, preserve_time) as output:
-                notes = file.write(
-                    output, _suffix(job, default), region=region, scale=factor, background=background, progress=watch
-                )
-                size = file.file_bytes
-                return Result(size, output.seek(0, 2), size, width * height, notes, tuple(map(str, file.damage)))
 
     run(planned, work, parallel=jobs, force=force, skip_existing=skip_existing, verbose=verbose, quiet=quiet)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from codec.batch.naming import keeps_suffix, output
 from codec.util.files import find_files
 
 STREAM = "-"
@@ -115,19 +116,7 @@ def _named(pairs: list[tuple[Path, Path]], suffix: str) -> list[Job]:
     """Jobs of files and the folders of their outputs, which have the names of their inputs but for the suffix. Where
     that would be the name of several, each keeps its own suffix as well: ``a.png.lmc`` and ``a.jpg.lmc``."""
 
-    def output(i: int) -> Path:
-        file, folder = pairs[i]
-        return folder / ((file.name if i in whole else file.stem) + suffix)
-
-    whole: set[int] = set()
-    while True:
-        claims: dict[str, list[int]] = defaultdict(list)
-        for i in range(len(pairs)):
-            claims[str(output(i)).casefold()].append(i)  # Windows and macOS do not tell upper and lower case apart
-        clashing = {i for claim in claims.values() if len({pairs[i][0].name for i in claim}) > 1 for i in claim}
-        if clashing <= whole:
-            break
-        whole |= clashing
+    whole = keeps_suffix(pairs, suffix)
     rivals: dict[Path, list[Path]] = defaultdict(list)
     for i in whole:
         file, folder = pairs[i]
@@ -137,7 +126,8 @@ def _named(pairs: list[tuple[Path, Path]], suffix: str) -> list[Job]:
     def job(i: int) -> Job:
         file, folder = pairs[i]
         short = folder / (file.stem + suffix)
-        return Job(file, output(i), former=short if i in whole and made_of.get(short) == file else None)
+        target = Path(output(file, folder, suffix, i in whole))
+        return Job(file, target, former=short if i in whole and made_of.get(short) == file else None)
 
     return [job(i) for i in range(len(pairs))]
 

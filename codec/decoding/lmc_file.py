@@ -20,7 +20,7 @@ from codec.decoding.pixel_decoder import Box, PixelDecoder
 from codec.decoding.streams import File
 from codec.decoding.symbol_reader import SymbolReader
 from codec.decoding.transparency import Transparency
-from codec.engine.registry import loaded, shipped_by_id
+from codec.engine.registry import loaded, shipped_by_id, tune_by_id
 from codec.engine.runtime import Runtime, checked_threads
 from codec.engine.tiling import TILE_CELLS, Area
 from codec.images import sinks
@@ -118,6 +118,13 @@ class LmcFile:
             raise CorruptError(f"quality_index: found {self.header.quality_index}, model has {runtime.tables.levels}")
         self._runtime = runtime
         return runtime
+
+    @property
+    def quality(self) -> float | None:
+        """0 to 100; None if the model that the file's levels are of is not here."""
+        if self._runtime is None and tune_by_id(self.header.model_id) is None:
+            return None
+        return self.runtime.scale.quality(self.header.quality_index)
 
     @property
     def damage(self) -> tuple[Damage, ...]:

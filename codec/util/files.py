@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 
 @contextmanager
-def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
+def replacing(path: Path, overwrite: bool, mark: str = "") -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to, and move it into place if all went well.
 
     An existing device, pipe or other special file is written to instead of being replaced; a symbolic link is followed.
@@ -22,6 +22,7 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
     Args:
         path: where the file is to be.
         overwrite: whether an existing file may be replaced.
+        mark: what the temporary file's name begins with after its dot; empty takes the beginning of ``path``'s.
 
     Raises:
         FileExistsError: it exists, and may not be.
@@ -33,7 +34,7 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
         raise IsADirectoryError(f"{path} is a directory")
     if path.exists() and not special and not overwrite:
         raise FileExistsError(f"{path} exists; use -f to overwrite it")
-    temporary = _new_file(path, beside=not special)
+    temporary = _new_file(path, beside=not special, mark=mark or path.stem[:32])
     try:
         yield temporary
         if special:
@@ -52,7 +53,7 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _new_file(path: Path, beside: bool) -> Path:
+def _new_file(path: Path, beside: bool, mark: str) -> Path:
     """An empty file with the suffix of ``path``, beside it or where temporary files are kept.
 
     Raises:
@@ -60,7 +61,7 @@ def _new_file(path: Path, beside: bool) -> Path:
     """
     folder = path.parent if beside else Path(tempfile.gettempdir())
     while True:
-        temporary = folder / f".{path.stem[:32]}-{secrets.token_hex(4)}{path.suffix[:32]}"
+        temporary = folder / f".{mark}-{secrets.token_hex(4)}{path.suffix[:32]}"
         try:  # with the permissions of any new file, which tempfile's have not
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if beside else 0o600))
         except FileExistsError:

@@ -214,7 +214,7 @@ def test_names_that_differ_only_in_case_and_suffix_are_kept_apart(photo, tmp_pat
             image.resize((20, 10)).save(folder / name)
     assert run("compress", "-r", folder, "--out-dir", out).exit_code == 0
     assert sorted(p.name for p in out.iterdir()) == ["Alone.lmc", "IMG_1.jpg.lmc", "img_1.png.lmc"]
-    monkeypatch.setattr("codec.cli.batch.sys.platform", "darwin")
+    monkeypatch.setattr("codec.cli.files.sys.platform", "darwin")
     (tmp_path / "other").mkdir()
     shutil.copyfile(folder / "Alone.png", tmp_path / "other" / "alone.png")
     result = run("compress", folder / "Alone.png", tmp_path / "other" / "alone.png", "--out-dir", tmp_path / "both")

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from codec.cli.batch import open_output
+from codec.cli.files import open_output
 from codec.cli.plan import Job
 from codec.util.progress import Watch
 from tests.common import run_codec as run

@@ -1,0 +1,171 @@
+"""The work of a job on a Dask cluster, whose workers may die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from distributed import Client, Future, KilledWorker, WorkerPlugin, get_worker
+from distributed import wait as wait_for
+
+from bitstream.errors import CodecError
+from codec.batch.plan import Item
+from codec.batch.rows import Row, perform
+from codec.batch.tasks import Task
+from codec.util.progress import Watch
+
+AHEAD = 3
+"""Tasks for each worker's thread that are running or wait there, so that none is idle, and few are lost with it."""
+SILENCE_SECONDS = 60.0
+"""Without an answer until people are told, or the cluster is given up."""
+
+
+class _Job(WorkerPlugin):  # type: ignore[misc]
+    """What each worker keeps of a job: its task, and whether it is to stop."""
+
+    def __init__(self, task: Task, name: str, force: bool) -> None:
+        self.task, self.name, self.force, self.watch = task, name, force, Watch()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Job, (self.task, self.name, self.force)
+
+    def setup(self, worker: Any) -> None:
+        """Load the model before the first image."""
+        self.task.prepare()
+
+    def teardown(self, worker: Any) -> None:
+        """Stop."""
+        self.watch.stop()
+
+
+def _perform(items: list[Item], name: str) -> list[Row]:
+    """Work on images within a worker; those that are not done when the job stops have no row."""
+    job: _Job = get_worker().plugins[name]
+    rows = []
+    try:
+        for row in perform(items, job.task, force=job.force, mark=name, progress=job.watch):
+            rows.append(row)
+    except InterruptedError:
+        pass
+    return rows
+
+
+def _stop(name: str, dask_worker: Any) -> None:
+    """End a job within a worker, at its next tile."""
+    if name in dask_worker.plugins:
+        dask_worker.plugins[name].watch.stop()
+
+
+class ClusterRun:
+    """Images worked on by a Dask cluster.
+
+    Args:
+        client: of the cluster.
+        each: called with each row as it comes.
+        mark: of temporary files; also the job's name in the cluster.
+        batch: images of a task, at most.
+        note: called with what people should know meanwhile.
+    """
+
+    def __init__(
+        self, client: Client, each: Callable[[Row], None], *, mark: str, batch: int, note: Callable[[str], None]
+    ) -> None:
+        self._client, self._each, self._mark, self._batch, self._note = client, each, mark, batch, note
+        self._running: dict[Future, list[Item]] = {}
+        self._suspects: list[Item] = []
+
+    def work(self, items: Sequence[Item], task: Task, force: bool) -> None:
+        """Work on images. What a worker that dies was at is done again by another.
+
+        A task whose workers die again and again is taken apart. An image that still kills its process when nothing
+        else runs fails with ``KilledWorker``; the rest go on. When the work is given up, by Ctrl-C or an error, what
+        runs ends at its next tile, and rows of what was done are delivered.
+
+        Args:
+            items: the images.
+            task: what is done with each.
+            force: do it even where its output is there.
+
+        Raises:
+            CodecError: the task cannot be set up on a worker, or the scheduler is gone.
+        """
+        try:
+            self._client.register_plugin(_Job(task, self._mark, force), name=self._mark)
+        except Exception as error:  # whatever a worker failed with
+            raise CodecError(f"the cluster cannot begin: {error}") from error
+        try:
+            self._work(items)
+        finally:
+            self._end()
+
+    def _work(self, items: Sequence[Item]) -> None:
+        parts = self._parts(items)
+        while True:
+            room = AHEAD * max(1, self._threads()) - len(self._running)
+            for part in islice(parts, max(0, room)):
+                self._submit(part)
+            if not self._running:
+                break
+            self._collect()
+        for item in self._suspects:  # one alone, so that it answers for no other's death
+            self._submit([item])
+            while self._running:
+                self._collect(alone=True)
+
+    def _parts(self, items: Sequence[Item]) -> Iterator[list[Item]]:
+        """Images of each task; fewer where the workers would not all have some."""
+        size = max(1, min(self._batch, -(-len(items) // (AHEAD * max(1, self._threads())))))
+        remaining = iter(items)
+        while part := list(islice(remaining, size)):
+            yield part
+
+    def _threads(self) -> int:
+        return sum(self._client.nthreads().values())
+
+    def _submit(self, items: list[Item]) -> None:
+        self._running[self._client.submit(_perform, items, self._mark, pure=False)] = items
+
+    def _collect(self, alone: bool = False) -> None:
+        """Take the rows of tasks that end next."""
+        try:
+            wait_for(list(self._running), timeout=SILENCE_SECONDS, return_when="FIRST_COMPLETED")
+        except (TimeoutError, asyncio.TimeoutError):  # noqa: UP041 - are two before Python 3.11
+            if not self._threads():
+                self._note("no worker is connected; waiting for one")
+            return
+        except asyncio.CancelledError:
+            pass  # see below
+        for future in [future for future in self._running if future.done()]:
+            items = self._running.pop(future)
+            if future.status == "cancelled":
+                raise CodecError("the scheduler is gone, or the job was cancelled there; run it again to go on")
+            error = future.exception()
+            if error is None:
+                for row in future.result():
+                    self._each(row)
+            elif not isinstance(error, KilledWorker):
+                raise CodecError(f"a task failed in the cluster: {error}") from error
+            elif len(items) > 1:
+                for item in items:
+                    self._submit([item])
+            elif not alone:
+                self._suspects += items
+            else:
+                self._each(Row.failure(items[0], "KilledWorker", "the process that worked on it died, again and again"))
+
+    def _end(self) -> None:
+        """Stop what still runs, take what it did, and leave nothing in the cluster."""
+        try:
+            if self._running:
+                self._client.run(_stop, self._mark, on_error="ignore")
+                wait_for(list(self._running), timeout=SILENCE_SECONDS)
+                for future in self._running:
+                    if future.status == "finished":
+                        for row in future.result():
+                            self._each(row)
+                self._client.cancel(list(self._running))
+            self._client.unregister_worker_plugin(self._mark)
+        except (Exception, asyncio.CancelledError) as error:  # of a cluster that is gone
+            self._note(f"the cluster could not be tidied: {error}")

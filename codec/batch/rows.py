@@ -1,0 +1,121 @@
+"""What a job tells of each image, and doing one image of many: a row, whatever happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from codec import api
+from codec.batch import storage
+from codec.batch.plan import Item
+from codec.batch.tasks import Task
+from codec.util.progress import Progress
+
+DONE, EXISTED, FAILED = "done", "existed", "failed"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of an input.
+
+    Attributes:
+        source: its address.
+        target: of its output; None if there is none.
+        status: :data:`DONE`, :data:`EXISTED` if its output was there, or :data:`FAILED`.
+        bytes_in: of the input; None if that is not known.
+        bytes_out: of the output.
+        seconds: that it took, by the clock.
+        width: pixels.
+        height: pixels.
+        quality: of the ``.lmc`` file, 0 to 100.
+        notes: what people should know, in one line.
+        error: the kind of error that it failed with.
+        message: what that said.
+        values: what the task found out, by the names of its columns.
+    """
+
+    source: str
+    target: str | None
+    status: str
+    bytes_in: int | None = None
+    bytes_out: int | None = None
+    seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+    quality: float | None = None
+    notes: str = ""
+    error: str | None = None
+    message: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def flat(self) -> dict[str, Any]:
+        """As a row of a table: the task's columns after those that every row has."""
+        plain = asdict(self)
+        values = plain.pop("values")
+        return {**plain, **values}
+
+    @classmethod
+    def failure(cls, item: Item, error: str, message: str) -> Row:
+        """Of an input that failed."""
+        return cls(item.source, item.target, FAILED, error=error, message=message)
+
+
+def perform(items: Iterable[Item], task: Task, *, force: bool, mark: str, progress: Progress) -> Iterator[Row]:
+    """Work on images, one after the other; each gets a row, whatever it fails with.
+
+    Args:
+        items: the images.
+        task: what is done with each.
+        force: do it even where its output is there.
+        mark: of temporary files, see :func:`codec.batch.storage.writing`.
+        progress: called as the work goes on; :class:`InterruptedError` from it ends the work.
+
+    Raises:
+        InterruptedError: the job is to stop.
+    """
+    for item in items:
+        progress(0, 1)
+        yield _row(item, task, force, mark, progress)
+
+
+def _row(item: Item, task: Task, force: bool, mark: str, progress: Progress) -> Row:
+    started = time.perf_counter()
+    try:
+        if item.target is not None and not force:
+            there = storage.size(item.target)
+            if there is not None:
+                return _existing(item, there)
+        source = storage.source(item.source)
+        task.check(source, item.source)
+        outcome = task(source, item.source, lambda: storage.writing(str(item.target), force, mark), progress)
+    except InterruptedError:
+        raise
+    except FileExistsError as error:  # another worker was thought to be dead, and was not
+        there = storage.size(item.target) if item.target is not None else None
+        return _failed(item, error) if there is None else _existing(item, there)
+    except Exception as error:  # whatever one image fails with, the others go on
+        return _failed(item, error)
+    return Row(
+        item.source, item.target, DONE, outcome.bytes_in, outcome.bytes_out if item.target else None,
+        round(time.perf_counter() - started, 4), outcome.width, outcome.height, outcome.quality,
+        "; ".join(outcome.notes + outcome.damage), values=outcome.values,
+    )  # fmt: skip
+
+
+def _failed(item: Item, error: Exception) -> Row:
+    return Row.failure(item, type(error).__name__, str(error) or type(error).__name__)
+
+
+def _existing(item: Item, bytes_out: int) -> Row:
+    """The row of an output that is there, with what the ``.lmc`` file tells: that is one of the two."""
+    assert item.target is not None
+    width = height = quality = None
+    try:
+        coded = next(a for a in (item.target, item.source) if a.lower().partition("::")[0].endswith(api.SUFFIX))
+        with api.open(storage.source(coded)) as file:
+            (width, height), quality = file.size, file.quality
+    except Exception:  # it is there, and the row says so
+        pass
+    return Row(item.source, item.target, EXISTED, storage.size(item.source), bytes_out, None, width, height, quality)

@@ -1,0 +1,324 @@
+"""What is done with one image of many: coded, decoded, coded anew, embedded, or judged."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+
+from bitstream.container import MAX_PIXELS
+from bitstream.errors import ImageError
+from codec import api
+from codec.api import SUFFIX, EncodeOptions
+from codec.engine.registry import DEFAULT_TUNE, loaded, shipped
+from codec.util.progress import Progress
+
+if TYPE_CHECKING:
+    from codec.manifold.anomaly.calibration import Collection
+
+Source = Path | io.BytesIO
+"""A local file, or the bytes of one that is elsewhere."""
+OpenOutput = Callable[[], AbstractContextManager[BinaryIO]]
+"""Gives a file to write to, which becomes the output if all goes well."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an image.
+
+    Attributes:
+        bytes_in: of the input.
+        bytes_out: of the output; 0 if there is none.
+        coded: bytes of the ``.lmc`` file, which is one of the two.
+        width: pixels of the image that was read or written, whichever is smaller.
+        height: likewise.
+        quality: of the ``.lmc`` file, 0 to 100; None if that is not known.
+        notes: what people should know.
+        damage: what had to be made up, as the file is damaged.
+        values: what was found out about the image, by name.
+    """
+
+    bytes_in: int
+    bytes_out: int
+    coded: int
+    width: int
+    height: int
+    quality: float | None = None
+    notes: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+class Task(ABC):
+    """A job's work on one image. It can be pickled, and threads may share it.
+
+    Attributes:
+        suffix: of outputs; empty if there are none.
+        columns: names and Arrow types of what it finds out, beside what every row of a table has.
+    """
+
+    suffix: str = ""
+    columns: ClassVar[dict[str, str]] = {}
+
+    @abstractmethod
+    def takes(self, suffix: str) -> bool:
+        """Whether files of a lower-case suffix, found in a folder, are to be worked on."""
+
+    def check(self, source: Source, name: str) -> None:
+        """Refuse what is plainly no input, before anything is read or written.
+
+        Args:
+            source: the image.
+            name: its path or address.
+
+        Raises:
+            CodecError: it is none.
+        """
+        return
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Load the model, once in each process.
+
+        Raises:
+            CodecError: there is none, or a package is missing.
+        """
+
+    @abstractmethod
+    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
+        """Work on an image.
+
+        Args:
+            source: the image.
+            name: for messages.
+            output: opens its output.
+            progress: called with pixels done and pixels in all.
+
+        Raises:
+            CodecError: the image is damaged, or of no kind that can be worked on.
+            OSError: a file cannot be read or written.
+        """
+
+
+def byte_count(source: Source) -> int:
+    """Bytes of an input; 0 for a pipe."""
+    return source.stat().st_size if isinstance(source, Path) else len(source.getbuffer())
+
+
+def _write(data: bytes, output: OpenOutput) -> int:
+    with output() as file:
+        file.write(data)
+    return len(data)
+
+
+def _quality(data: bytes) -> float | None:
+    with api.open(data) as file:
+        return file.quality
+
+
+@dataclass(frozen=True)
+class Compress(Task):
+    """From images to ``.lmc`` files.
+
+    Attributes:
+        options: how.
+    """
+
+    options: EncodeOptions = EncodeOptions()
+    suffix = SUFFIX
+
+    def takes(self, suffix: str) -> bool:
+        """See :meth:`Task.takes`."""
+        return suffix in api.readable_suffixes()
+
+    def check(self, source: Source, name: str) -> None:
+        """See :meth:`Task.check`."""
+        if Path(name).suffix.lower() == SUFFIX and (not isinstance(source, Path) or source.is_file()):
+            raise ImageError(f"{name}: an {SUFFIX} file already")
+
+    def prepare(self) -> None:
+        """See :meth:`Task.prepare`."""
+        api.model_for(self.options)
+
+    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
+        """See :meth:`Task.__call__`."""
+        size = byte_count(source)
+        encoded = api.encode(source, self.options, progress=progress)
+        written = _write(encoded.data, output)
+        notes = encoded.notes
+        if 0 < size < written:  # a pipe does not tell its size
+            less = "" if self.options.lossless else "; less quality takes less"
+            notes += (f"larger than the image's own {size} bytes{less}",)
+        return Outcome(size, written, written, encoded.width, encoded.height, _quality(encoded.data), notes)
+
+
+@dataclass(frozen=True)
+class Decompress(Task):
+    """From ``.lmc`` files to images of another format.
+
+    Attributes:
+        suffix: says which format.
+        region: left side, upper side, width and height of the part that is wanted; None for the whole image.
+        scale: 1, 2, 4, 8 or 16, for the whole image only.
+        background: red, green and blue that what is transparent is laid over; None keeps it transparent.
+        model: folder of the exported model that the files need; None takes those that ship.
+        tolerate_damage: fill what is damaged and say so, rather than fail.
+        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+        max_pixels: larger images are refused.
+    """
+
+    suffix: str = ".png"
+    region: tuple[int, int, int, int] | None = None
+    scale: int = 1
+    background: tuple[int, int, int] | None = None
+    model: Path | None = None
+    tolerate_damage: bool = False
+    threads: int | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def takes(self, suffix: str) -> bool:
+        """See :meth:`Task.takes`."""
+        return suffix == SUFFIX
+
+    def prepare(self) -> None:
+        """See :meth:`Task.prepare`."""
+        if self.model is not None:
+            loaded(self.model, self.threads)
+
+    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
+        """See :meth:`Task.__call__`."""
+        on_damage = "fill" if self.tolerate_damage else "raise"
+        opened = api.open(
+            source, model=self.model, threads=self.threads, max_pixels=self.max_pixels, on_damage=on_damage
+        )
+        with opened as file:
+            if self.region is None:
+                file.verify()
+            width, height = file.scaled_size(self.scale) if self.region is None else self.region[2:]
+            with output() as target:
+                notes = file.write(
+                    target, self.suffix, region=self.region, scale=self.scale, background=self.background,
+                    progress=progress,
+                )  # fmt: skip
+                written = target.seek(0, 2)
+            size = file.file_bytes
+            return Outcome(size, written, size, width, height, file.quality, notes, tuple(map(str, file.damage)))
+
+
+@dataclass(frozen=True)
+class Transcode(Task):
+    """From ``.lmc`` files to others: of another quality or tune, or of a newer model.
+
+    Attributes:
+        options: how they are to be coded.
+    """
+
+    options: EncodeOptions = EncodeOptions()
+    suffix = SUFFIX
+
+    def takes(self, suffix: str) -> bool:
+        """See :meth:`Task.takes`."""
+        return suffix == SUFFIX
+
+    def prepare(self) -> None:
+        """See :meth:`Task.prepare`."""
+        api.model_for(self.options)
+
+    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
+        """See :meth:`Task.__call__`."""
+        size, pixels = byte_count(source), io.BytesIO()
+        with api.open(source, threads=self.options.threads, max_pixels=self.options.max_pixels) as file:
+            file.verify()
+            # A format that keeps depth, transparency and metadata, in as little time as may be.
+            notes = file.write(pixels, ".png", progress=progress)
+        encoded = api.encode(pixels, self.options, progress=progress)
+        written = _write(encoded.data, output)
+        notes += encoded.notes
+        return Outcome(size, written, written, encoded.width, encoded.height, _quality(encoded.data), notes)
+
+
+@dataclass(frozen=True)
+class Embed(Task):
+    """An embedding of each image, coded or not: images that are alike have embeddings whose cosine is near 1.
+
+    Attributes:
+        tune: of the model whose coordinates are embedded.
+        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+        max_pixels: larger images are refused.
+    """
+
+    tune: str = DEFAULT_TUNE
+    threads: int | None = None
+    max_pixels: int = MAX_PIXELS
+    columns: ClassVar[dict[str, str]] = {"embedding": "list<float>"}
+
+    def takes(self, suffix: str) -> bool:
+        """See :meth:`Task.takes`."""
+        return suffix == SUFFIX or suffix in api.readable_suffixes()
+
+    def prepare(self) -> None:
+        """See :meth:`Task.prepare`."""
+        from codec.manifold.embedding import shipped as head
+
+        head(self.tune)
+        shipped(self.threads, self.tune)
+
+    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
+        """See :meth:`Task.__call__`."""
+        from codec.manifold.embedding import embed_file
+        from codec.manifold.embedding import shipped as head
+        from codec.manifold.loading import open_coded
+
+        image = source.getvalue() if isinstance(source, io.BytesIO) else source
+        opened = open_coded(
+            image, tune=self.tune, threads=self.threads, max_pixels=self.max_pixels, progress=progress
+        )
+        with opened as file:
+            vector = embed_file(file, head(self.tune), progress)
+            values = {"embedding": vector.tolist()}
+            return Outcome(byte_count(source), 0, file.file_bytes, *file.size, file.quality, values=values)
+
+
+@dataclass(frozen=True, eq=False)
+class Score(Task):
+    """How odd each image is among those that ``codec anomaly fit`` has learned from.
+
+    Attributes:
+        collection: what is normal.
+        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
+    """
+
+    collection: Collection
+    threads: int | None = None
+    columns: ClassVar[dict[str, str]] = {"score": "double", "score_parts": "map<string, double>"}
+
+    def takes(self, suffix: str) -> bool:
+        """See :meth:`Task.takes`."""
+        return suffix == SUFFIX or suffix in api.readable_suffixes()
+
+    def prepare(self) -> None:
+        """See :meth:`Task.prepare`."""
+        shipped(self.threads, self.collection.head.tune)
+
+    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
+        """See :meth:`Task.__call__`."""
+        from codec.manifold.anomaly.features import file_features
+        from codec.manifold.loading import is_coded, open_coded
+
+        collection = self.collection
+        image = source.getvalue() if isinstance(source, io.BytesIO) else source
+        opened = open_coded(image, tune=collection.head.tune, threads=self.threads, progress=progress)
+        with opened as file:
+            features = file_features(file, collection.head, None if is_coded(image) else image, progress)
+            found = collection.score(features)
+            values = {"score": float(found.score), "score_parts": {k: float(v) for k, v in found.parts.items()}}
+            return Outcome(byte_count(source), 0, file.file_bytes, *file.size, file.quality, values=values)
