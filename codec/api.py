@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from codec.decoding.lmc_file import LmcFile
     from codec.decoding.streams import File
     from codec.engine.runtime import Runtime
+    from codec.images.source import Source
     from codec.images.sources import ImageInput
     from codec.util.progress import Progress
 
@@ -79,11 +80,13 @@ class Info:
     overhead_bytes: int
 
 
-def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progress: Progress | None = None) -> Encoded:
+def encode(
+    image: ImageInput | LmcFile, options: EncodeOptions = EncodeOptions(), *, progress: Progress | None = None
+) -> Encoded:
     """Code an image, and say what of it was lost or converted.
 
     Args:
-        image: see :func:`compress`.
+        image: see :func:`compress`; or an ``.lmc`` file that is open, to be coded anew with all that it keeps.
         options: how.
         progress: called with pixels done and pixels in all.
 
@@ -95,6 +98,7 @@ def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progr
         ModelError: the model is damaged, or there is none.
         ValueError: there is no such tune.
     """
+    from codec.decoding.lmc_file import LmcFile
     from codec.encoding.encoder import source_boxes
     from codec.encoding.filling import visible
     from codec.encoding.graphics import encode_image, encode_lossless
@@ -102,7 +106,7 @@ def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progr
     from codec.images.sources import open_source
 
     runtime = model_for(options)
-    source = open_source(image, options.max_pixels)
+    source = _decoded(image) if isinstance(image, LmcFile) else open_source(image, options.max_pixels)
     boxes = source_boxes(source, options.strip)
     effort, graphics = options.refinement, options.graphics
     if options.lossless:
@@ -116,6 +120,15 @@ def encode(image: ImageInput, options: EncodeOptions = EncodeOptions(), *, progr
         data = encode_to_target(runtime, visible(source), boxes, options.target, progress, effort, graphics)
     note = None if options.lossless else narrow_range_note(source)
     return Encoded(data, source.width, source.height, source.notes + ((note,) if note else ()))
+
+
+def _decoded(file: LmcFile) -> Source:
+    """The pixels of a file and its metadata as an image."""
+    from codec.images.sources import ArraySource
+
+    source = ArraySource(file.array())
+    source.metadata = file.metadata
+    return source
 
 
 def model_for(options: EncodeOptions) -> Runtime:

@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from codec.batch.job import Summary, run
     from codec.batch.plan import Shard
     from codec.batch.rows import Row
-    from codec.batch.job import Summary, run
     from codec.batch.tasks import Compress, Decompress, Embed, Outcome, Score, Task, Transcode
 
 _LAZY = {

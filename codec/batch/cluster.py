@@ -131,7 +131,7 @@ class ClusterRun:
         """Take the rows of tasks that end next."""
         try:
             wait_for(list(self._running), timeout=SILENCE_SECONDS, return_when="FIRST_COMPLETED")
-        except (TimeoutError, asyncio.TimeoutError):  # noqa: UP041 - are two before Python 3.11
+        except (TimeoutError, asyncio.TimeoutError):
             if not self._threads():
                 self._note("no worker is connected; waiting for one")
             return
@@ -160,7 +160,8 @@ class ClusterRun:
         try:
             if self._running:
                 self._client.run(_stop, self._mark, on_error="ignore")
-                wait_for(list(self._running), timeout=SILENCE_SECONDS)
+                if self._threads():
+                    wait_for(list(self._running), timeout=SILENCE_SECONDS)
                 for future in self._running:
                     if future.status == "finished":
                         for row in future.result():

@@ -198,7 +198,7 @@ def sweep(folder: str, mark: str) -> int:
     file_system, path_there = _file_system(folder)
     if _is_object_store(file_system):
         return 0
-    left = file_system.glob(f"{path_there.rstrip('/')}/.{mark}-*")
-    for name in left:
+    names = file_system.glob(f"{path_there.rstrip('/')}/.{mark}-*")
+    for name in names:
         file_system.rm_file(name)
-    return len(left)
+    return len(names)

@@ -6,7 +6,6 @@ the end they become the table. A job that runs again begins with the rows of bot
 
 from __future__ import annotations
 
-import io
 import json
 import secrets
 import time

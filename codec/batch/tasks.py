@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Source = Path | io.BytesIO
 """A local file, or the bytes of one that is elsewhere."""
+_DEFAULT = EncodeOptions()
 OpenOutput = Callable[[], AbstractContextManager[BinaryIO]]
 """Gives a file to write to, which becomes the output if all goes well."""
 
@@ -133,7 +134,7 @@ class Compress(Task):
         options: how.
     """
 
-    options: EncodeOptions = EncodeOptions()
+    options: EncodeOptions = _DEFAULT
     suffix = SUFFIX
 
     def takes(self, suffix: str) -> bool:
@@ -222,7 +223,7 @@ class Transcode(Task):
         options: how they are to be coded.
     """
 
-    options: EncodeOptions = EncodeOptions()
+    options: EncodeOptions = _DEFAULT
     suffix = SUFFIX
 
     def takes(self, suffix: str) -> bool:
@@ -235,15 +236,13 @@ class Transcode(Task):
 
     def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
         """See :meth:`Task.__call__`."""
-        size, pixels = byte_count(source), io.BytesIO()
+        size = byte_count(source)
         with api.open(source, threads=self.options.threads, max_pixels=self.options.max_pixels) as file:
             file.verify()
-            # A format that keeps depth, transparency and metadata, in as little time as may be.
-            notes = file.write(pixels, ".png", progress=progress)
-        encoded = api.encode(pixels, self.options, progress=progress)
+            encoded = api.encode(file, self.options, progress=progress)
         written = _write(encoded.data, output)
-        notes += encoded.notes
-        return Outcome(size, written, written, encoded.width, encoded.height, _quality(encoded.data), notes)
+        quality = _quality(encoded.data)
+        return Outcome(size, written, written, encoded.width, encoded.height, quality, encoded.notes)
 
 
 @dataclass(frozen=True)
@@ -279,9 +278,7 @@ class Embed(Task):
         from codec.manifold.loading import open_coded
 
         image = source.getvalue() if isinstance(source, io.BytesIO) else source
-        opened = open_coded(
-            image, tune=self.tune, threads=self.threads, max_pixels=self.max_pixels, progress=progress
-        )
+        opened = open_coded(image, tune=self.tune, threads=self.threads, max_pixels=self.max_pixels, progress=progress)
         with opened as file:
             vector = embed_file(file, head(self.tune), progress)
             values = {"embedding": vector.tolist()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 def in_threads(
     things: Sequence[T], function: Callable[[T], R], threads: int, watch: Watch
-) -> Iterator[tuple[T, R | Exception]]:
+) -> Generator[tuple[T, R | Exception], None, None]:
     """Call a function for many things, several at a time; results, or errors instead, as they come.
 
     Args:

@@ -202,6 +202,10 @@ def _run(
         sys.exit(1)
 
 
+_IGNORE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""Run by each worker: a terminal sends the signal to all processes, and this one tells the others when to stop."""
+
+
 @contextmanager
 def _cluster(scheduler: str | None, workers: int | None) -> Iterator[Client]:
     """A client of a scheduler, or of a cluster of this machine's cores that lasts as long.
@@ -221,9 +225,13 @@ def _cluster(scheduler: str | None, workers: int | None) -> Iterator[Client]:
             yield client
         return
     # A task that waits in a worker's queue is blamed when that dies; so none does.
-    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}), LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
-    ) as cluster, Client(cluster) as client:
+    with (
+        dask.config.set({"distributed.scheduler.worker-saturation": 1.0}),
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50, preload=_IGNORE_CTRL_C
+        ) as cluster,
+        Client(cluster) as client,
+    ):
         yield client
 
 

@@ -135,9 +135,7 @@ def compress(
         return work_on(task, job, source, watch, force, preserve_time)
 
     passed = Passed()
-    planned = plan(
-        paths, out_dir, recursive, SUFFIX, _is_output, lambda path: task.takes(path.suffix.lower()), passed
-    )
+    planned = plan(paths, out_dir, recursive, SUFFIX, _is_output, lambda path: task.takes(path.suffix.lower()), passed)
     if not quiet:
         passed.tell(_hint)
     run(planned, work, parallel=jobs, force=force, skip_existing=skip_existing, verbose=verbose, quiet=quiet)

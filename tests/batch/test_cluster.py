@@ -1,0 +1,206 @@
+"""Jobs on a Dask cluster whose workers, nodes and drivers are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import codec
+from codec.batch import Compress, Row, run
+from tests.batch.conftest import IMAGES, contents, rows
+from tests.batch.tasks import Deadly, DiesWhileWriting, Slow
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "CODEC_THREADS": "1"}
+ONE_THREAD = codec.EncodeOptions(threads=1)
+
+
+def kill_once(victim, after=2):
+    """A function for rows that kills what ``victim`` gives, once."""
+    seen: list[Row] = []
+
+    def each(row: Row) -> None:
+        seen.append(row)
+        if len(seen) == after:
+            victim()
+
+    return each
+
+
+def test_a_cluster_makes_what_one_machine_makes(client, collection, alone, tmp_path):
+    table = tmp_path / "t.jsonl"
+    summary = run(Compress(ONE_THREAD), str(collection), str(tmp_path / "out"), client=client, table=str(table))
+    assert summary.done == IMAGES == len(rows(table)) and contents(tmp_path / "out") == alone
+    assert not client.run(lambda dask_worker: [name for name in dask_worker.plugins if name.startswith("batch-")]
+                          )[next(iter(client.nthreads()))]  # fmt: skip
+
+
+def test_a_worker_that_is_killed_is_replaced(client, collection, alone, tmp_path):
+    def kill() -> None:
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+
+    table = tmp_path / "t.jsonl"
+    run(
+        Slow(ONE_THREAD), str(collection), str(tmp_path / "out"),
+        client=client, table=str(table), batch=2, each=kill_once(kill),
+    )  # fmt: skip
+    assert contents(tmp_path / "out") == alone
+    assert sorted(row["source"] for row in rows(table)) == sorted(map(str, collection.rglob("*.*")))
+    assert {row["status"] for row in rows(table)} <= {"done", "existed"}
+
+
+def test_a_process_that_dies_while_it_writes_leaves_nothing(client, collection, alone, tmp_path):
+    (tmp_path / "tried").mkdir()
+    task = DiesWhileWriting(ONE_THREAD, tried=tmp_path / "tried")
+    summary = run(task, [str(collection / "2.png"), str(collection / "4.png")], str(tmp_path / "out"), client=client)
+    assert summary.failed == 0 and contents(tmp_path / "out") == {n: alone[n] for n in ("2.lmc", "4.lmc")}
+
+
+def test_a_file_that_kills_its_process_is_reported_and_the_rest_finish(client, collection, alone, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("2.png", "4.png", "6.png", "8.png"):
+        (tmp_path / "in" / name).write_bytes((collection / name).read_bytes())
+    (tmp_path / "in/5-deadly.png").write_bytes((collection / "4.png").read_bytes())
+    table = tmp_path / "t.jsonl"
+    summary = run(
+        Deadly(ONE_THREAD), str(tmp_path / "in"), str(tmp_path / "out"), client=client, table=str(table), batch=3
+    )
+    assert (summary.total, summary.failed) == (5, 1) and len(rows(table)) == 5
+    (failed,) = (row for row in rows(table) if row["status"] == "failed")
+    assert failed["source"].endswith("5-deadly.png") and failed["error"] == "KilledWorker"
+    assert contents(tmp_path / "out") == {name: alone[name] for name in ("2.lmc", "4.lmc", "6.lmc", "8.lmc")}
+
+
+def test_a_task_that_cannot_begin_ends_the_job(client, collection, tmp_path):
+    with pytest.raises(codec.CodecError, match="cannot begin"):
+        options = codec.EncodeOptions(model=tmp_path / "no-model")
+        run(Compress(options), str(collection), str(tmp_path / "out"), client=client)
+
+
+@contextmanager
+def started(*command: str) -> Iterator[subprocess.Popen[str]]:
+    """A process in a group of its own, which is killed with it at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command], env=ENVIRONMENT, start_new_session=True, cwd=ROOT, text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        kill_group(process)
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """A node dies: a supervising process and its workers."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def nodes(folder: Path, count: int) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
+    """A scheduler and nodes of one worker each, as they would be started on machines of their own."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        file = str(folder / "scheduler.json")
+        quiet = ("--no-dashboard", "--scheduler-file", file)
+        stack.enter_context(started("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", *quiet))
+        workers = [
+            stack.enter_context(started(
+                "distributed.cli.dask_worker", "--nworkers", "1", "--nthreads", "1", "--local-directory",
+                str(folder / f"node-{i}"), *quiet,
+            ))
+            for i in range(count)
+        ]  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not Path(file).exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield file, workers
+
+
+def test_a_node_that_is_killed_is_done_without(collection, alone, tmp_path):
+    from distributed import Client
+
+    table = tmp_path / "t.jsonl"
+    with nodes(tmp_path, 2) as (file, workers), Client(scheduler_file=file) as client:
+        client.wait_for_workers(2, timeout=60)
+        run(
+            Slow(ONE_THREAD), str(collection), str(tmp_path / "out"),
+            client=client, table=str(table), batch=2, each=kill_once(lambda: kill_group(workers[0])),
+        )  # fmt: skip
+        assert workers[0].poll() is not None and len(client.nthreads()) == 1
+    assert contents(tmp_path / "out") == alone and len(rows(table)) == IMAGES
+
+
+DRIVER = """
+import sys
+from distributed import Client
+from codec import EncodeOptions
+from codec.batch import run
+from tests.batch.tasks import Slow
+file, source, out, table = sys.argv[1:]
+with Client(scheduler_file=file) as client:
+    run(Slow(EncodeOptions(threads=1)), source, out, client=client, table=table, batch=2)
+"""
+
+
+def test_a_driver_that_is_killed_goes_on_when_it_runs_again(collection, alone, tmp_path):
+    table, out = tmp_path / "t.jsonl", tmp_path / "out"
+    with nodes(tmp_path, 2) as (file, _):
+        arguments = [sys.executable, "-c", DRIVER, file, str(collection), str(out), str(table)]
+        first = subprocess.Popen(arguments, env=ENVIRONMENT, cwd=ROOT, start_new_session=True)
+        deadline = time.monotonic() + 60
+        while len(list(out.rglob("*.lmc"))) < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        kill_group_of(first)
+        assert 3 <= len(contents(out)) < IMAGES and not table.exists()
+        subprocess.run(arguments, env=ENVIRONMENT, cwd=ROOT, check=True, timeout=120)
+    assert contents(out) == alone and len(rows(table)) == IMAGES == len({row["source"] for row in rows(table)})
+
+
+def kill_group_of(process: subprocess.Popen[bytes]) -> None:
+    """A driver dies."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_ctrl_c_stops_the_command_and_it_goes_on(collection, alone, tmp_path):
+    out = tmp_path / "out"
+    (tmp_path / "many").mkdir()
+    for i in range(8):
+        for path in collection.glob("*.png"):
+            (tmp_path / f"many/{i}-{path.name}").write_bytes(path.read_bytes())
+    total = len(list((tmp_path / "many").iterdir()))
+    command = [sys.executable, "-m", "codec", "batch", "compress", str(tmp_path / "many"), str(out), "--workers", "2",
+               "--table", str(tmp_path / "t.jsonl")]  # fmt: skip
+    first = subprocess.Popen(command, env=ENVIRONMENT, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(list(out.rglob("*.lmc"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(first.pid, signal.SIGINT)  # as a terminal does, to workers as well
+    _, told = first.communicate(timeout=60)
+    assert first.returncode == 130 and "Traceback" not in told
+    done = contents(out)
+    assert 3 <= len(done) < total and all(codec.inspect(data) for data in done.values())
+    again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True, timeout=120)
+    assert f"of {total} images" in again.stderr and len(contents(out)) == total == len(rows(tmp_path / "t.jsonl"))
+    assert contents(out)["3-2.lmc"] == alone["2.lmc"]
+
+
+def test_a_scheduler_that_is_not_there_is_named(collection, tmp_path):
+    command = [sys.executable, "-m", "codec", "batch", "compress", str(collection), str(tmp_path / "out")]
+    quick = {**ENVIRONMENT, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2"}
+    command += ["--scheduler", "tcp://127.0.0.1:9"]
+    gone = subprocess.run(command, env=quick, capture_output=True, text=True, timeout=120)
+    assert gone.returncode == 1 and gone.stderr.startswith("Error: tcp://127.0.0.1:9: no scheduler there")
+    assert len(gone.stderr.splitlines()) == 1
