@@ -166,13 +166,13 @@ def writing(address: str, overwrite: bool, mark: str = "") -> Iterator[BinaryIO]
         return
     folder = posixpath.dirname(path_there)
     file_system.makedirs(folder, exist_ok=True)
-    temporary = f"{folder}/.{mark or 'codec'}-{secrets.token_hex(4)}"
+    beside = f"{folder}/.{mark or 'codec'}-{secrets.token_hex(4)}"
     try:
-        file_system.pipe_file(temporary, buffer.getvalue())
-        file_system.mv(temporary, path_there)
+        file_system.pipe_file(beside, buffer.getvalue())
+        file_system.mv(beside, path_there)
     except BaseException:
         with suppress(Exception):  # the first error is the one to report
-            file_system.rm_file(temporary)
+            file_system.rm_file(beside)
         raise
 
 
@@ -192,13 +192,13 @@ def sweep(folder: str, mark: str) -> int:
     """Remove temporary files with a mark in a folder, which killed processes left; how many there were."""
     if not is_remote(folder):
         found = list(local_path(folder).glob(f".{mark}-*"))
-        for path in found:
-            path.unlink(missing_ok=True)
+        for left in found:
+            left.unlink(missing_ok=True)
         return len(found)
     file_system, path_there = _file_system(folder)
     if _is_object_store(file_system):
         return 0
-    names = file_system.glob(f"{path_there.rstrip('/')}/.{mark}-*")
-    for name in names:
+    found_there = file_system.glob(f"{path_there.rstrip('/')}/.{mark}-*")
+    for name in found_there:
         file_system.rm_file(name)
-    return len(names)
+    return len(found_there)
