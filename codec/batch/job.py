@@ -11,12 +11,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from bitstream.errors import CodecError
-from codec.batch import storage
 from codec.batch.plan import Item, Shard, plan, read_manifest
 from codec.batch.rows import DONE, EXISTED, FAILED, Row
 from codec.batch.table import Table
 from codec.batch.tasks import Task
 from codec.batch.threads import work_in_threads
+from codec.util import storage
 
 if TYPE_CHECKING:
     from distributed import Client

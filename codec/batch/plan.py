@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bitstream.errors import CodecError
-from codec.batch import storage
 from codec.batch.naming import keeps_suffix, output
 from codec.batch.tasks import Task
+from codec.util import storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from codec import api
-from codec.batch import storage
 from codec.batch.plan import Item
 from codec.batch.tasks import Task
+from codec.util import storage
 from codec.util.progress import Progress
 
 DONE, EXISTED, FAILED = "done", "existed", "failed"
@@ -69,7 +69,7 @@ def perform(items: Iterable[Item], task: Task, *, force: bool, mark: str, progre
         items: the images.
         task: what is done with each.
         force: do it even where its output is there.
-        mark: of temporary files, see :func:`codec.batch.storage.writing`.
+        mark: of temporary files, see :func:`codec.util.storage.writing`.
         progress: called as the work goes on; :class:`InterruptedError` from it ends the work.
 
     Raises:

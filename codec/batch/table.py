@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bitstream.errors import CodecError
-from codec.batch import storage
 from codec.batch.plan import Item
 from codec.batch.rows import FAILED, Row
+from codec.util import storage
 
 ROWS_A_PART = 1000
 SECONDS_A_PART = 30.0
@@ -36,7 +36,7 @@ class Table:
     Args:
         address: of the table, ``.jsonl`` or ``.parquet``.
         columns: names and Arrow types of what the task finds out.
-        mark: of temporary files, see :func:`codec.batch.storage.writing`.
+        mark: of temporary files, see :func:`codec.util.storage.writing`.
 
     Raises:
         CodecError: the address ends in something else, or Parquet needs a package that is missing.

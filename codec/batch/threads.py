@@ -58,7 +58,7 @@ def work_in_threads(
         each: called with each row as it comes.
         threads: images at a time.
         force: do it even where its output is there.
-        mark: of temporary files, see :func:`codec.batch.storage.writing`.
+        mark: of temporary files, see :func:`codec.util.storage.writing`.
 
     Raises:
         CodecError: the task cannot begin.

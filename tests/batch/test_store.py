@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 import codec
-from codec.batch import Compress, Decompress, run, storage
+from codec.batch import Compress, Decompress, run
 from codec.batch.tasks import Outcome
 from codec.cli import main
+from codec.util import storage
 from tests.batch.conftest import IMAGES, contents
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
