@@ -10,12 +10,18 @@ from codec.api import Encoded, Info, compress, decompress, encode, inspect, open
 from codec.encoding.options import EncodeOptions, Target
 
 if TYPE_CHECKING:
+    from codec import batch
+    from codec.datasets.latents import latents
     from codec.decoding.file_parts import Damage
     from codec.decoding.lmc_file import LmcFile
 
     __version__: str
 
-_LAZY = {"Damage": "codec.decoding.file_parts", "LmcFile": "codec.decoding.lmc_file"}
+_LAZY = {
+    "Damage": "codec.decoding.file_parts",
+    "LmcFile": "codec.decoding.lmc_file",
+    "latents": "codec.datasets.latents",
+}
 """What is imported when it is first asked for, as it takes a decoder with it."""
 
 
@@ -27,6 +33,8 @@ def __getattr__(name: str) -> Any:
             return version("manifold-codec")
         except PackageNotFoundError:  # a source tree that is not installed
             return "0+unknown"
+    if name == "batch":
+        return import_module("codec.batch")
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -34,6 +42,27 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+def torch_dataset(sources: Any, **options: Any) -> Any:
+    """A PyTorch dataset over shards and folders of images; needs the extra ``[train]``.
+
+    Args:
+        sources: addresses of shards (``.tar``, ``.parquet``), images, and folders of both.
+        options: see :class:`~codec.datasets.torch_dataset.ImageDataset`.
+
+    Returns:
+        ImageDataset: whose samples are dictionaries.
+
+    Raises:
+        CodecError: a source is not there, or PyTorch is not installed.
+        ValueError: an option is none.
+    """
+    try:
+        from codec.datasets.torch_dataset import ImageDataset
+    except ImportError as error:
+        raise CodecError(f"torch_dataset: needs PyTorch, the extra [train] ({error})") from error
+    return ImageDataset(sources, **options)
 
 
 def register_pillow() -> None:
@@ -55,10 +84,13 @@ __all__ = [
     "LmcFile",
     "ModelError",
     "Target",
+    "batch",
     "compress",
     "decompress",
     "encode",
     "inspect",
+    "latents",
     "open",
     "register_pillow",
+    "torch_dataset",
 ]

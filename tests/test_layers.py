@@ -20,6 +20,7 @@ LAYERS = (
     ("codec.encoding", "codec.training"),
     ("codec.api",),
     ("codec.pillow_plugin", "codec.manifold", "codec.web", "codec.desktop"),
+    ("codec.datasets",),
     ("codec.batch",),
     ("codec",),
     ("codec.cli",),

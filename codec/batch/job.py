@@ -30,10 +30,11 @@ class Summary:
     """What became of a job.
 
     Attributes:
-        total: images that the job is about.
+        total: inputs that the job is about.
         done: worked on by this run.
         existed: whose output was there, or whose row.
         failed: see the table, or what ``each`` was called with.
+        images_failed: of those in files of many, that stay as they were.
         bytes_in: of those that were worked on.
         bytes_out: of their outputs.
         pixels: of those.
@@ -43,6 +44,7 @@ class Summary:
     done: int
     existed: int
     failed: int
+    images_failed: int
     bytes_in: int
     bytes_out: int
     pixels: int
@@ -114,15 +116,16 @@ def run(
     todo = items if force or rows is None else _missing(items, rows.done(), out)
     if planned is not None:
         planned(len(todo))
-    counts, figures = dict.fromkeys((DONE, EXISTED, FAILED), 0), [0, 0, 0]
+    counts, figures = dict.fromkeys((DONE, EXISTED, FAILED), 0), [0, 0, 0, 0]
     counts[EXISTED] += len(items) - len(todo)
 
     def take(row: Row) -> None:
         counts[row.status] += 1
         if row.status == DONE:
-            figures[0] += row.bytes_in or 0
-            figures[1] += row.bytes_out or 0
-            figures[2] += (row.width or 0) * (row.height or 0)
+            figures[0] += row.images_failed or 0
+            figures[1] += row.bytes_in or 0
+            figures[2] += row.bytes_out or 0
+            figures[3] += (row.width or 0) * (row.height or 0)
         if rows is not None:
             rows.add(row)
         if each is not None:

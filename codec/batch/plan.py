@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from bitstream.errors import CodecError
 from codec.batch.naming import keeps_suffix, output
 from codec.batch.tasks import Task
+from codec.datasets.shards import is_shard
 from codec.util import storage
 
 
@@ -81,7 +82,8 @@ def plan(
     """Find the images of folders and files.
 
     Args:
-        sources: addresses of folders, whose files are taken if the task takes their kind, and of files.
+        sources: addresses of folders, whose files are taken if the task takes their kind, and of files. Files of many
+            images, see :mod:`codec.datasets.shards`, are taken by tasks that have outputs.
         out: address of the folder for outputs, which lie in it as the images lie in their folder; None if the task
             makes none.
         task: what is to be done.
@@ -107,7 +109,7 @@ def plan(
             for name, _ in storage.find(source, failed):
                 if inside is not None and (name + "/").startswith(inside):
                     continue  # our own outputs
-                if task.takes(PurePosixPath(name).suffix.lower()):
+                if task.takes(PurePosixPath(name).suffix.lower()) or (task.suffix and is_shard(name)):
                     found.append((storage.joined(source, name), name))
                 elif passed is not None:
                     passed(name)
@@ -118,11 +120,12 @@ def plan(
     if not task.suffix or out is None:
         return [Item(source, None) for source, name in found if shard is None or shard.has(name)]
     inputs = [(PurePosixPath(name), PurePosixPath(name).parent) for _, name in found]
-    whole = keeps_suffix(inputs, task.suffix)
+    single = [i for i, (_, name) in enumerate(found) if not is_shard(name)]
+    whole = {single[i] for i in keeps_suffix([inputs[i] for i in single], task.suffix)}
     taken: dict[str, str] = {}
     items = []
     for i, ((source, name), pair) in enumerate(zip(found, inputs, strict=True)):
-        target = storage.joined(out, output(*pair, task.suffix, i in whole).as_posix())
+        target = storage.joined(out, name if is_shard(name) else output(*pair, task.suffix, i in whole).as_posix())
         if target in taken:
             raise CodecError(f"{taken[target]} and {source} would both become {target}")
         if target == source:

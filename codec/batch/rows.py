@@ -9,7 +9,8 @@ from typing import Any
 
 from codec import api
 from codec.batch.plan import Item
-from codec.batch.tasks import Task
+from codec.batch.tasks import InShards, Task
+from codec.datasets.shards import is_shard
 from codec.util import storage
 from codec.util.progress import Progress
 
@@ -30,6 +31,8 @@ class Row:
         width: pixels.
         height: pixels.
         quality: of the ``.lmc`` file, 0 to 100.
+        images: that it holds: 1, or those of a file of many.
+        images_failed: of those that stay as they were, as they could not be worked on.
         notes: what people should know, in one line.
         error: the kind of error that it failed with.
         message: what that said.
@@ -45,6 +48,8 @@ class Row:
     width: int | None = None
     height: int | None = None
     quality: float | None = None
+    images: int | None = None
+    images_failed: int | None = None
     notes: str = ""
     error: str | None = None
     message: str | None = None
@@ -88,6 +93,8 @@ def _row(item: Item, task: Task, force: bool, mark: str, progress: Progress) -> 
             if there is not None:
                 return _existing(item, there)
         source = storage.source(item.source)
+        if is_shard(item.source):
+            task = InShards(task)
         task.check(source, item.source)
         outcome = task(source, item.source, lambda: storage.writing(str(item.target), force, mark), progress)
     except InterruptedError:
@@ -100,7 +107,7 @@ def _row(item: Item, task: Task, force: bool, mark: str, progress: Progress) -> 
     return Row(
         item.source, item.target, DONE, outcome.bytes_in, outcome.bytes_out if item.target else None,
         round(time.perf_counter() - started, 4), outcome.width, outcome.height, outcome.quality,
-        "; ".join(outcome.notes + outcome.damage), values=outcome.values,
+        outcome.images, outcome.images_failed, "; ".join(outcome.notes + outcome.damage), values=outcome.values,
     )  # fmt: skip
 
 

@@ -24,7 +24,8 @@ ROWS_A_GROUP = 10_000
 """Of a Parquet table that are held at a time."""
 _TYPES = {
     "source": "string", "target": "string", "status": "string", "bytes_in": "int64", "bytes_out": "int64",
-    "seconds": "double", "width": "int32", "height": "int32", "quality": "double", "notes": "string",
+    "seconds": "double", "width": "int32", "height": "int32", "quality": "double",
+    "images": "int32", "images_failed": "int32", "notes": "string",
     "error": "string", "message": "string",
 }  # fmt: skip
 """Arrow types of the columns that every table has."""

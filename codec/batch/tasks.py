@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
@@ -14,6 +14,8 @@ from bitstream.container import MAX_PIXELS
 from bitstream.errors import ImageError
 from codec import api
 from codec.api import SUFFIX, EncodeOptions
+from codec.datasets.shards import SUFFIXES as SHARDS
+from codec.datasets.shards import rewrite
 from codec.engine.registry import DEFAULT_TUNE, loaded, shipped
 from codec.util.progress import Progress
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 Source = Path | io.BytesIO
 """A local file, or the bytes of one that is elsewhere."""
 _DEFAULT = EncodeOptions()
+NOTES_OF_A_SHARD = 20
+"""That are told one by one."""
 OpenOutput = Callable[[], AbstractContextManager[BinaryIO]]
 """Gives a file to write to, which becomes the output if all goes well."""
 
@@ -38,6 +42,8 @@ class Outcome:
         width: pixels of the image that was read or written, whichever is smaller.
         height: likewise.
         quality: of the ``.lmc`` file, 0 to 100; None if that is not known.
+        images: how many there are, in a file of many.
+        images_failed: of those that could not be worked on, and stay as they were.
         notes: what people should know.
         damage: what had to be made up, as the file is damaged.
         values: what was found out about the image, by name.
@@ -46,17 +52,19 @@ class Outcome:
     bytes_in: int
     bytes_out: int
     coded: int
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     quality: float | None = None
+    images: int = 1
+    images_failed: int = 0
     notes: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
 
     @property
     def pixels(self) -> int:
-        """Width times height."""
-        return self.width * self.height
+        """Width times height; 0 of a file of many images."""
+        return (self.width or 0) * (self.height or 0)
 
 
 class Task(ABC):
@@ -159,7 +167,7 @@ class Compress(Task):
         if 0 < size < written:  # a pipe does not tell its size
             less = "" if self.options.lossless else "; less quality takes less"
             notes += (f"larger than the image's own {size} bytes{less}",)
-        return Outcome(size, written, written, encoded.width, encoded.height, _quality(encoded.data), notes)
+        return Outcome(size, written, written, encoded.width, encoded.height, _quality(encoded.data), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -212,7 +220,9 @@ class Decompress(Task):
                 )  # fmt: skip
                 written = target.seek(0, 2)
             size = file.file_bytes
-            return Outcome(size, written, size, width, height, file.quality, notes, tuple(map(str, file.damage)))
+            return Outcome(
+                size, written, size, width, height, file.quality, notes=notes, damage=tuple(map(str, file.damage))
+            )
 
 
 @dataclass(frozen=True)
@@ -242,7 +252,7 @@ class Transcode(Task):
             encoded = api.encode(file, self.options, progress=progress)
         written = _write(encoded.data, output)
         quality = _quality(encoded.data)
-        return Outcome(size, written, written, encoded.width, encoded.height, quality, encoded.notes)
+        return Outcome(size, written, written, encoded.width, encoded.height, quality, notes=encoded.notes)
 
 
 @dataclass(frozen=True)
@@ -319,3 +329,44 @@ class Score(Task):
             found = collection.score(features)
             values = {"score": float(found.score), "score_parts": {k: float(v) for k, v in found.parts.items()}}
             return Outcome(byte_count(source), 0, file.file_bytes, *file.size, file.quality, values=values)
+
+
+@dataclass(frozen=True)
+class InShards(Task):
+    """Another task, done with each image of files that hold many, see :mod:`codec.datasets.shards`.
+
+    What stands beside the images is carried along. An image that cannot be worked on stays as it was.
+
+    Attributes:
+        task: what is done with each image.
+    """
+
+    task: Task
+
+    def takes(self, suffix: str) -> bool:
+        """See :meth:`Task.takes`."""
+        return suffix in SHARDS
+
+    def prepare(self) -> None:
+        """See :meth:`Task.prepare`."""
+        self.task.prepare()
+
+    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
+        """See :meth:`Task.__call__`."""
+        notes: list[str] = []
+
+        def change(data: bytes, image: str) -> bytes:
+            made = io.BytesIO()
+            outcome = self.task(io.BytesIO(data), image, lambda: nullcontext(made), progress)
+            notes.extend(f"{image}: {note}" for note in outcome.notes + outcome.damage)
+            return made.getvalue()
+
+        size = byte_count(source)
+        with output() as target:
+            report = rewrite(source, name, target, change, self.task.takes, self.task.suffix)
+            written = target.seek(0, 2)
+        failed = [f"{image} stays as it was: {error}" for image, error in report.failed]
+        told = (failed + notes)[:NOTES_OF_A_SHARD]
+        if len(failed + notes) > len(told):
+            told.append(f"and {len(failed + notes) - len(told)} more")
+        return Outcome(size, written, 0, None, None, images=report.images, images_failed=len(failed), notes=tuple(told))

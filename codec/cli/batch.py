@@ -83,8 +83,8 @@ def _options(quality: float | None, tune: str | None, lossless: bool, strip: boo
 def batch() -> None:
     """Work on whole collections, on this machine or a cluster (needs the extra [cluster]).
 
-    IN and OUT are folders, here or anywhere that fsspec knows: s3://bucket/folder, gs://, zip://::photos.zip. Run
-    again, a command does what is missing.
+    IN and OUT are folders, here or anywhere that fsspec knows: s3://bucket/folder, gs://, zip://::photos.zip. Files
+    of many images (.tar as WebDataset has them, .parquet) stay such files. Run again, a command does what is missing.
     """
 
 
@@ -194,11 +194,13 @@ def _run(
     if not quiet:
         passed.tell()
         click.echo(
-            f"{summary.done} of {summary.total} images, {summary.existed} were there, {summary.failed} failed; "
+            f"{summary.done} of {summary.total} files, {summary.existed} were there, {summary.failed} failed; "
             f"{summary.bytes_in} -> {summary.bytes_out} bytes, {summary.pixels / 1e6:.1f} MP",
             err=True,
         )
-    if summary.failed:
+        if summary.images_failed:
+            click.echo(f"Note: {summary.images_failed} images in files of many stay as they were", err=True)
+    if summary.failed or summary.images_failed:
         sys.exit(1)
 
 
@@ -260,6 +262,8 @@ class _Bar:
             text = str(row.message)
             name = click.format_filename(row.source)
             self._write(f"Error: {text}" if text.startswith(name) else f"Error: {name}: {text}", file=sys.stderr)
+        if row.images_failed or (row.images and row.images > 1 and row.notes):
+            self._write(f"Note: {row.source}: {row.notes}", file=sys.stderr)
         self._bar.update()
 
     def note(self, text: str) -> None:

@@ -193,7 +193,7 @@ def test_ctrl_c_stops_the_command_and_it_goes_on(collection, alone, tmp_path):
     done = contents(out)
     assert 3 <= len(done) < total and all(codec.inspect(data) for data in done.values())
     again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True, timeout=120)
-    assert f"of {total} images" in again.stderr and len(contents(out)) == total == len(rows(tmp_path / "t.jsonl"))
+    assert f"of {total} files" in again.stderr and len(contents(out)) == total == len(rows(tmp_path / "t.jsonl"))
     assert contents(out)["3-2.lmc"] == alone["2.lmc"]
 
 

@@ -83,7 +83,7 @@ def test_the_command_on_a_store(uploaded, alone, tmp_path):
     out = f"s3://{BUCKET}/by-command"
     table = tmp_path / "t.parquet"
     result = CliRunner().invoke(main, ["batch", "compress", uploaded, out, "--workers", "1", "--table", str(table)])
-    assert result.exit_code == 0 and f"{IMAGES} of {IMAGES} images" in result.stderr and held(out) == alone
+    assert result.exit_code == 0 and f"{IMAGES} of {IMAGES} files" in result.stderr and held(out) == alone
     back = tmp_path / "back"
     assert run(Decompress(".png"), out, str(back)).done == IMAGES and len(contents(back)) == IMAGES
 

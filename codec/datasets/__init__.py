@@ -1,0 +1,1 @@
+"""Images in shards, as machine learning keeps them: WebDataset's tar files and Parquet; and what training reads."""

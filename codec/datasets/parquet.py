@@ -1,0 +1,110 @@
+"""Parquet files with a column of images as Hugging Face's datasets have it: structures of ``bytes`` and ``path``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from bitstream.errors import CodecError
+
+ROWS = 64
+"""Of a file that are held at a time."""
+
+
+def _modules() -> tuple[Any, Any]:
+    """PyArrow and its part for Parquet.
+
+    Raises:
+        CodecError: it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise CodecError("Parquet needs the extra [cluster] (no pyarrow)") from error
+    return pyarrow, pyarrow.parquet
+
+
+def _open(file: BinaryIO) -> Any:
+    """A Parquet file.
+
+    Raises:
+        CodecError: it is none, or damaged.
+    """
+    arrow, parquet = _modules()
+    try:
+        return parquet.ParquetFile(file)
+    except (arrow.ArrowException, OSError) as error:
+        raise CodecError(f"not a Parquet file, or damaged: {error}") from error
+
+
+def _image_columns(schema: Any) -> list[str]:
+    """Names of the columns that hold images: structures of bytes and a path, and nothing else."""
+    arrow, _ = _modules()
+    names = []
+    for field in schema:
+        if arrow.types.is_struct(field.type) and {f.name for f in field.type} == {"bytes", "path"}:
+            names.append(str(field.name))
+    return names
+
+
+def rows(file: BinaryIO) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Rows of a Parquet file, and the names of their image columns, in bounded memory.
+
+    Args:
+        file: that can seek.
+
+    Raises:
+        CodecError: it is damaged, or no Parquet file.
+    """
+    parquet = _open(file)
+    images = _image_columns(parquet.schema_arrow)
+    for batch in _batches(parquet):
+        for row in batch.to_pylist():
+            yield row, images
+
+
+def _batches(parquet: Any) -> Iterator[Any]:
+    arrow, _ = _modules()
+    try:
+        yield from parquet.iter_batches(ROWS)
+    except (arrow.ArrowException, OSError) as error:
+        raise CodecError(f"damaged: {error}") from error
+
+
+Change = Callable[[bytes, str | None], tuple[bytes, str | None]]
+"""From an image's bytes and its path, if it has one, to what stands in their place."""
+
+
+def rewrite(file: BinaryIO, target: BinaryIO, change: Change) -> None:
+    """Copy a Parquet file with other images; all else of it stays, the schema and what Hugging Face keeps there too.
+
+    Args:
+        file: that can seek.
+        target: written to from where it is.
+        change: called with each image.
+
+    Raises:
+        CodecError: it is damaged, no Parquet file, or has no column of images.
+    """
+    arrow, module = _modules()
+    parquet = _open(file)
+    schema = parquet.schema_arrow
+    images = _image_columns(schema)
+    if not images:
+        raise CodecError("no column of images: none is a structure of bytes and path")
+
+    def changed(cell: dict[str, Any] | None) -> dict[str, Any] | None:
+        if cell is None or cell["bytes"] is None:
+            return cell
+        data, path = change(cell["bytes"], cell["path"])
+        return {"bytes": data, "path": path}
+
+    # Images do not get smaller by a general compression.
+    with module.ParquetWriter(target, schema, compression="none" if images == schema.names else "zstd") as writer:
+        for batch in _batches(parquet):
+            for name in images:
+                place = schema.get_field_index(name)
+                cells = [changed(cell) for cell in batch.column(place).to_pylist()]
+                batch = batch.set_column(place, schema.field(place), arrow.array(cells, schema.field(place).type))
+            writer.write_batch(batch)

@@ -1,0 +1,256 @@
+"""Shards in and out: images changed, all else carried along, and read for training."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec
+from codec.batch import Compress, Decompress, Embed, run
+from codec.datasets import tar
+from tests.batch.conftest import rows
+
+pytestmark = pytest.mark.slow
+
+
+def photo(i: int, size: tuple[int, int] = (80, 64)) -> Image.Image:
+    """A part of a photograph."""
+    from skimage import data
+
+    return Image.fromarray(np.ascontiguousarray(data.astronaut()[10 * i : 10 * i + size[1], 100 : 100 + size[0]]))
+
+
+def stored(image: Image.Image, kind: str = "PNG") -> bytes:
+    """An image as a file."""
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+def make_tar(path: Path, members: dict[str, bytes]) -> None:
+    """A tar file of members, as others make them."""
+    with tarfile.open(path, "w") as archive:
+        for number, (name, data) in enumerate(members.items()):
+            about = tarfile.TarInfo(name)
+            about.size, about.mtime, about.uname = len(data), 1_700_000_000 + number, "somebody"
+            archive.addfile(about, io.BytesIO(data))
+
+
+def members(path: Path) -> dict[str, bytes]:
+    """All files of a tar file, in their order."""
+    with tarfile.open(path) as archive:
+        return {about.name: archive.extractfile(about).read() for about in archive if about.isreg()}
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """A folder with a tar file of four samples, one damaged."""
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    make_tar(folder / "0.tar", {
+        "a/0.png": stored(photo(0)), "a/0.json": b'{"n": 0}', "a/0.cls": b"7",
+        "a/1.png": stored(photo(1)), "a/1.txt": "naïve".encode(),
+        "b/2.jpg": b"damaged", "b/2.json": b"{}",
+        "b/3.left.png": stored(photo(3)), "b/3.right.png": stored(photo(4)), "b/3.bin": b"\0\1",
+    })  # fmt: skip
+    return folder
+
+
+def test_a_tar_file_keeps_all_but_its_images(shards, tmp_path):
+    table = tmp_path / "t.jsonl"
+    summary = run(Compress(), str(shards), str(tmp_path / "coded"), table=str(table))
+    before, after = members(shards / "0.tar"), members(tmp_path / "coded/0.tar")
+    assert list(after) == ["a/0.lmc", "a/0.json", "a/0.cls", "a/1.lmc", "a/1.txt", "b/2.jpg", "b/2.json",
+                           "b/3.left.lmc", "b/3.right.lmc", "b/3.bin"]  # fmt: skip
+    assert all(after[name] == before[name] for name in after if not name.endswith(".lmc"))
+    assert after["b/3.right.lmc"] == codec.compress(photo(4))
+    with tarfile.open(tmp_path / "coded/0.tar") as archive:
+        about = [(member.mtime - 1_700_000_000, member.uname) for member in archive]
+    assert about == [(i, "somebody") for i in range(10)]
+    (row,) = rows(table)
+    assert (row["status"], row["images"], row["images_failed"]) == ("done", 5, 1)
+    assert "b/2.jpg stays as it was" in row["notes"] and (summary.done, summary.images_failed) == (1, 1)
+    run(Decompress(), str(tmp_path / "coded"), str(tmp_path / "back"))
+    back = members(tmp_path / "back/0.tar")
+    assert set(back) == {name.replace(".lmc", ".png") for name in after}
+    with Image.open(io.BytesIO(back["b/3.left.png"])) as image:
+        assert np.array_equal(np.asarray(image), np.asarray(codec.decompress(after["b/3.left.lmc"])))
+
+
+def test_names_that_would_clash_or_are_long_are_kept_apart(tmp_path):
+    long = "x" * 180
+    make_tar(tmp_path / "0.tar", {
+        "0.png": stored(photo(0)), "0.jpg": stored(photo(0), "JPEG"), f"{long}.png": stored(photo(1)),
+        "1.png": stored(photo(1)), "1.lmc": b"something else",
+    })  # fmt: skip
+    run(Compress(), str(tmp_path / "0.tar"), str(tmp_path / "out"))
+    made = members(tmp_path / "out/0.tar")
+    assert list(made) == ["0.png.lmc", "0.jpg.lmc", f"{long}.lmc", "1.png.lmc", "1.lmc"]
+    assert made["1.lmc"] == b"something else" and codec.inspect(made[f"{long}.lmc"]).width == 80
+
+
+def test_shards_that_are_damaged_or_hold_no_images_fail_alone(tmp_path):
+    (tmp_path / "in").mkdir()
+    make_tar(tmp_path / "in/good.tar", {"0.png": stored(Image.new("L", (9, 9)))})
+    make_tar(tmp_path / "in/none.tar", {"0.txt": b"no image"})
+    (tmp_path / "in/damaged.tar").write_bytes((tmp_path / "in/good.tar").read_bytes()[:700])
+    (tmp_path / "in/other.parquet").write_bytes(b"no Parquet")
+    told = {}
+    run(
+        Compress(),
+        str(tmp_path / "in"),
+        str(tmp_path / "out"),
+        each=lambda row: told.update({Path(row.source).name: row}),
+    )
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.tar"]
+    assert told["good.tar"].status == "done" and "no images" in told["none.tar"].message
+    assert told["damaged.tar"].error == "CodecError" and "damaged" in told["damaged.tar"].message
+    assert told["other.parquet"].status == "failed"
+    with pytest.raises(codec.CodecError, match="no images found"):  # an embedding has no shard to go to
+        run(Embed(), str(tmp_path / "in"), table=str(tmp_path / "t.jsonl"))
+
+
+def test_parquet_keeps_all_but_its_images(tmp_path):
+    datasets = pytest.importorskip("datasets", reason="needs datasets, of the extra [test]")
+    import pyarrow.parquet as parquet
+
+    import codec.pillow_plugin
+
+    assert codec.pillow_plugin.FORMAT == "LMC"
+    features = datasets.Features({
+        "image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"]), "more": {"n": datasets.Value("int8")}
+    })  # fmt: skip
+    given: dict[str, Any] = {
+        "image": [photo(0), photo(1), None],
+        "label": [0, 1, 1],
+        "more": [{"n": i} for i in range(3)],
+    }
+    (tmp_path / "in").mkdir()
+    datasets.Dataset.from_dict(given, features).to_parquet(str(tmp_path / "in/0.parquet"))
+    run(Compress(), str(tmp_path / "in"), str(tmp_path / "out"))
+    before, after = (parquet.read_table(tmp_path / f"{folder}/0.parquet") for folder in ("in", "out"))
+    assert after.schema.equals(before.schema, check_metadata=True)
+    assert after.drop_columns("image").equals(before.drop_columns("image"))
+    assert (
+        after["image"][1].as_py() == {"bytes": codec.compress(photo(1)), "path": None}
+        and after["image"][2].as_py() is None
+    )
+    loaded = datasets.Dataset.from_parquet(str(tmp_path / "out/0.parquet"), cache_dir=str(tmp_path / "cache"))
+    assert loaded.features == features and loaded[1]["label"] == 1 and loaded[1]["more"] == {"n": 1}
+    assert np.array_equal(np.asarray(loaded[1]["image"]), np.asarray(codec.decompress(codec.compress(photo(1)))))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # webdataset leaves files open
+def test_web_datasets_of_ours_load_elsewhere(shards, tmp_path):
+    datasets = pytest.importorskip("datasets", reason="needs datasets, of the extra [test]")
+    webdataset = pytest.importorskip("webdataset", reason="needs webdataset, of the extra [test]")
+    import codec.pillow_plugin
+
+    assert codec.pillow_plugin.FORMAT == "LMC"
+    make_tar(tmp_path / "0.tar", {"0.png": stored(photo(0)), "0.cls": b"7", "1.png": stored(photo(1)), "1.cls": b"8"})
+    run(Compress(), str(tmp_path / "0.tar"), str(tmp_path / "out"))
+    shard = str(tmp_path / "out/0.tar")
+    wanted = np.asarray(codec.decompress(codec.compress(photo(1))))
+    found = datasets.load_dataset("webdataset", data_files=shard, split="train", cache_dir=str(tmp_path / "cache"))
+    assert np.array_equal(np.asarray(found.cast_column("lmc", datasets.Image())[1]["lmc"]), wanted)
+    for sample in webdataset.WebDataset(shard, shardshuffle=False):
+        assert set(sample) >= {"__key__", "lmc", "cls"}
+    assert np.array_equal(np.asarray(codec.decompress(sample["lmc"])), wanted)
+
+
+def test_samples_are_read_as_they_lie(shards):
+    with (shards / "0.tar").open("rb") as file:
+        keys = [[(member.key, member.field) for member in sample] for sample in tar.samples(file)]
+    assert keys[0] == [("a/0", "png"), ("a/0", "json"), ("a/0", "cls")] and len(keys) == 4
+    assert keys[3] == [("b/3", "left.png"), ("b/3", "right.png"), ("b/3", "bin")]
+
+
+def test_latents_are_a_files_coordinates():
+    data = codec.compress(photo(0), graphics=False)
+    with codec.open(data) as file:
+        wanted = np.concatenate(list(file.latents()), axis=1)
+    found = codec.latents(data)
+    assert found.dtype == np.float32 and found.shape[1:] == (4, 8) and np.array_equal(found, wanted)
+    assert codec.latents(photo(0)).shape == found.shape
+    assert codec.latents(data, tune="psnr").shape == found.shape and not np.array_equal(
+        codec.latents(data, tune="psnr"), found
+    )
+
+
+class TestTorchDataset:
+    """What training reads."""
+
+    @pytest.fixture(autouse=True)
+    def _torch(self) -> None:
+        pytest.importorskip("torch", reason="needs the extra [train]")
+
+    @pytest.fixture
+    def coded(self, shards: Path, tmp_path: Path) -> Path:
+        """Two tar files, a Parquet file and a single image, coded."""
+        parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra [cluster]")
+        import pyarrow
+
+        out = tmp_path / "coded"
+        run(Compress(), str(shards), str(out))
+        make_tar(tmp_path / "1.tar", {f"{i}.png": stored(photo(i)) for i in range(5, 8)})
+        run(Compress(), str(tmp_path / "1.tar"), str(out))
+        image = {"bytes": codec.compress(photo(8)), "path": None}
+        parquet.write_table(pyarrow.table({"photo": [image], "label": [3]}), out / "2.parquet")
+        (out / "single.lmc").write_bytes(codec.compress(np.asarray(photo(9))[:, :, 0]))
+        return out
+
+    def test_samples(self, coded):
+        with pytest.warns(UserWarning, match="b/2 is left out"):
+            found = list(codec.torch_dataset(str(coded), on_error="skip"))
+        by_key = {sample.get("__key__"): sample for sample in found}
+        assert by_key["a/0"]["json"] == {"n": 0} and by_key["a/0"]["cls"] == 7 and by_key["a/1"]["txt"] == "naïve"
+        wanted = np.asarray(codec.decompress(codec.compress(photo(0)))).transpose(2, 0, 1)
+        assert np.array_equal(by_key["a/0"]["image"].numpy(), wanted)
+        assert by_key["b/3"]["image"].shape == by_key["b/3"]["right.lmc"].shape == (3, 64, 80)
+        assert by_key["b/3"]["bin"] == b"\0\1" and by_key[str(coded / "single.lmc")]["image"].shape == (1, 64, 80)
+        assert by_key[None]["label"] == 3 and by_key[None]["photo"].shape == (3, 64, 80) and len(found) == 8
+
+    def test_a_damaged_image_is_named(self, coded):
+        with pytest.raises(codec.CodecError, match=r"0\.tar: b/2: "):
+            list(codec.torch_dataset(str(coded)))
+
+    def test_workers_of_a_loader_share_the_files(self, coded):
+        from torch.utils.data import DataLoader
+
+        dataset = codec.torch_dataset(
+            [str(coded / name) for name in ("1.tar", "2.parquet", "single.lmc")], shuffle=True
+        )
+        loader = DataLoader(dataset, batch_size=None, num_workers=2)
+        for epoch in range(2):
+            dataset.set_epoch(epoch)
+            found = list(loader)
+            assert sorted(str(sample.get("__key__")) for sample in found) == sorted(
+                ["5", "6", "7", "None", str(coded / "single.lmc")]
+            )
+
+    def test_files_in_another_order_in_each_epoch(self, coded):
+        dataset = codec.torch_dataset(
+            [str(coded / name) for name in ("1.tar", "2.parquet", "single.lmc")], shuffle=True
+        )
+        orders = set()
+        for epoch in range(12):
+            dataset.set_epoch(epoch)
+            orders.add(tuple(str(sample.get("__key__")) for sample in dataset))
+        assert len(orders) > 2
+
+    def test_latents_and_transforms(self, coded):
+        (sample,) = codec.torch_dataset(str(coded / "single.lmc"), kind="latents")
+        assert np.array_equal(sample["image"].numpy(), codec.latents(coded / "single.lmc"))
+        (sample,) = codec.torch_dataset(str(coded / "single.lmc"), transform=lambda image: image.size)
+        assert sample["image"] == (80, 64)
+        for wrong in ({"kind": "other"}, {"on_error": "other"}, {"kind": "latents", "transform": len}):
+            with pytest.raises(ValueError, match=r"expected|leave"):
+                codec.torch_dataset(str(coded), **wrong)
+        with pytest.raises(codec.CodecError, match="not there"):
+            codec.torch_dataset(str(coded / "none"))
