@@ -97,6 +97,10 @@ setup(
             "hypothesis>=6.100",
             "playwright>=1.50",  # drives an installed Chromium
             "marionette-driver>=3.4",  # likewise Firefox
+            "datasets>=3",  # what others read shards with
+            "webdataset>=0.2.100",
+            "moto[server]>=5",  # stands in for S3
+            "s3fs>=2024.6",
             "scikit-image>=0.24",
             "ruff==0.17.6",
             "mypy==2.4.1",

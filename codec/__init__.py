@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bitstream.errors import BitstreamError, CodecError, ConversionWarning, ImageError, ModelError
-from codec.api import Encoded, Info, compress, decompress, encode, inspect, open
+from codec.api import Encoded, Info, compress, decompress, decompress_batch, encode, inspect, open
 from codec.encoding.options import EncodeOptions, Target
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ __all__ = [
     "batch",
     "compress",
     "decompress",
+    "decompress_batch",
     "encode",
     "inspect",
     "latents",

@@ -152,6 +152,11 @@ class LmcFile:
         return self._parts.has_exact_blocks
 
     @property
+    def is_exact(self) -> bool:
+        """Whether all pixels are exact; no network runs then."""
+        return self._exact.covers(0, self.size[1], 0, self.size[0])
+
+    @property
     def exact_share(self) -> float:
         """How many of the pixels are exact, from 0 to 1: all of a lossless file."""
         return self._exact.share()
@@ -268,6 +273,12 @@ class LmcFile:
     def load(self, progress: Progress | None = None) -> Image.Image:
         """The whole image: L, LA, RGB, RGBA, or I;16."""
         return _as_image(self.strips(progress=progress), self.size, self.form, self.alpha(), self.metadata)
+
+    def load_with(self, runtime: Any) -> Image.Image:
+        """The whole image by another runtime than the file's own, as :meth:`load`."""
+        decoder = PixelDecoder(runtime, self.header, self.form, self.symbols, self._exact)
+        strips = decoder.strips((0, 0, *self.size))
+        return _as_image(strips, self.size, self.form, self.alpha(), self.metadata)
 
     def write(
         self,

@@ -7,7 +7,7 @@ import operator
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -168,8 +168,10 @@ class Runtime:
                 disabled_optimizers=["QuickGeluFusion"],
             )
 
-    def gains(self, quality_index: int) -> _Floats:
-        """The flat vector of gains of a level, float32 (1, G)."""
+    def gains(self, quality_index: int | Sequence[int]) -> _Floats:
+        """The flat vectors of gains of a level, or of each of several, float32 (N, G)."""
+        if not isinstance(quality_index, int):
+            return np.concatenate([self.gains(level) for level in quality_index])
         at = quality_index / max(1, self.tables.levels - 1) * (len(self._knots) - 1)
         low = min(int(at), len(self._knots) - 2)
         flat = self._knots[low] * np.float32(low + 1 - at) + self._knots[low + 1] * np.float32(at - low)
@@ -213,28 +215,28 @@ class Runtime:
         """
         return self._run("quantisation.onnx", y=y, z_hat=z_hat, gains=self.gains(quality_index))
 
-    def reconstruct(self, z_hat: _Floats, symbols: _Floats, quality_index: int) -> _Floats:
-        """The latent that the decoder sees.
+    def reconstruct(self, z_hat: _Floats, symbols: _Floats, quality_index: int | Sequence[int]) -> _Floats:
+        """The latents that the decoder sees, of one image or several.
 
         Args:
-            z_hat: float32 (1, channels of z, h, w), integers.
-            symbols: float32 (1, channels, 4 h, 4 w), integers.
-            quality_index: level of quality.
+            z_hat: float32 (N, channels of z, h, w), integers.
+            symbols: float32 (N, channels, 4 h, 4 w), integers.
+            quality_index: level of quality, of all or of each.
 
         Returns:
-            NDArray: y_hat, float32 (1, channels, 4 h, 4 w).
+            NDArray: y_hat, float32 (N, channels, 4 h, 4 w).
         """
         return self._run("reconstruction.onnx", z_hat=z_hat, symbols=symbols, gains=self.gains(quality_index))
 
-    def synthesise(self, y_hat: _Floats, quality_index: int) -> _Floats:
-        """The pixels of a latent.
+    def synthesise(self, y_hat: _Floats, quality_index: int | Sequence[int]) -> _Floats:
+        """The pixels of latents, of one image or several.
 
         Args:
-            y_hat: float32 (1, channels, h, w).
-            quality_index: level of quality.
+            y_hat: float32 (N, channels, h, w).
+            quality_index: level of quality, of all or of each.
 
         Returns:
-            NDArray: x_hat, float32 (1, 3, 16 h, 16 w), not clipped.
+            NDArray: x_hat, float32 (N, 3, 16 h, 16 w), not clipped.
         """
         return self._run("synthesis.onnx", y_hat=y_hat, gains=self.gains(quality_index))
 

@@ -48,13 +48,16 @@ class _Graph(nn.Module):
 
 
 def _trace(module: nn.Module, inputs: dict[str, Tensor], output: str, path: Path) -> None:
-    spatial = {name: {2: f"{name}_h", 3: f"{name}_w"} for name in [*inputs, output] if name != "gains"}
+    # Several images at once, each with gains of its own, of any size.
+    free = {name: {0: "images", 2: f"{name}_h", 3: f"{name}_w"} for name in [*inputs, output]}
+    if "gains" in inputs:
+        free["gains"] = {0: "images"}
     traced = io.BytesIO()
     Pointwise.as_conv = True
     try:
         torch.onnx.export(
             module, tuple(inputs.values()), traced, input_names=list(inputs), output_names=[output],
-            dynamic_axes=spatial, opset_version=OPSET, do_constant_folding=False, dynamo=False,
+            dynamic_axes=free, opset_version=OPSET, do_constant_folding=False, dynamo=False,
         )  # fmt: skip
     finally:
         Pointwise.as_conv = False

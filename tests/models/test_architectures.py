@@ -59,6 +59,12 @@ def test_another_architecture_trains_exports_codes_and_decodes(linear, face):
     assert len(codec.compress(face, model=linear, quality=10)) < len(data)
 
 
+def test_several_images_go_through_the_networks_of_another_architecture_at_once(linear, face):
+    files = [codec.compress(face[8 * i :, :64][:64], model=linear, quality=50 + 9 * i) for i in range(5)]
+    for image, data in zip(codec.decompress_batch(files, model=linear), files, strict=True):
+        assert np.abs(np.asarray(image, int) - np.asarray(codec.decompress(data, model=linear))).max() <= 1
+
+
 def test_another_architecture_is_refined_and_cut_into_tiles(linear, face):
     runtime = Runtime(linear)
     assert runtime.geometry.halos == Halos(analysis=3, hyper_analysis=0, context=0, synthesis=3, preview=3)

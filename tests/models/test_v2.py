@@ -173,6 +173,13 @@ def test_it_trains_exports_codes_and_decodes(exported, face):
     assert np.abs(decoded - face).mean() < 0.5 * np.abs(face.mean() - face).mean()
 
 
+def test_several_images_go_through_its_networks_at_once(exported, face):
+    files = [codec.compress(face[8 * i :, :64][:64], model=exported, quality=30 + 9 * i) for i in range(5)]
+    for image, data in zip(codec.decompress_batch(files, model=exported), files, strict=True):
+        alone = np.asarray(codec.decompress(data, model=exported), int)
+        assert np.abs(np.asarray(image) - alone).max() <= 1 and alone.std() > 5
+
+
 def test_its_tiles_leave_no_seam(exported, face):
     model, x = load_exported(exported), torch.from_numpy(face[:192, :192].copy()).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
