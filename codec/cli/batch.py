@@ -14,7 +14,7 @@ from bitstream.errors import CodecError
 from codec import api
 from codec.api import FORMER_TUNES, TUNES, EncodeOptions
 from codec.batch.tasks import Compress, Decompress, Embed, Score, Task, Transcode
-from codec.cli.common import FILE, FiniteRange, ParamType, force_option, needing, reporting, require
+from codec.cli.common import FILE, SHARD, FiniteRange, force_option, needing, reporting, require
 from codec.cli.files import Passed
 
 if TYPE_CHECKING:
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
     from codec.batch.rows import Row
 
 
-class _Shard(ParamType):
-    name = "I/N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
-        """A shard of a text such as 0/8."""
-        from codec.batch.plan import Shard
-
-        try:
-            return Shard.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 def _job_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of every job."""
     for option in reversed(
@@ -44,7 +31,7 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--table", help="Table to write, .parquet or .jsonl, with a row for each image."),
             click.option("--manifest", help="Take only the images of IN that this file lists: names one a line, or "
                          "the column source of a table."),
-            click.option("--shard", type=_Shard(), help="Take only this part of the images, from 0 on: 0/8 ... 7/8."),
+            click.option("--shard", type=SHARD, help="Take only this part of the images, from 0 on: 0/8 ... 7/8."),
             click.option("--scheduler", help="Address of a Dask scheduler, tcp://...  [default: workers of its own]"),
             click.option("--workers", type=click.IntRange(1), help="Processes, without --scheduler.  [default: one a "
                          "core]"),

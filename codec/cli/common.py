@@ -17,6 +17,8 @@ from bitstream.errors import CodecError
 from codec.api import MAX_PIXELS
 
 if TYPE_CHECKING:
+    from codec.batch.plan import Shard
+
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # was not generic before click 8.4
@@ -52,6 +54,24 @@ class Size(ParamType):
         if len(parts) != 2 or not all(re.fullmatch(r"[0-9]{1,5}", p) and 1 <= int(p) <= 65_535 for p in parts):
             self.fail(f"invalid size {value!r}; try 768x512", param, ctx)
         return int(parts[0]), int(parts[1])
+
+
+class _Shard(ParamType):
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """A shard of a text such as 0/8."""
+        from codec.batch.plan import Shard
+
+        if isinstance(value, Shard):
+            return value
+        try:
+            return Shard.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+SHARD = _Shard()
 
 
 def reporting(command: Callable[_P, None]) -> Callable[_P, None]:

@@ -6,13 +6,16 @@ import errno
 import json
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from codec.batch.plan import Shard
 from codec.cli.common import (
     FILE,
     PAGE_SUFFIXES,
+    SHARD,
     force_option,
     jobs_option,
     needing,
@@ -37,11 +40,14 @@ def search() -> None:
 @click.argument("paths", metavar="PATH...", type=FILE, nargs=-1, required=True)
 @_index_option
 @jobs_option
+@click.option("--shard", type=SHARD, help="Add only this part of the images, from 0 on: 0/8 ... 7/8; see merge.")
 @click.option("--quiet", is_flag=True, help="Nothing but errors.")
 @threads_option
 @reporting
 @needing("manifold")
-def index_images(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: bool, threads: int | None) -> None:
+def index_images(
+    paths: tuple[Path, ...], index_path: Path, jobs: int, shard: Shard | None, quiet: bool, threads: int | None
+) -> None:
     """Add the images of folders, and of those below, and single ones to an index; .lmc files and any others.
 
     What is in the index and has not changed is left as it is, what is gone from a folder is removed. It may be
@@ -54,6 +60,8 @@ def index_images(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: bo
     # What is gone may still be in the index.
     gone = [path for path in paths if not path.exists()] if index_path.is_file() else []
     images = image_files([path for path in paths if path not in gone])
+    if shard is not None:
+        images = [path for path in images if shard.has(path.as_posix())]
     if not images and not index_path.is_file():
         raise click.ClickException("no images found")
     index_path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +92,38 @@ def index_images(paths: tuple[Path, ...], index_path: Path, jobs: int, quiet: bo
         )
     if update.failed:
         sys.exit(1)
+
+
+@search.command()
+@click.argument("indexes", metavar="PART...", type=FILE, nargs=-1, required=True)
+@click.option("--index", "index_path", type=FILE, required=True, help="To add them to; made if it is not there.")
+@jobs_option
+@click.option("--quiet", is_flag=True, help="Nothing but errors.")
+@reporting
+@needing("manifold")
+def merge(indexes: tuple[Path, ...], index_path: Path, jobs: int, quiet: bool) -> None:
+    """Put indexes together, such as those that several machines made with --shard.
+
+    An image that is in several is taken from the last. The parts stay as they are.
+    """
+    from codec.manifold.index import Index
+
+    index_path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        parts = [stack.enter_context(Index(path)) for path in indexes]
+        total = sum(map(len, parts))
+        whole = stack.enter_context(Index(index_path, create=True, head=parts[0].head))
+        bar = stack.enter_context(
+            click.progressbar(length=total, file=sys.stderr, show_pos=True, hidden=quiet or not sys.stderr.isatty())
+        )
+        for path, part in zip(indexes, parts, strict=True):
+            if path.resolve() == index_path.resolve():
+                raise click.UsageError(f"{path}: is the index that the others are added to")
+            start = bar.pos
+            whole.merge(part, lambda done, _, start=start: bar.update(start + done - bar.pos))  # type: ignore[misc]
+        whole.build_graph(jobs)
+        if not quiet:
+            click.echo(f"{index_path}: {len(whole)} images", err=True)
 
 
 @search.command()

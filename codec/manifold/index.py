@@ -1,58 +1,36 @@
-"""A searchable collection of images in one file: a database of embeddings and thumbnails.
+"""A searchable collection of images in one file, see :mod:`codec.manifold.store`.
 
-The database is SQLite, so what has been added survives an interruption, and the nearest are found by comparing the
-query with every embedding, by usearch: exact, without a graph that would have to be built and kept in step.
+The nearest are found by comparing the query with every embedding, which is exact. A collection of more than
+:data:`EXACT_MOST` images has a graph beside it, see :mod:`codec.manifold.graph`.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
 from codec.engine.registry import DEFAULT_TUNE
+from codec.manifold import graph
 from codec.manifold.collection import absolute, each
-from codec.manifold.embedding import EmbeddingHead, Floats, shipped, shipped_by_digest
+from codec.manifold.embedding import EmbeddingHead, Floats, shipped
 from codec.manifold.record import Record, make_record
+from codec.manifold.store import Match, Stamp, Store
 from codec.util.progress import Progress
 
-APPLICATION = 0x4C4D4349
-"""Marks our databases."""
-VERSION = 1
-_SCHEMA = (
-    f"PRAGMA application_id = {APPLICATION}",
-    f"PRAGMA user_version = {VERSION}",
-    "CREATE TABLE head (digest BLOB NOT NULL)",
-    "CREATE TABLE picture (path BLOB PRIMARY KEY, bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL, "
-    "width INTEGER NOT NULL, height INTEGER NOT NULL, embedding BLOB NOT NULL, thumbnail BLOB NOT NULL)",
-)
-"""Paths are bytes, as the system has them, because not all of them are text."""
-
-
-@dataclass(frozen=True)
-class Match:
-    """An image that was found.
-
-    Attributes:
-        path: of its file.
-        similarity: cosine between its embedding and the query's, -1 to 1.
-        width: pixels.
-        height: pixels.
-        thumbnail: a JPEG.
-    """
-
-    path: Path
-    similarity: float
-    width: int
-    height: int
-    thumbnail: bytes
+EXACT_MOST = 50_000
+"""Images in a collection that is searched without a graph."""
+TO_RANK = 8
+"""Candidates of a graph for each image that is wanted."""
+GONE_SHARE = 0.2
+"""Of a graph's images that may be gone from the database before it is built anew."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +60,6 @@ class Index:
         ModelError: its embeddings are of another head.
     """
 
-    head: EmbeddingHead
-
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -95,41 +71,9 @@ class Index:
         self.path = path = Path(path)
         if not create and not (path.is_file() and path.stat().st_size):
             raise CodecError(f"{path}: no index there; make one with: codec search index FOLDER --index {path}")
-        with self._errors():
-            self._database = sqlite3.connect(path, timeout=30)
-            try:
-                self._begin(head or shipped(tune) if create else None, head)
-            except BaseException:
-                self._database.close()
-                raise
-
-    def _begin(self, new_head: EmbeddingHead | None, head: EmbeddingHead | None) -> None:
-        database = self._database
-        if new_head is not None:
-            with database:
-                database.execute("BEGIN IMMEDIATE")  # another process may be about to do the same
-                if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    for statement in _SCHEMA:
-                        database.execute(statement)
-                    database.execute("INSERT INTO head VALUES (?)", (new_head.digest,))
-        found = (
-            database.execute("PRAGMA application_id").fetchone()[0],
-            database.execute("PRAGMA user_version").fetchone()[0],
-        )
-        if found != (APPLICATION, VERSION):
-            raise CodecError(f"{self.path}: not an index of this version")
-        (digest,) = database.execute("SELECT digest FROM head").fetchone() or (b"",)
-        made_with = head or shipped_by_digest(digest)
-        if made_with is None or made_with.digest != digest:
-            raise ModelError(f"{self.path}: made with another model; remove it and index again")
-        self.head = made_with
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise CodecError(f"{self.path}: {error}") from error
+        self.store = Store(path, head or shipped(tune) if create else None, head)
+        self.head = self.store.head
+        self._graph: tuple[int, graph.Graph] | None = None
 
     def __enter__(self) -> Index:
         return self
@@ -141,21 +85,10 @@ class Index:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._database.close()
+        self.store.close()
 
     def __len__(self) -> int:
-        with self._errors():
-            return int(self._database.execute("SELECT count(*) FROM picture").fetchone()[0])
-
-    def _name(self, path: Path) -> bytes:
-        """How an image is named in the database: from the database's folder, so that both can move together."""
-        path = absolute(path)
-        with suppress(ValueError):  # another drive
-            path = Path(os.path.relpath(path, absolute(self.path.parent)))
-        return os.fsencode(path.as_posix())
-
-    def _path(self, name: bytes) -> Path:
-        return Path(os.path.normpath(self.path.parent / os.fsdecode(name)))
+        return len(self.store)
 
     def update(
         self,
@@ -174,100 +107,137 @@ class Index:
             jobs: images at a time.
             threads: for the networks, each of the jobs.
             progress: called with images done and images in total.
+
+        Raises:
+            CodecError: the database is damaged.
+            OSError: the graph cannot be written.
         """
-        with self._errors():
-            rows = self._database.execute("SELECT path, bytes, modified_ns FROM picture")
-            known = {name: (size, modified) for name, size, modified in rows}
-        todo: list[Path] = []
         paths = [Path(image) for image in images]
-        for path in paths:
-            stamp = _stamp(path)
-            if stamp is None or known.get(self._name(path)) != stamp:
-                todo.append(path)
-        removed = self._forget(known, forget_below)
+        todo = [path for path in paths if (stamp := _stamp(path)) is None or self.store.stamp(path) != stamp]
+        removed = self._forget(forget_below)
         failed: dict[Path, Exception] = {}
         done = len(paths) - len(todo)
         if progress:
             progress(done, len(paths))
 
-        def look(path: Path, watch: Progress) -> tuple[tuple[int, int] | None, Record]:
+        def look(path: Path, watch: Progress) -> tuple[Stamp | None, Record]:
             stamp = _stamp(path)  # before it is read: a change meanwhile is then seen the next time
             return stamp, make_record(path, head=self.head, threads=threads, progress=watch)
 
         for path, result in each(todo, look, jobs):
             if isinstance(result, Exception):
                 failed[path] = result
-                removed += self._remove([self._name(path)])  # what it was before it was spoilt
+                removed += self.store.remove([path])  # what it was before it was spoilt
             elif result[0] is not None:
-                self._put(path, result[0], result[1])
+                self.store.put(path, result[0], result[1])
             done += 1
             if progress:
                 progress(done, len(paths))
+        self.build_graph(jobs)
         return Update(len(todo) - len(failed), len(paths) - len(todo), removed, failed)
+
+    def _forget(self, folders: Iterable[Path]) -> int:
+        """Remove images that are gone."""
+        roots = [absolute(folder) for folder in folders]
+        if not roots:
+            return 0
+        paths = map(absolute, self.store.paths())
+        return self.store.remove([p for p in paths if any(p.is_relative_to(root) for root in roots) and _gone(p)])
 
     def holds(self, path: Path) -> bool:
         """Whether anything of a path is in the index: an image, or images below a folder."""
-        with self._errors():
-            names = self._database.execute("SELECT path FROM picture").fetchall()
         root = absolute(path)
-        return any(absolute(self._path(name)).is_relative_to(root) for (name,) in names)
+        return any(absolute(found).is_relative_to(root) for found in self.store.paths())
 
-    def _put(self, path: Path, stamp: tuple[int, int], record: Record) -> None:
-        row = (
-            self._name(path), *stamp, record.width, record.height,
-            record.embedding.astype("<f4").tobytes(), record.thumbnail,
-        )  # fmt: skip
-        with self._errors(), self._database:
-            self._database.execute("INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    def merge(self, other: Index, progress: Callable[[int, int], None] | None = None) -> None:
+        """Take all images of another index, also those that this has. Call :meth:`build_graph` after the last.
 
-    def _forget(self, names: Iterable[bytes], folders: Iterable[Path]) -> int:
-        """Remove images that are gone."""
-        roots = [absolute(folder) for folder in folders]
-        gone = []
-        for name in names:
-            path = absolute(self._path(name))
-            if any(path.is_relative_to(root) for root in roots) and _gone(path):
-                gone.append(name)
-        return self._remove(gone)
+        Args:
+            other: of the same head.
+            progress: called with images done and images in total.
 
-    def _remove(self, names: list[bytes]) -> int:
-        with self._errors(), self._database:
-            rows = [(name,) for name in names]
-            return self._database.executemany("DELETE FROM picture WHERE path = ?", rows).rowcount
+        Raises:
+            ModelError: it is of another head.
+            CodecError: one of the two is damaged.
+        """
+        if other.head.digest != self.head.digest:
+            raise ModelError(f"{other.path}: made with another model than {self.path}; index again")
+        total = len(other)
+        for done in self.store.take(other.store):
+            if progress:
+                progress(done, total)
+
+    def build_graph(self, threads: int = 1) -> None:
+        """Bring the graph up to date, if the collection is large enough to need one.
+
+        Args:
+            threads: that it is built by.
+
+        Raises:
+            CodecError: the database is damaged.
+            OSError: the graph cannot be written.
+        """
+        last, before = self.store.last_row(), self._graph_end()
+        if len(self) <= EXACT_MOST or before == last:
+            return
+        if before is not None:
+            known = len(graph.Graph(graph.path_of(self.path, before), self.head.dimensions))
+            if self.store.rows_to(before) < (1 - GONE_SHARE) * known:
+                before = None
+        rows = self.store.embeddings_after(before)
+        digest = graph.extend(self.path, before, last, self.head.dimensions, rows, threads)
+        self.store.set_graph(last, digest)
+        graph.remove_others(self.path, last)
+
+    def _graph_end(self) -> int | None:
+        """The last row that the graph knows; None if there is no graph, or its file is gone or damaged."""
+        found = self.store.graph()
+        with suppress(OSError):
+            if found is not None and graph.digest(graph.path_of(self.path, found[0])) == found[1]:
+                return found[0]
+        return None
 
     def embeddings(self) -> tuple[list[bytes], Floats]:
         """Names of all images and their embeddings, float32 (images, D)."""
-        with self._errors():
-            rows = self._database.execute("SELECT path, embedding FROM picture ORDER BY path").fetchall()
-        vectors = np.frombuffer(b"".join(blob for _, blob in rows), "<f4")
-        if vectors.size != len(rows) * self.head.dimensions:
-            raise CodecError(f"{self.path}: damaged: embeddings of a wrong size")
-        return [name for name, _ in rows], vectors.reshape(len(rows), self.head.dimensions).astype(np.float32)
+        return self.store.embeddings()
 
     def nearest(self, embedding: Floats, k: int = 10) -> list[Match]:
-        """The images nearest to an embedding, nearest first.
+        """The images nearest to an embedding, nearest first; beyond :data:`EXACT_MOST` images, nearly always those.
 
         Args:
             embedding: float32 (D,), of length 1.
             k: how many, at most.
-        """
-        from usearch.compiled import MetricKind
-        from usearch.index import search
 
-        names, vectors = self.embeddings()
-        if not names or k < 1:
+        Raises:
+            CodecError: the index is damaged.
+        """
+        if k < 1:
             return []
-        found = search(vectors, embedding, min(k, len(names)), MetricKind.IP, exact=True)
-        matches = []
-        for key, distance in zip(found.keys, found.distances, strict=True):
-            name = names[int(key)]
-            with self._errors():
-                row = self._database.execute(
-                    "SELECT width, height, thumbnail FROM picture WHERE path = ?", (name,)
-                ).fetchone()
-            if row is not None:  # else another process removed it just now
-                matches.append(Match(self._path(name), 1 - float(distance), *row))
-        return matches
+        matches = (self.store.match(row, similarity) for row, similarity in self._best(embedding, k))
+        return [match for match in matches if match is not None]
+
+    def _best(self, embedding: Floats, k: int) -> list[tuple[int, float]]:
+        """Rows of the nearest and their similarities, nearest first."""
+        end = self._graph_end() if len(self) > EXACT_MOST else None
+        best: list[tuple[int, float]] = []
+        if end is not None:
+            if self._graph is None or self._graph[0] != end:
+                self._graph = end, graph.Graph(graph.path_of(self.path, end), self.head.dimensions)
+            likely = self._graph[1].candidates(embedding, TO_RANK * k + 64)
+            best += _ranked(*self.store.embeddings_of(likely), embedding, k)
+        for numbers, vectors in self.store.embeddings_after(end):
+            best += _ranked(numbers, vectors, embedding, k)
+        # Of images that are equally near, the one that was added first.
+        return sorted(best, key=lambda entry: (-entry[1], entry[0]))[:k]
+
+
+def _ranked(numbers: NDArray[np.int64], vectors: Floats, embedding: Floats, k: int) -> list[tuple[int, float]]:
+    """The k rows nearest to an embedding, in no order, and their similarities."""
+    similarities = vectors @ embedding
+    if len(similarities) > k:
+        chosen = np.argpartition(-similarities, k - 1)[:k]
+        numbers, similarities = numbers[chosen], similarities[chosen]
+    return [(int(n), float(s)) for n, s in zip(numbers, similarities, strict=True)]
 
 
 def _gone(path: Path) -> bool:
@@ -281,7 +251,7 @@ def _gone(path: Path) -> bool:
     return False
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> Stamp | None:
     """Size and time of change of a file, which tell whether it is still the one that was read."""
     try:
         status = path.stat()

@@ -64,7 +64,7 @@ def test_so_many_at_once_and_no_more(files, monkeypatch):
 def test_a_damaged_file_is_named(files):
     spoilt = bytearray(files[1])
     spoilt[-9] ^= 1
-    with pytest.raises(codec.BitstreamError, match="^file 1: "):
+    with pytest.raises(codec.BitstreamError, match=r"^file 1: "):
         codec.decompress_batch([files[0], bytes(spoilt)])
-    with pytest.raises(codec.BitstreamError, match="^file 0: "):
+    with pytest.raises(codec.BitstreamError, match=r"^file 0: "):
         codec.decompress_batch([b"no file of ours"])

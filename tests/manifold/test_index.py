@@ -198,7 +198,7 @@ def test_nearest_is_by_cosine_and_exact(tmp_path):
         vectors = rng.normal(size=(50, database.head.dimensions)).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         for i, vector in enumerate(vectors):
-            database._put(tmp_path / f"{i:02d}", (0, 0), index.Record(1, 1, vector, b""))
+            database.store.put(tmp_path / f"{i:02d}", (0, 0), index.Record(1, 1, vector, b""))
         assert database.nearest(vectors[0], k=0) == []
         matches = database.nearest(vectors[7], k=60)
     similarity = vectors @ vectors[7]
