@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from distributed import Client, Future, KilledWorker, WorkerPlugin, get_worker
 from distributed import wait as wait_for
+from distributed.comm import CommClosedError
 
 from bitstream.errors import CodecError
 from codec.batch.plan import Item
@@ -17,19 +20,19 @@ from codec.batch.tasks import Task
 from codec.util.progress import Watch
 
 AHEAD = 3
-"""Tasks for each worker's thread that are running or wait there, so that none is idle, and few are lost with it."""
+"""Tasks for each thread of the workers that run or wait: no thread is idle, and little is lost when a worker dies."""
 SILENCE_SECONDS = 60.0
-"""Without an answer until people are told, or the cluster is given up."""
+"""Without a result until it is looked whether there are workers; and what running images get to end at a stop."""
 
 
 class _Job(WorkerPlugin):  # type: ignore[misc]
     """What each worker keeps of a job: its task, and whether it is to stop."""
 
-    def __init__(self, task: Task, name: str, force: bool) -> None:
-        self.task, self.name, self.force, self.watch = task, name, force, Watch()
+    def __init__(self, task: Task, mark: str, force: bool) -> None:
+        self.task, self.mark, self.force, self.watch = task, mark, force, Watch()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Job, (self.task, self.name, self.force)
+        return _Job, (self.task, self.mark, self.force)
 
     def setup(self, worker: Any) -> None:
         """Load the model before the first image."""
@@ -45,7 +48,7 @@ def _perform(items: list[Item], name: str) -> list[Row]:
     job: _Job = get_worker().plugins[name]
     rows = []
     try:
-        for row in perform(items, job.task, force=job.force, mark=name, progress=job.watch):
+        for row in perform(items, job.task, force=job.force, mark=job.mark, progress=job.watch):
             rows.append(row)
     except InterruptedError:
         pass
@@ -64,7 +67,7 @@ class ClusterRun:
     Args:
         client: of the cluster.
         each: called with each row as it comes.
-        mark: of temporary files; also the job's name in the cluster.
+        mark: of temporary files.
         batch: images of a task, at most.
         note: called with what people should know meanwhile.
     """
@@ -73,6 +76,7 @@ class ClusterRun:
         self, client: Client, each: Callable[[Row], None], *, mark: str, batch: int, note: Callable[[str], None]
     ) -> None:
         self._client, self._each, self._mark, self._batch, self._note = client, each, mark, batch, note
+        self._name = f"{mark}-{secrets.token_hex(4)}"  # of no other job in the cluster
         self._running: dict[Future, list[Item]] = {}
         self._suspects: list[Item] = []
 
@@ -91,16 +95,21 @@ class ClusterRun:
         Raises:
             CodecError: the task cannot be set up on a worker, or the scheduler is gone.
         """
-        try:
-            self._client.register_plugin(_Job(task, self._mark, force), name=self._mark)
-        except Exception as error:  # whatever a worker failed with
-            raise CodecError(f"the cluster cannot begin: {error}") from error
-        try:
-            self._work(items)
-        finally:
-            self._end()
+        with self._client.as_current():
+            try:
+                self._client.register_plugin(_Job(task, self._mark, force), name=self._name)
+            except Exception as error:  # whatever a worker failed with
+                with suppress(Exception):
+                    self._client.unregister_worker_plugin(self._name)
+                raise CodecError(f"the cluster cannot begin: {error}") from error
+            try:
+                self._work(items, task)
+            except CommClosedError as error:
+                raise CodecError(f"the scheduler is gone; run it again to go on: {error}") from error
+            finally:
+                self._end()
 
-    def _work(self, items: Sequence[Item]) -> None:
+    def _work(self, items: Sequence[Item], task: Task) -> None:
         parts = self._parts(items)
         while True:
             room = AHEAD * max(1, self._threads()) - len(self._running)
@@ -108,11 +117,11 @@ class ClusterRun:
                 self._submit(part)
             if not self._running:
                 break
-            self._collect()
+            self._collect(task)
         for item in self._suspects:  # one alone, so that it answers for no other's death
             self._submit([item])
             while self._running:
-                self._collect(alone=True)
+                self._collect(task, alone=True)
 
     def _parts(self, items: Sequence[Item]) -> Iterator[list[Item]]:
         """Images of each task; fewer where the workers would not all have some."""
@@ -125,9 +134,9 @@ class ClusterRun:
         return sum(self._client.nthreads().values())
 
     def _submit(self, items: list[Item]) -> None:
-        self._running[self._client.submit(_perform, items, self._mark, pure=False)] = items
+        self._running[self._client.submit(_perform, items, self._name, pure=False)] = items
 
-    def _collect(self, alone: bool = False) -> None:
+    def _collect(self, task: Task, alone: bool = False) -> None:
         """Take the rows of tasks that end next."""
         try:
             wait_for(list(self._running), timeout=SILENCE_SECONDS, return_when="FIRST_COMPLETED")
@@ -143,30 +152,40 @@ class ClusterRun:
                 raise CodecError("the scheduler is gone, or the job was cancelled there; run it again to go on")
             error = future.exception()
             if error is None:
-                for row in future.result():
+                rows = future.result()
+                for row in rows:
                     self._each(row)
-            elif not isinstance(error, KilledWorker):
+                if rows and len(rows) < len(items):  # a worker that is being closed
+                    self._submit(items[len(rows) :])
+                    continue
+                if rows:
+                    continue
+                told = "InterruptedError", "the worker was stopped before it began"
+            elif isinstance(error, KilledWorker):
+                told = "KilledWorker", "the process that worked on it died, again and again"
+            else:
                 raise CodecError(f"a task failed in the cluster: {error}") from error
-            elif len(items) > 1:
+            if len(items) > 1:
                 for item in items:
                     self._submit([item])
             elif not alone:
                 self._suspects += items
             else:
-                self._each(Row.failure(items[0], "KilledWorker", "the process that worked on it died, again and again"))
+                self._each(Row.failure(items[0], task, *told))
 
     def _end(self) -> None:
         """Stop what still runs, take what it did, and leave nothing in the cluster."""
         try:
             if self._running:
-                self._client.run(_stop, self._mark, on_error="ignore")
+                self._client.run(_stop, self._name, on_error="ignore")
                 if self._threads():
-                    wait_for(list(self._running), timeout=SILENCE_SECONDS)
+                    with suppress(TimeoutError, asyncio.TimeoutError, asyncio.CancelledError):
+                        wait_for(list(self._running), timeout=SILENCE_SECONDS)
                 for future in self._running:
                     if future.status == "finished":
                         for row in future.result():
                             self._each(row)
                 self._client.cancel(list(self._running))
-            self._client.unregister_worker_plugin(self._mark)
+            self._client.unregister_worker_plugin(self._name)
         except (Exception, asyncio.CancelledError) as error:  # of a cluster that is gone
-            self._note(f"the cluster could not be tidied: {error}")
+            self._note(f"the cluster could not be tidied: {error or type(error).__name__}")

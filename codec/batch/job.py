@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -75,8 +75,8 @@ def run(
         out: address of the folder for outputs; None if the task makes none.
         client: of a Dask cluster, which must see the same addresses; None works in this process.
         threads: images at a time, in this process.
-        table: address of the table to write, ``.jsonl`` or ``.parquet``, with one row for each input. With a shard,
-            its number is put before the suffix.
+        table: address of the table to write, ``.jsonl`` or ``.parquet``, with one row for each input; rows that are
+            there of other inputs stay. With a shard, its number is put before the suffix.
         manifest: address of a list of the images to take from the one folder that ``sources`` is then, see
             :func:`~codec.batch.plan.read_manifest`; None takes all.
         shard: the part of the images to work on.
@@ -92,32 +92,42 @@ def run(
 
     Raises:
         CodecError: there are no images, or none can be worked on at all: a model is missing, or the cluster is gone.
-        OSError: a folder cannot be read, or the table cannot be written.
+        OSError: a source is out of reach, or the table cannot be written.
         ValueError: an output folder is missing, or given to a task that makes none.
     """
     if (out is None) != (not task.suffix):
         raise ValueError("out: expected a folder" if out is None else "out: this task makes no outputs")
     if out is None and table is None:
         raise ValueError("table: expected an address, as this task makes nothing else")
-    sources = [sources] if isinstance(sources, str) else list(sources)
-    if table is not None and shard is not None:
-        table = _of_shard(table, shard)
-    unreadable: list[OSError] = []
+    sources = [storage.absolute(s) for s in ([sources] if isinstance(sources, str) else sources)]
+    out = None if out is None else storage.absolute(out)
+    table = None if table is None else storage.absolute(table if shard is None else _of_shard(table, shard))
+    if out is not None and storage.is_archive(out):
+        raise CodecError(f"{out}: outputs cannot go into an archive")
+    for address in (*sources, out, table):
+        if address is not None:
+            storage.forget(address)
+    job = _mark(task, sources, out, table, shard)
+    mark = f"{job}-{secrets.token_hex(3)}"
+    rows = None if table is None else Table(table, task, mark)
     names = None if manifest is None else read_manifest(manifest)
-    items = plan(sources, out, task, names=names, shard=shard, passed=passed, failed=unreadable.append)
-    for error in unreadable:
-        note(f"passed over: {error}")
-    if not items and shard is None:
-        raise CodecError(f"{', '.join(sources)}: no images found")
-    mark = _mark(task, sources, out, table, shard)
-    rows = None if table is None else Table(table, task.columns, mark)
-    folders = sorted({posixpath.dirname(item.target) for item in items if item.target is not None})
-    _sweep(folders, mark)
-    todo = items if force or rows is None else _missing(items, rows.done(), out)
+    ours = () if table is None else (table,)
+    items = plan(sources, out, task, names=names, shard=shard, ours=ours, passed=passed)
+    if not items:
+        raise CodecError(f"{', '.join(sources)}: no images found" + (" for this shard" if shard else ""))
+    folders = {item.target.rpartition("/")[0] for item in items if item.target is not None}
+    if rows is not None and table is not None:
+        folders |= {table.rpartition("/")[0], rows.folder}
+    _sweep(folders, job, of_this_run=False)
+    counts, figures = dict.fromkeys((DONE, EXISTED, FAILED), 0), [0, 0, 0, 0]
+    todo = items
+    if rows is not None and not force:
+        known = rows.done()
+        todo = _missing(items, rows, known, out)
+        counts[EXISTED] = len(items) - len(todo)
+        figures[0] = sum(known.values()) if counts[EXISTED] else 0
     if planned is not None:
         planned(len(todo))
-    counts, figures = dict.fromkeys((DONE, EXISTED, FAILED), 0), [0, 0, 0, 0]
-    counts[EXISTED] += len(items) - len(todo)
 
     def take(row: Row) -> None:
         counts[row.status] += 1
@@ -139,20 +149,26 @@ def run(
 
             ClusterRun(client, take, mark=mark, batch=batch, note=note).work(todo, task, force)
         if rows is not None:
-            rows.finish(items)
+            rows.finish()
     finally:
         if rows is not None:
             rows.flush()
-        _sweep(folders, mark)
+        _sweep(folders, mark, of_this_run=True)
     return Summary(len(items), counts[DONE], counts[EXISTED], counts[FAILED], *figures)
 
 
-def _missing(items: list[Item], done: set[str], out: str | None) -> list[Item]:
+def _missing(items: list[Item], rows: Table, known: Mapping[str, int], out: str | None) -> list[Item]:
     """Inputs without a row that says that all went well, or whose output is gone."""
     there: set[str] = set()
-    if done and out is not None and storage.is_folder(out):
-        there = {storage.joined(out, name) for name, _ in storage.find(out)}
-    return [item for item in items if item.source not in done or (item.target is not None and item.target not in there)]
+    if known and out is not None and storage.is_folder(out):
+        there = {storage.joined(out, name) for name in storage.find(out, lambda error: None)}
+    return [
+        item
+        for item in items
+        if item.error is not None
+        or not rows.is_known(item, known)
+        or (item.target is not None and item.target not in there)
+    ]
 
 
 def _of_shard(table: str, shard: Shard) -> str:
@@ -166,6 +182,6 @@ def _mark(task: Task, sources: list[str], out: str | None, table: str | None, sh
     return "batch-" + hashlib.sha256(json.dumps(about).encode()).hexdigest()[:12]
 
 
-def _sweep(folders: list[str], mark: str) -> None:
+def _sweep(folders: set[str], mark: str, of_this_run: bool) -> None:
     for folder in folders:
-        storage.sweep(folder, mark)
+        storage.sweep(folder, mark, of_this_run)

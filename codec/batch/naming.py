@@ -39,5 +39,8 @@ def output(path: PurePath, folder: PurePath, suffix: str, whole: bool) -> PurePa
         folder: for the output.
         suffix: of the output.
         whole: whether the input's own suffix is kept as well.
+
+    Returns:
+        PurePath: in that folder.
     """
     return folder / ((path.name if whole else path.stem) + suffix)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from bitstream.container import MAX_SIDE, header_bytes, parse_header
+from bitstream.errors import CodecError
 from codec import api
 from codec.batch.plan import Item
-from codec.batch.tasks import InShards, Task
-from codec.datasets.shards import is_shard
+from codec.batch.tasks import EachImage, Task
+from codec.datasets.shards import holds_many
+from codec.engine.registry import shipped, tune_by_id
 from codec.util import storage
 from codec.util.progress import Progress
 
@@ -24,6 +29,7 @@ class Row:
     Attributes:
         source: its address.
         target: of its output; None if there is none.
+        task: what was to be done, see :attr:`codec.batch.tasks.Task.name`.
         status: :data:`DONE`, :data:`EXISTED` if its output was there, or :data:`FAILED`.
         bytes_in: of the input; None if that is not known.
         bytes_out: of the output.
@@ -41,6 +47,7 @@ class Row:
 
     source: str
     target: str | None
+    task: str
     status: str
     bytes_in: int | None = None
     bytes_out: int | None = None
@@ -62,9 +69,9 @@ class Row:
         return {**plain, **values}
 
     @classmethod
-    def failure(cls, item: Item, error: str, message: str) -> Row:
+    def failure(cls, item: Item, task: Task, error: str, message: str) -> Row:
         """Of an input that failed."""
-        return cls(item.source, item.target, FAILED, error=error, message=message)
+        return cls(item.source, item.target, task.name, FAILED, error=error, message=message)
 
 
 def perform(items: Iterable[Item], task: Task, *, force: bool, mark: str, progress: Progress) -> Iterator[Row]:
@@ -88,41 +95,56 @@ def perform(items: Iterable[Item], task: Task, *, force: bool, mark: str, progre
 def _row(item: Item, task: Task, force: bool, mark: str, progress: Progress) -> Row:
     started = time.perf_counter()
     try:
+        if item.error is not None:
+            raise CodecError(item.error)
         if item.target is not None and not force:
             there = storage.size(item.target)
             if there is not None:
-                return _existing(item, there)
+                return _existing(item, task, there)
         source = storage.source(item.source)
-        if is_shard(item.source):
-            task = InShards(task)
-        task.check(source, item.source)
-        outcome = task(source, item.source, lambda: storage.writing(str(item.target), force, mark), progress)
+        if isinstance(source, Path) and item.target is not None and _same(source, item.target):
+            raise CodecError(f"{item.source}: its output would take its place")
+        worker = EachImage(task) if holds_many(item.source) else task
+        worker.check(source, item.source)
+        outcome = worker(source, item.source, lambda: storage.writing(str(item.target), force, mark), progress)
     except InterruptedError:
         raise
     except FileExistsError as error:  # another worker was thought to be dead, and was not
         there = storage.size(item.target) if item.target is not None else None
-        return _failed(item, error) if there is None else _existing(item, there)
+        return _failed(item, task, error) if there is None else _existing(item, task, there)
     except Exception as error:  # whatever one image fails with, the others go on
-        return _failed(item, error)
+        return _failed(item, task, error)
     return Row(
-        item.source, item.target, DONE, outcome.bytes_in, outcome.bytes_out if item.target else None,
+        item.source, item.target, task.name, DONE, outcome.bytes_in, outcome.bytes_out if item.target else None,
         round(time.perf_counter() - started, 4), outcome.width, outcome.height, outcome.quality,
         outcome.images, outcome.images_failed, "; ".join(outcome.notes + outcome.damage), values=outcome.values,
     )  # fmt: skip
 
 
-def _failed(item: Item, error: Exception) -> Row:
-    return Row.failure(item, type(error).__name__, str(error) or type(error).__name__)
+def _same(source: Path, target: str) -> bool:
+    """Whether an output is there, by another name of the input."""
+    path = storage.local_path(target)
+    return not storage.is_remote(target) and path.exists() and path.samefile(source)
 
 
-def _existing(item: Item, bytes_out: int) -> Row:
-    """The row of an output that is there, with what the ``.lmc`` file tells: that is one of the two."""
+def _failed(item: Item, task: Task, error: Exception) -> Row:
+    return Row.failure(item, task, type(error).__name__, str(error) or type(error).__name__)
+
+
+def _existing(item: Item, task: Task, bytes_out: int) -> Row:
+    """The row of an output that is there, with what the header of the ``.lmc`` file tells, be it output or input."""
     assert item.target is not None
     width = height = quality = None
-    try:
-        coded = next(a for a in (item.target, item.source) if a.lower().partition("::")[0].endswith(api.SUFFIX))
-        with api.open(storage.source(coded)) as file:
-            (width, height), quality = file.size, file.quality
-    except Exception:  # it is there, and the row says so
-        pass
-    return Row(item.source, item.target, EXISTED, storage.size(item.source), bytes_out, None, width, height, quality)
+    coded = next((a for a in (item.target, item.source) if _suffix(a) == api.SUFFIX), None)
+    if coded is not None:
+        with suppress(Exception):  # that the output is there is what the row says
+            header = parse_header(storage.read(coded, header_bytes(storage.read(coded, 16))), MAX_SIDE**2).header
+            width, height = header.width, header.height
+            tune = tune_by_id(header.model_id)
+            quality = None if tune is None else shipped(1, tune).scale.quality(header.quality_index)
+    size = storage.size(item.source)
+    return Row(item.source, item.target, task.name, EXISTED, size, bytes_out, None, width, height, quality)
+
+
+def _suffix(address: str) -> str:
+    return PurePosixPath(address.split("::")[0]).suffix.lower()

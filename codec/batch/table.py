@@ -1,7 +1,8 @@
 """The rows of a job on disk, kept as they come, so that a job whose machine dies loses little.
 
 While a job runs, rows lie in parts beside the table, ``TABLE.parts``, each a file of JSON lines that appears whole. At
-the end they become the table. A job that runs again begins with the rows of both.
+the end they become the table, with the rows that were in it before. A job that runs again begins with the rows of
+both.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bitstream.errors import CodecError
-from codec.batch.plan import Item
-from codec.batch.rows import FAILED, Row
+from codec.batch.plan import TABLE_PARTS, Item
+from codec.batch.rows import DONE, EXISTED, FAILED, Row
+from codec.batch.tasks import Task
 from codec.util import storage
 
 ROWS_A_PART = 1000
@@ -23,8 +25,8 @@ SECONDS_A_PART = 30.0
 ROWS_A_GROUP = 10_000
 """Of a Parquet table that are held at a time."""
 _TYPES = {
-    "source": "string", "target": "string", "status": "string", "bytes_in": "int64", "bytes_out": "int64",
-    "seconds": "double", "width": "int32", "height": "int32", "quality": "double",
+    "source": "string", "target": "string", "task": "string", "status": "string", "bytes_in": "int64",
+    "bytes_out": "int64", "seconds": "double", "width": "int32", "height": "int32", "quality": "double",
     "images": "int32", "images_failed": "int32", "notes": "string",
     "error": "string", "message": "string",
 }  # fmt: skip
@@ -32,27 +34,32 @@ _TYPES = {
 
 
 class Table:
-    """Where rows go.
+    """Where rows go. It may hold rows of other inputs, of jobs before; they stay.
 
     Args:
         address: of the table, ``.jsonl`` or ``.parquet``.
-        columns: names and Arrow types of what the task finds out.
+        task: whose rows they are.
         mark: of temporary files, see :func:`codec.util.storage.writing`.
 
     Raises:
-        CodecError: the address ends in something else, or Parquet needs a package that is missing.
+        CodecError: the address ends in something else, or is a folder; Parquet needs a package that is missing; or
+            what is there is no table of such a task.
+        OSError: it is out of reach.
     """
 
-    def __init__(self, address: str, columns: dict[str, str], mark: str = "") -> None:
-        self.address, self._types, self._mark = address, {**_TYPES, **columns}, mark
+    def __init__(self, address: str, task: Task, mark: str = "") -> None:
+        self.address, self.folder = address, address + TABLE_PARTS
+        self._types, self._task, self._mark = {**_TYPES, **task.columns}, task.name, mark
         self._suffix = PurePosixPath(address).suffix.lower()
         if self._suffix not in (".jsonl", ".parquet"):
             raise CodecError(f"{address}: a table is .jsonl or .parquet")
+        if storage.is_folder(address):
+            raise CodecError(f"{address}: is a folder, and no table")
         if self._suffix == ".parquet":
             _arrow(address)
-        self._folder = address + ".parts"
         self._waiting: list[Row] = []
         self._written = time.monotonic()
+        next(iter(self._all()), None)  # to find out now whether it is a table of this kind
 
     def add(self, row: Row) -> None:
         """Take a row; every now and then those that wait are written."""
@@ -65,63 +72,80 @@ class Table:
         if self._waiting:
             # Names ascend with time, also from one run to the next.
             name = f"{time.time_ns():020d}-{secrets.token_hex(2)}.jsonl"
-            with storage.writing(storage.joined(self._folder, name), False, self._mark) as file:
+            with storage.writing(storage.joined(self.folder, name), False, self._mark) as file:
                 for row in self._waiting:
-                    file.write(_line(row.flat()))
+                    file.write(_line({**dict.fromkeys(self._types), **row.flat()}))
             self._waiting = []
         self._written = time.monotonic()
 
-    def done(self) -> set[str]:
-        """Inputs that an earlier run of the job has a row of, which says that all went well."""
-        return {row["source"] for row in self._rows() if row["status"] != FAILED}
+    def done(self) -> dict[str, int]:
+        """Inputs that have a row of this very task which says that all went well, and how many of the images in each,
+        if it holds many, stayed as they were."""
+        return {
+            row["source"]: row["images_failed"] or 0
+            for row in self._rows()
+            if row["status"] != FAILED and row["task"] == self._task
+        }
 
-    def finish(self, items: Iterable[Item]) -> None:
-        """Make the table of the latest row of each input, and remove the parts.
+    def is_known(self, item: Item, done: Mapping[str, int]) -> bool:
+        """Whether an input is among those of :meth:`done`."""
+        return self._stored(item.source) in done
 
-        Args:
-            items: the inputs; rows of others are left out.
-        """
+    def finish(self) -> None:
+        """Make the table of the latest row of each input, and remove the parts."""
         self.flush()
-        wanted = {item.source for item in items}
+        parts = self._parts()
         with storage.writing(self.address, True, self._mark) as file:
-            rows = (row for row in self._rows() if row["source"] in wanted)
             if self._suffix == ".parquet":
-                self._write_parquet(file, rows)
+                self._write_parquet(file, self._rows())
             else:
-                for row in rows:
+                for row in self._rows():
                     file.write(_line(row))
-        for name in self._parts():
-            storage.remove(storage.joined(self._folder, name))
-        if not storage.is_remote(self._folder) and storage.local_path(self._folder).is_dir():
-            storage.local_path(self._folder).rmdir()
+        for name in parts:
+            storage.remove(storage.joined(self.folder, name))
+        storage.remove_folder(self.folder)
+
+    def _stored(self, source: str) -> str:
+        """An address as the table has it."""
+        return _text(source) if self._suffix == ".parquet" else source
 
     def _parts(self) -> list[str]:
-        if not storage.is_folder(self._folder):
-            return []
-        return sorted(name for name, _ in storage.find(self._folder))
+        storage.forget(self.folder)
+        return sorted(storage.find(self.folder)) if storage.is_folder(self.folder) else []
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        """The latest row of each input, the newest first."""
+        """The latest row of each input, the newest first. What says no more than that an output was there gives way to
+        a row of the same task that says how it was made."""
         seen: set[str] = set()
+        bare: dict[str, dict[str, Any]] = {}
         for row in self._all():
-            if row["source"] not in seen:
-                seen.add(row["source"])
-                yield row
+            source = self._stored(row["source"])
+            if source in bare:
+                if row["task"] == bare[source]["task"] and row["status"] == DONE:
+                    del bare[source]
+                    yield row
+            elif source not in seen:
+                seen.add(source)
+                if row["status"] == EXISTED:
+                    bare[source] = row
+                else:
+                    yield row
+        yield from bare.values()
 
     def _all(self) -> Iterator[dict[str, Any]]:
+        """All rows, the newest first.
+
+        Raises:
+            CodecError: what is there is no table of such a task.
+        """
         for name in reversed(self._parts()):
-            opened = storage.source(storage.joined(self._folder, name))
-            data = opened.read_bytes() if isinstance(opened, Path) else opened.getvalue()
-            yield from (json.loads(line) for line in reversed(data.splitlines()))
+            lines = storage.read(storage.joined(self.folder, name)).splitlines()
+            yield from (self._checked(json.loads(line)) for line in reversed(lines))
         if storage.size(self.address) is not None:
             yield from self._former()
 
     def _former(self) -> Iterator[dict[str, Any]]:
-        """Rows of the table that is there.
-
-        Raises:
-            CodecError: it is no table of a job.
-        """
+        """Rows of the table that is there."""
         opened = storage.source(self.address)
         try:
             with opened.open("rb") if isinstance(opened, Path) else opened as file:
@@ -133,12 +157,12 @@ class Table:
                 else:
                     for line in file:
                         yield self._checked(json.loads(line))
-        except (ValueError, TypeError, KeyError) as error:
-            raise CodecError(f"{self.address}: there, and not a table of such a job; move it away") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise CodecError(f"{self.address}: there, and no table of such a job; name another") from error
 
     def _checked(self, row: dict[str, Any]) -> dict[str, Any]:
-        if set(self._types) - set(row):
-            raise KeyError("columns")
+        if set(self._types) != set(row):
+            raise CodecError(f"{self.address}: there, and no table of such a job; name another")
         if isinstance(row.get("score_parts"), list):  # as Arrow gives a map
             row["score_parts"] = dict(row["score_parts"])
         return row

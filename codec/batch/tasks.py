@@ -6,7 +6,8 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
@@ -21,12 +22,15 @@ from codec.util.progress import Progress
 
 if TYPE_CHECKING:
     from codec.manifold.anomaly.calibration import Collection
+    from codec.manifold.embedding import EmbeddingHead
 
 Source = Path | io.BytesIO
 """A local file, or the bytes of one that is elsewhere."""
 _DEFAULT = EncodeOptions()
-NOTES_OF_A_SHARD = 20
-"""That are told one by one."""
+_NO_MATTER = ("threads", "max_pixels")
+"""Options that an output does not depend on."""
+MOST_NOTES = 20
+"""Of a file of many images that are told one by one."""
 OpenOutput = Callable[[], AbstractContextManager[BinaryIO]]
 """Gives a file to write to, which becomes the output if all goes well."""
 
@@ -38,7 +42,7 @@ class Outcome:
     Attributes:
         bytes_in: of the input.
         bytes_out: of the output; 0 if there is none.
-        coded: bytes of the ``.lmc`` file, which is one of the two.
+        coded: bytes of the ``.lmc`` file, which is the input or the output.
         width: pixels of the image that was read or written, whichever is smaller.
         height: likewise.
         quality: of the ``.lmc`` file, 0 to 100; None if that is not known.
@@ -77,6 +81,11 @@ class Task(ABC):
 
     suffix: str = ""
     columns: ClassVar[dict[str, str]] = {}
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What is done, in a few words: two tasks of one name do the same."""
 
     @abstractmethod
     def takes(self, suffix: str) -> bool:
@@ -123,6 +132,25 @@ def byte_count(source: Source) -> int:
     return source.stat().st_size if isinstance(source, Path) else len(source.getbuffer())
 
 
+def _settings(options: EncodeOptions | Decompress) -> str:
+    """Options that are not as they are without being asked for, and that an output depends on."""
+    given = ((f.name, getattr(options, f.name), f.default) for f in fields(options))
+    chosen = [f"{name}={value}" for name, value, default in given if value != default and name not in _NO_MATTER]
+    return "".join(f" {text}" for text in chosen)
+
+
+def _head(tune: str) -> EmbeddingHead:
+    from codec.manifold.embedding import shipped as head
+
+    return head(tune)
+
+
+@cache
+def _readable() -> frozenset[str]:
+    """Suffixes that images have; finding out which packages are installed takes a while."""
+    return frozenset(api.readable_suffixes())
+
+
 def _write(data: bytes, output: OpenOutput) -> int:
     with output() as file:
         file.write(data)
@@ -145,9 +173,14 @@ class Compress(Task):
     options: EncodeOptions = _DEFAULT
     suffix = SUFFIX
 
+    @property
+    def name(self) -> str:
+        """See :attr:`Task.name`."""
+        return f"compress{_settings(self.options)}"
+
     def takes(self, suffix: str) -> bool:
         """See :meth:`Task.takes`."""
-        return suffix in api.readable_suffixes()
+        return suffix in _readable()
 
     def check(self, source: Source, name: str) -> None:
         """See :meth:`Task.check`."""
@@ -194,6 +227,11 @@ class Decompress(Task):
     threads: int | None = None
     max_pixels: int = MAX_PIXELS
 
+    @property
+    def name(self) -> str:
+        """See :attr:`Task.name`."""
+        return f"decompress{_settings(self)}"
+
     def takes(self, suffix: str) -> bool:
         """See :meth:`Task.takes`."""
         return suffix == SUFFIX
@@ -236,6 +274,11 @@ class Transcode(Task):
     options: EncodeOptions = _DEFAULT
     suffix = SUFFIX
 
+    @property
+    def name(self) -> str:
+        """See :attr:`Task.name`."""
+        return f"transcode{_settings(self.options)}"
+
     def takes(self, suffix: str) -> bool:
         """See :meth:`Task.takes`."""
         return suffix == SUFFIX
@@ -270,27 +313,29 @@ class Embed(Task):
     max_pixels: int = MAX_PIXELS
     columns: ClassVar[dict[str, str]] = {"embedding": "list<float>"}
 
+    @property
+    def name(self) -> str:
+        """See :attr:`Task.name`."""
+        return f"embed {_head(self.tune).digest.hex()}"
+
     def takes(self, suffix: str) -> bool:
         """See :meth:`Task.takes`."""
-        return suffix == SUFFIX or suffix in api.readable_suffixes()
+        return suffix == SUFFIX or suffix in _readable()
 
     def prepare(self) -> None:
         """See :meth:`Task.prepare`."""
-        from codec.manifold.embedding import shipped as head
-
-        head(self.tune)
+        _head(self.tune)
         shipped(self.threads, self.tune)
 
     def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
         """See :meth:`Task.__call__`."""
         from codec.manifold.embedding import embed_file
-        from codec.manifold.embedding import shipped as head
         from codec.manifold.loading import open_coded
 
         image = source.getvalue() if isinstance(source, io.BytesIO) else source
         opened = open_coded(image, tune=self.tune, threads=self.threads, max_pixels=self.max_pixels, progress=progress)
         with opened as file:
-            vector = embed_file(file, head(self.tune), progress)
+            vector = embed_file(file, _head(self.tune), progress)
             values = {"embedding": vector.tolist()}
             return Outcome(byte_count(source), 0, file.file_bytes, *file.size, file.quality, values=values)
 
@@ -308,9 +353,14 @@ class Score(Task):
     threads: int | None = None
     columns: ClassVar[dict[str, str]] = {"score": "double", "score_parts": "map<string, double>"}
 
+    @property
+    def name(self) -> str:
+        """See :attr:`Task.name`."""
+        return f"score {self.collection.digest.hex()}"
+
     def takes(self, suffix: str) -> bool:
         """See :meth:`Task.takes`."""
-        return suffix == SUFFIX or suffix in api.readable_suffixes()
+        return suffix == SUFFIX or suffix in _readable()
 
     def prepare(self) -> None:
         """See :meth:`Task.prepare`."""
@@ -332,7 +382,7 @@ class Score(Task):
 
 
 @dataclass(frozen=True)
-class InShards(Task):
+class EachImage(Task):
     """Another task, done with each image of files that hold many, see :mod:`codec.datasets.shards`.
 
     What stands beside the images is carried along. An image that cannot be worked on stays as it was.
@@ -342,6 +392,11 @@ class InShards(Task):
     """
 
     task: Task
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Task.name`."""
+        return self.task.name
 
     def takes(self, suffix: str) -> bool:
         """See :meth:`Task.takes`."""
@@ -366,7 +421,7 @@ class InShards(Task):
             report = rewrite(source, name, target, change, self.task.takes, self.task.suffix)
             written = target.seek(0, 2)
         failed = [f"{image} stays as it was: {error}" for image, error in report.failed]
-        told = (failed + notes)[:NOTES_OF_A_SHARD]
+        told = (failed + notes)[:MOST_NOTES]
         if len(failed + notes) > len(told):
             told.append(f"and {len(failed + notes) - len(told)} more")
         return Outcome(size, written, 0, None, None, images=report.images, images_failed=len(failed), notes=tuple(told))

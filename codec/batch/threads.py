@@ -26,6 +26,9 @@ def in_threads(
         function: safe to call from threads; calls ``watch`` now and then, which ends it when nobody wants results.
         threads: calls at a time.
         watch: is stopped when the caller gives up, by an error or by closing this generator.
+
+    Yields:
+        tuple: what the function was called with, and what it returned or raised.
     """
     remaining = iter(things)
     with ThreadPoolExecutor(threads) as pool:

@@ -14,7 +14,7 @@ from bitstream.errors import CodecError
 from codec import api
 from codec.api import FORMER_TUNES, TUNES, EncodeOptions
 from codec.batch.tasks import Compress, Decompress, Embed, Score, Task, Transcode
-from codec.cli.common import FILE, SHARD, FiniteRange, force_option, needing, reporting, require
+from codec.cli.common import FILE, SHARD, FiniteRange, needing, reporting, require
 from codec.cli.files import Passed
 
 if TYPE_CHECKING:
@@ -28,15 +28,19 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of every job."""
     for option in reversed(
         [
-            click.option("--table", help="Table to write, .parquet or .jsonl, with a row for each image."),
+            click.option("--table", help="Table to write, .parquet or .jsonl, with a row for each image; embed and "
+                         "score need one."),
             click.option("--manifest", help="Take only the images of IN that this file lists: names one a line, or "
                          "the column source of a table."),
-            click.option("--shard", type=SHARD, help="Take only this part of the images, from 0 on: 0/8 ... 7/8."),
+            click.option("--shard", type=SHARD, help="Take only this part of the images, from 0 on: 0/8 ... 7/8. "
+                         "The table's name then tells the part."),
             click.option("--scheduler", help="Address of a Dask scheduler, tcp://...  [default: workers of its own]"),
             click.option("--workers", type=click.IntRange(1), help="Processes, without --scheduler.  [default: one a "
                          "core]"),
-            click.option("--batch", type=click.IntRange(1), default=100, show_default=True, help="Images of a task."),
-            force_option,
+            click.option("--batch", type=click.IntRange(1), default=100, show_default=True, help="Images that a worker "
+                         "is given at a time, at most."),
+            click.option("-f", "--force", is_flag=True, help="Work on all images again, also where the output or the "
+                         "row is there."),
             click.option("--quiet", is_flag=True, help="Nothing but errors."),
         ]
     ):  # fmt: skip
@@ -92,7 +96,7 @@ def compress_all(
 @batch.command("decompress")
 @click.argument("source", metavar="IN")
 @click.argument("out", metavar="OUT")
-@click.option("--format", "suffix", default="png", show_default=True, help="Of the images: png, jpg, ...")
+@click.option("--format", "suffix", default="png", show_default=True, help="Format of the images: png, jpg, ...")
 @click.option("--scale", type=click.Choice(["1/2", "1/4", "1/8", "1/16"]), help="Smaller; from 1/8 on much faster.")
 @_job_options
 @reporting
@@ -232,6 +236,7 @@ class _Bar:
 
         self._bar = tqdm(unit="image", disable=True if quiet else None, smoothing=0.05)
         self._write = tqdm.write
+        self._quiet = quiet
 
     def __enter__(self) -> _Bar:
         return self
@@ -247,12 +252,13 @@ class _Bar:
         """Count an image."""
         if row.error is not None:
             text = str(row.message)
-            name = click.format_filename(row.source)
-            self._write(f"Error: {text}" if text.startswith(name) else f"Error: {name}: {text}", file=sys.stderr)
+            line = text if text.startswith(row.source) else f"{row.source}: {text}"
+            self._write(f"Error: {click.format_filename(line)}", file=sys.stderr)
         if row.images_failed or (row.images and row.images > 1 and row.notes):
-            self._write(f"Note: {row.source}: {row.notes}", file=sys.stderr)
+            self.note(f"{click.format_filename(row.source)}: {row.notes}")
         self._bar.update()
 
     def note(self, text: str) -> None:
         """Tell people something."""
-        self._write(f"Note: {text}", file=sys.stderr)
+        if not self._quiet:
+            self._write(f"Note: {text}", file=sys.stderr)

@@ -131,8 +131,7 @@ def compress(
     task = Compress(options)
 
     def work(job: Job, watch: Watch) -> Outcome:
-        source = io.BytesIO(stdin().read()) if job.source is None else job.source
-        return work_on(task, job, source, watch, force, preserve_time)
+        return work_on(task, job, lambda: io.BytesIO(stdin().read()), watch, force, preserve_time)
 
     passed = Passed()
     planned = plan(paths, out_dir, recursive, SUFFIX, _is_output, lambda path: task.takes(path.suffix.lower()), passed)

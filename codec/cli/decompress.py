@@ -117,10 +117,16 @@ def decompress(
     def work(job: Job, watch: Watch) -> Outcome:
         if job.source is not None and job.source == job.target:
             raise BadMagicError(f"{job.source}: not an {SUFFIX} file by its name")
-        source = read_bounded(stdin(), max_pixels) if job.source is None else job.source
+        given: list[BytesIO] = []
+
+        def read_stdin() -> BytesIO:
+            given.append(read_bounded(stdin(), max_pixels))
+            return given[0]
+
         try:
-            return work_on(replace(task, suffix=_suffix(job, default)), job, source, watch, force, preserve_time)
+            return work_on(replace(task, suffix=_suffix(job, default)), job, read_stdin, watch, force, preserve_time)
         except (ChecksumError, CorruptError, TruncatedError) as error:
+            source = given[0] if job.source is None else job.source
             if not tolerate_damage and _may_be_filled(source):
                 raise type(error)(f"{error}; --tolerate-damage decodes what is left") from error
             raise

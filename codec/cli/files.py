@@ -103,24 +103,31 @@ def open_output(job: Job, force: bool, watch: Watch, preserve_time: bool = False
             os.utime(temporary, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
-def work_on(task: Task, job: Job, source: Source, watch: Watch, force: bool, preserve_time: bool) -> Outcome:
+def work_on(
+    task: Task, job: Job, read_stdin: Callable[[], Source], watch: Watch, force: bool, preserve_time: bool
+) -> Outcome:
     """Do one job.
 
     Args:
         task: what is done.
         job: whose output it is.
-        source: of the image.
+        read_stdin: gives the image if the job names none; called once it is known that there may be an output.
         watch: stops it.
         force: replace an output that is there.
         preserve_time: give the output its input's time of modification.
+
+    Returns:
+        Outcome: of the task.
 
     Raises:
         click.UsageError: the output would be a terminal.
         CodecError: as the task.
         OSError: as the task; or the output is there, and may not be replaced.
     """
-    task.check(source, job.name)
+    if job.source is not None:
+        task.check(job.source, job.name)
     check_output(job, force)
+    source = read_stdin() if job.source is None else job.source
     return task(source, job.name, lambda: open_output(job, force, watch, preserve_time), watch)
 
 

@@ -41,7 +41,7 @@ class Report:
             return None
 
 
-def is_shard(name: str) -> bool:
+def holds_many(name: str) -> bool:
     """Whether a file holds many images, by its name."""
     return PurePosixPath(name).suffix.lower() in SUFFIXES
 

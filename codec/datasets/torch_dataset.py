@@ -22,7 +22,7 @@ from codec import api
 from codec.api import SUFFIX
 from codec.datasets import parquet, tar
 from codec.datasets.latents import latents
-from codec.datasets.shards import is_shard
+from codec.datasets.shards import holds_many
 from codec.util import storage
 
 KINDS = ("pixels", "latents")
@@ -91,12 +91,12 @@ class ImageDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc]
             yield from self._samples(address)
 
     def _samples(self, address: str) -> Iterator[dict[str, Any]]:
-        opened = storage.source(address)
         suffix = PurePosixPath(address.partition("::")[0]).suffix.lower()
-        if not is_shard(address):
-            data = opened.read_bytes() if isinstance(opened, Path) else opened.getvalue()
+        if not holds_many(address):
+            data = storage.read(address)
             yield from self._checked(address, lambda: {"__key__": address, "image": self._decoded(data)})
             return
+        opened = storage.source(address)
         with opened.open("rb") if isinstance(opened, Path) else opened as file:
             if suffix == ".tar":
                 for members in tar.samples(file):
@@ -169,11 +169,11 @@ def _files(sources: Sequence[str]) -> list[str]:
     found: list[str] = []
     for source in map(str, sources):
         if storage.is_folder(source):
-            names = sorted(name for name, _ in storage.find(source))
+            names = sorted(storage.find(source))
             found += [
                 storage.joined(source, name)
                 for name in names
-                if is_shard(name) or _is_image(PurePosixPath(name).suffix.lower())
+                if holds_many(name) or _is_image(PurePosixPath(name).suffix.lower())
             ]
         elif storage.size(source) is not None:
             found.append(source)

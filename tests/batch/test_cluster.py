@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,8 +41,8 @@ def test_a_cluster_makes_what_one_machine_makes(client, collection, alone, tmp_p
     table = tmp_path / "t.jsonl"
     summary = run(Compress(ONE_THREAD), str(collection), str(tmp_path / "out"), client=client, table=str(table))
     assert summary.done == IMAGES == len(rows(table)) and contents(tmp_path / "out") == alone
-    assert not client.run(lambda dask_worker: [name for name in dask_worker.plugins if name.startswith("batch-")]
-                          )[next(iter(client.nthreads()))]  # fmt: skip
+    left = client.run(lambda dask_worker: [name for name in dask_worker.plugins if name.startswith("batch-")])
+    assert len(left) == 2 and not any(left.values())
 
 
 def test_a_worker_that_is_killed_is_replaced(client, collection, alone, tmp_path):
@@ -108,13 +109,16 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def nodes(folder: Path, count: int) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
-    """A scheduler and nodes of one worker each, as they would be started on machines of their own."""
+    """A scheduler's file, and the processes of nodes of one worker each, as on machines of their own; the scheduler's
+    is the last."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
         file = str(folder / "scheduler.json")
         quiet = ("--no-dashboard", "--scheduler-file", file)
-        stack.enter_context(started("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", *quiet))
+        scheduler = stack.enter_context(
+            started("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", *quiet)
+        )
         workers = [
             stack.enter_context(started(
                 "distributed.cli.dask_worker", "--nworkers", "1", "--nthreads", "1", "--local-directory",
@@ -125,7 +129,7 @@ def nodes(folder: Path, count: int) -> Iterator[tuple[str, list[subprocess.Popen
         deadline = time.monotonic() + 60
         while not Path(file).exists() and time.monotonic() < deadline:
             time.sleep(0.1)
-        yield file, workers
+        yield file, [*workers, scheduler]
 
 
 def test_a_node_that_is_killed_is_done_without(collection, alone, tmp_path):
@@ -159,13 +163,19 @@ def test_a_driver_that_is_killed_goes_on_when_it_runs_again(collection, alone, t
     with nodes(tmp_path, 2) as (file, _):
         arguments = [sys.executable, "-c", DRIVER, file, str(collection), str(out), str(table)]
         first = subprocess.Popen(arguments, env=ENVIRONMENT, cwd=ROOT, start_new_session=True)
-        deadline = time.monotonic() + 60
-        while len(list(out.rglob("*.lmc"))) < 3 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for_outputs(out, 3)
         kill_group_of(first)
-        assert 3 <= len(contents(out)) < IMAGES and not table.exists()
+        assert len(list(out.rglob("[!.]*.lmc"))) < IMAGES and not table.exists()
         subprocess.run(arguments, env=ENVIRONMENT, cwd=ROOT, check=True, timeout=120)
     assert contents(out) == alone and len(rows(table)) == IMAGES == len({row["source"] for row in rows(table)})
+
+
+def wait_for_outputs(out: Path, count: int) -> None:
+    """Wait until there are so many outputs."""
+    deadline = time.monotonic() + 300
+    while len(list(out.rglob("[!.]*.lmc"))) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def kill_group_of(process: subprocess.Popen[bytes]) -> None:
@@ -184,9 +194,7 @@ def test_ctrl_c_stops_the_command_and_it_goes_on(collection, alone, tmp_path):
     command = [sys.executable, "-m", "codec", "batch", "compress", str(tmp_path / "many"), str(out), "--workers", "2",
                "--table", str(tmp_path / "t.jsonl")]  # fmt: skip
     first = subprocess.Popen(command, env=ENVIRONMENT, start_new_session=True, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while len(list(out.rglob("*.lmc"))) < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for_outputs(out, 3)
     os.killpg(first.pid, signal.SIGINT)  # as a terminal does, to workers as well
     _, told = first.communicate(timeout=60)
     assert first.returncode == 130 and "Traceback" not in told
@@ -195,6 +203,66 @@ def test_ctrl_c_stops_the_command_and_it_goes_on(collection, alone, tmp_path):
     again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True, timeout=120)
     assert f"of {total} files" in again.stderr and len(contents(out)) == total == len(rows(tmp_path / "t.jsonl"))
     assert contents(out)["3-2.lmc"] == alone["2.lmc"]
+
+
+def test_two_jobs_on_one_cluster_do_not_stop_each_other(client, collection, tmp_path):
+    (tmp_path / "a.txt").write_text("2.png\n4.png\n6.png\n8.png\n")
+    (tmp_path / "b.txt").write_text("within/1.png\nwithin/3.png\nwithin/5.png\nwithin/7.png\n")
+    summaries = {}
+
+    def work(name: str) -> None:
+        summaries[name] = run(
+            Slow(ONE_THREAD), str(collection), str(tmp_path / "out"),
+            client=client, manifest=str(tmp_path / name), batch=2,
+        )  # fmt: skip
+
+    both = [threading.Thread(target=work, args=(name,)) for name in ("a.txt", "b.txt")]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join(120)
+    assert [(summary.total, summary.done) for summary in summaries.values()] == [(4, 4), (4, 4)]
+    assert len(contents(tmp_path / "out")) == 8
+
+
+def test_rows_of_a_job_that_breaks_off_are_kept(client, collection, tmp_path):
+    def stop(row: Row) -> None:
+        if not told:
+            told.append(row)
+            raise KeyboardInterrupt
+
+    told: list[Row] = []
+    out, table = tmp_path / "out", tmp_path / "t.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        run(Slow(ONE_THREAD), str(collection), str(out), client=client, table=str(table), batch=3, each=stop)
+    kept = [row["target"] for part in (tmp_path / "t.jsonl.parts").iterdir() for row in rows(part)]
+    assert sorted(kept) == sorted(str(path) for path in out.rglob("*.lmc")) and len(kept) < IMAGES
+
+
+def test_addresses_are_the_same_for_workers_elsewhere(collection, alone, tmp_path, monkeypatch):
+    from distributed import Client
+
+    (tmp_path / "here").mkdir()
+    with nodes(tmp_path, 1) as (file, _), Client(scheduler_file=file, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=60)
+        monkeypatch.chdir(tmp_path / "here")
+        relative = os.path.relpath(collection)
+        assert run(Compress(ONE_THREAD), relative, "out", client=client, table="t.jsonl").done == IMAGES
+    assert contents(tmp_path / "here/out") == alone and len(rows(tmp_path / "here/t.jsonl")) == IMAGES
+
+
+def test_a_scheduler_that_dies_ends_the_job_with_one_line(collection, tmp_path):
+    from distributed import Client
+
+    with nodes(tmp_path, 1) as (file, processes), Client(scheduler_file=file) as client:
+        client.wait_for_workers(1, timeout=60)
+        scheduler = processes.pop()
+        with pytest.raises(codec.CodecError, match="scheduler is gone") as caught:
+            run(
+                Slow(ONE_THREAD), str(collection), str(tmp_path / "out"),
+                client=client, batch=1, each=kill_once(lambda: kill_group(scheduler), after=1),
+            )  # fmt: skip
+        assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_scheduler_that_is_not_there_is_named(collection, tmp_path):

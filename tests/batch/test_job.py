@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -143,8 +147,6 @@ def test_outputs_among_the_inputs_are_not_taken_for_inputs(tmp_path):
     (tmp_path / "a.lmc").write_bytes(codec.compress(np.zeros((9, 9), np.uint8)))
     for _ in range(2):
         assert run(Transcode(), str(tmp_path), str(tmp_path / "again")).total == 1
-    with pytest.raises(CodecError, match="its output would take its place"):
-        run(Transcode(), str(tmp_path / "a.lmc"), str(tmp_path))
 
 
 def test_what_cannot_begin_says_so(tmp_path):
@@ -160,7 +162,7 @@ def test_what_cannot_begin_says_so(tmp_path):
     with pytest.raises(CodecError, match=r"\.jsonl or \.parquet"):
         run(Compress(), str(tmp_path), str(tmp_path / "out"), table="table.csv")
     (tmp_path / "t.jsonl").write_text(json.dumps({"other": 1}) + "\n")
-    with pytest.raises(CodecError, match="not a table of such a job"):
+    with pytest.raises(CodecError, match="no table of such a job"):
         run(Compress(), str(tmp_path), str(tmp_path / "out"), table=str(tmp_path / "t.jsonl"))
     assert json.loads((tmp_path / "t.jsonl").read_text()) == {"other": 1}
 
@@ -185,19 +187,180 @@ def test_rows_outlive_a_run_that_is_killed(collection, tmp_path, monkeypatch):
     assert summary.existed >= len(before) and not (tmp_path / "t.jsonl.parts").exists()
 
 
+@pytest.mark.parametrize("spelling", ["same", "dots", "link", "single"])
+def test_no_output_takes_its_inputs_place(tmp_path, spelling):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    data = codec.compress(np.zeros((9, 9), np.uint8), quality=90)
+    (folder / "a.lmc").write_bytes(data)
+    (tmp_path / "link").symlink_to(folder)
+    out = {"dots": folder / ".." / "in", "link": tmp_path / "link"}.get(spelling, folder)
+    told: list[Row] = []
+    source = folder / "a.lmc" if spelling == "single" else folder
+    summary = run(Transcode(codec.EncodeOptions(quality=1)), str(source), str(out), force=True, each=told.append)
+    assert summary.failed == 1 and "take its place" in str(told[0].message) and (folder / "a.lmc").read_bytes() == data
+
+
+def test_an_output_that_links_to_its_input_is_not_written(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    data = codec.compress(np.zeros((9, 9), np.uint8), quality=90)
+    (tmp_path / "in/a.lmc").write_bytes(data)
+    (tmp_path / "out/a.lmc").symlink_to(tmp_path / "in/a.lmc")
+    summary = run(Transcode(codec.EncodeOptions(quality=1)), str(tmp_path / "in"), str(tmp_path / "out"), force=True)
+    assert summary.failed == 1 and (tmp_path / "in/a.lmc").read_bytes() == data
+
+
+def test_what_failed_is_tried_again(collection, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.png").write_bytes(b"no image")
+    (tmp_path / "in/b.png").write_bytes((collection / "2.png").read_bytes())
+    for task, out in ((Compress(), str(tmp_path / "out")), (Embed(), None)):
+        (tmp_path / "in/a.png").write_bytes(b"no image")
+        table = tmp_path / f"{type(task).__name__}.jsonl"
+        assert run(task, str(tmp_path / "in"), out, table=str(table)).failed == 1
+        (tmp_path / "in/a.png").write_bytes((collection / "4.png").read_bytes())
+        again = run(task, str(tmp_path / "in"), out, table=str(table))
+        assert (again.done, again.existed, again.failed) == (1, 1, 0)
+        assert [row["status"] for row in rows(table)] == ["done", "done"]
+
+
+def test_force_does_all_again_and_keeps_one_row_of_each(collection, tmp_path):
+    table = str(tmp_path / "t.jsonl")
+    for _ in range(2):
+        assert run(Compress(), str(collection), str(tmp_path / "out"), table=table, force=True).done == IMAGES
+    assert len(rows(tmp_path / "t.jsonl")) == IMAGES
+
+
+def test_a_table_keeps_rows_of_other_inputs_but_not_of_other_tasks(collection, tmp_path):
+    from codec.manifold.embedding import embed
+
+    table = tmp_path / "t.jsonl"
+    run(Embed(), str(collection / "2.png"), table=str(table))
+    run(Embed(), str(collection / "4.png"), table=str(table))
+    found = {row["source"]: row for row in rows(table)}
+    assert set(found) == {str(collection / "2.png"), str(collection / "4.png")}
+    assert np.allclose(found[str(collection / "2.png")]["embedding"], embed(collection / "2.png"))
+    assert run(Embed(), str(collection / "2.png"), table=str(table)).existed == 1
+    other = run(Embed("psnr"), str(collection / "2.png"), table=str(table))  # by another model: not the same
+    assert other.done == 1 and np.allclose(
+        next(row for row in rows(table) if row["source"].endswith("2.png"))["embedding"],
+        embed(collection / "2.png", tune="psnr"),
+    )
+    before = table.read_bytes()
+    for force in (False, True):
+        with pytest.raises(CodecError, match="no table of such a job"):
+            run(Compress(), str(collection), str(tmp_path / "out"), table=str(table), force=force)
+    assert table.read_bytes() == before and not (tmp_path / "out").exists()
+
+
+def test_scores_are_those_of_the_command(collection, tmp_path):
+    pytest.importorskip("sklearn", reason="needs the extra [manifold]")
+    from codec.batch import Score
+    from codec.manifold.anomaly import calibration
+    from codec.manifold.anomaly.features import image_features
+    from codec.manifold.embedding import shipped
+
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(calibration, "MIN_IMAGES", 8)
+    known = [image_features(path, shipped()).condensed() for path in sorted(collection.rglob("*.png"))]
+    learned = calibration.Collection.fit(known, shipped())
+    monkey.undo()
+    run(Score(learned), str(collection / "within"), table=str(tmp_path / "t.jsonl"))
+    row = next(row for row in rows(tmp_path / "t.jsonl") if row["source"].endswith("1.png"))
+    wanted = learned.score(image_features(collection / "within/1.png", shipped()))
+    assert row["score"] == pytest.approx(wanted.score) and row["score_parts"] == pytest.approx(wanted.parts)
+
+
+def test_parquet_tables(collection, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra [cluster]")
+    table = tmp_path / "t.parquet"
+    odd = tmp_path / os.fsdecode(b"odd-\xff.png")
+    odd.write_bytes((collection / "4.png").read_bytes())
+    for expected in ((2, 0), (0, 2)):
+        summary = run(Embed(), [str(collection / "2.png"), str(odd)], table=str(table))
+        assert (summary.done, summary.existed) == expected
+    found = parquet.read_table(table)
+    assert found.num_rows == 2 and str(found.schema.field("embedding").type) == "list<element: float>"
+    assert np.linalg.norm(found["embedding"][0].as_py()) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_folder_that_cannot_be_read_is_a_failure(collection, tmp_path, monkeypatch):
+    from codec.util import files
+
+    walk = os.walk
+
+    def forbidden(top, onerror=None, **more):
+        if str(top).endswith("in"):
+            onerror(PermissionError(13, "Permission denied", str(tmp_path / "in/secret")))
+        return walk(top, onerror=onerror, **more)
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.png").write_bytes((collection / "2.png").read_bytes())
+    monkeypatch.setattr(files.os, "walk", forbidden)
+    table = tmp_path / "t.jsonl"
+    summary = run(Compress(), str(tmp_path / "in"), str(tmp_path / "out"), table=str(table))
+    assert (summary.done, summary.failed) == (1, 1)
+    (failed,) = (row for row in rows(table) if row["status"] == "failed")
+    assert failed["source"] == str(tmp_path / "in/secret") and "Permission denied" in failed["message"]
+
+
+def test_outputs_are_named_as_without_a_list(collection, alone, tmp_path):
+    for name in ("0.png", "0.jpg"):
+        (tmp_path / "list.txt").write_text(name)
+        run(Compress(), str(collection), str(tmp_path / "out"), manifest=str(tmp_path / "list.txt"))
+    assert contents(tmp_path / "out") == {name: alone[name] for name in ("0.png.lmc", "0.jpg.lmc")}
+
+
+def test_an_output_is_never_seen_in_part(collection, alone, tmp_path):
+    """As another process would see it: while it is written, its name is not there."""
+    seen: list[set[str]] = []
+
+    class Looks(Compress):
+        def __call__(self, source, name, output, progress=None):
+            @contextmanager
+            def watched():
+                with output() as file:
+                    yield file
+                    file.flush()
+                    seen.append({path.name for path in (tmp_path / "out").iterdir()})
+
+            return super().__call__(source, name, watched, progress)
+
+    run(Looks(), str(collection / "2.png"), str(tmp_path / "out"))
+    assert len(seen) == 1 and "2.lmc" not in seen[0] and len(seen[0]) == 1
+    assert contents(tmp_path / "out") == {"2.lmc": alone["2.lmc"]}
+
+
 def test_files_that_a_killed_run_left_half_written_are_removed(collection, tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    marks = []
+    from codec.batch import job
+    from codec.util import storage
 
-    def look(row: Row) -> None:
-        from codec.batch.job import _mark
+    out, table = tmp_path / "out", tmp_path / "t.jsonl"
+    name = job._mark(Compress(), [str(collection)], str(out), str(table), None)
+    dead = subprocess.Popen([sys.executable, "-c", "pass"])
+    dead.wait()
+    places = [out, tmp_path, tmp_path / "t.jsonl.parts"]
+    left = [place / f".{name}-aaaaaa-{storage._HOST}-{dead.pid}-01234567.lmc" for place in places]
+    other = [out / f".{name}-aaaaaa-{storage._HOST}-{os.getpid()}-01234567.lmc",  # which another run writes to just now
+             out / f".{name}-aaaaaa-elsewh-{dead.pid}-01234567.lmc", out / ".batch-other-a-b-1-c.lmc"]  # fmt: skip
+    for path in (*left, *other):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    for _ in range(2):
+        run(Compress(), str(collection), str(out), table=str(table))
+        assert not any(path.exists() for path in left) and all(path.exists() for path in other)
+    assert not (tmp_path / "t.jsonl.parts").exists()
+    os.utime(other[1], (0, 0))  # of another machine, and old
+    run(Compress(), str(collection), str(out), table=str(table))
+    assert not other[1].exists() and other[0].exists()
 
-        marks.append(_mark(Compress(), [str(collection)], str(out), None, None))
 
-    run(Compress(), str(collection), str(out), each=look)
-    left, other = out / f".{marks[0]}-01234567.lmc", out / ".batch-other-01234567.lmc"
-    left.touch()
-    other.touch()
-    run(Compress(), str(collection), str(out))
-    assert not left.exists() and other.exists()
+def test_rows_of_a_run_that_breaks_off_are_kept(collection, tmp_path):
+    def stop(row: Row) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Compress(), str(collection), str(tmp_path / "out"), table=str(tmp_path / "t.jsonl"), each=stop)
+    (part,) = (tmp_path / "t.jsonl.parts").iterdir()
+    assert len(rows(part)) == 1

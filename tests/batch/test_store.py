@@ -10,8 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import codec
-from codec.batch import Compress, Decompress, run
-from codec.batch.tasks import Outcome
+from codec.batch import Compress, Decompress, Transcode, run
 from codec.cli import main
 from codec.util import storage
 from tests.batch.conftest import IMAGES, contents
@@ -47,8 +46,8 @@ def store() -> Iterator[None]:
 
 def held(address: str) -> dict[str, bytes]:
     """All files below an address, by name."""
-    storage._file_system(address)[0].invalidate_cache()
-    return {name: storage.source(storage.joined(address, name)).getvalue() for name, _ in storage.find(address)}
+    storage.forget(address)
+    return {name: storage.read(storage.joined(address, name)) for name in storage.find(address)}
 
 
 @pytest.fixture
@@ -69,7 +68,7 @@ def test_a_job_on_a_store_makes_what_one_machine_makes(uploaded, alone, client, 
     import pyarrow.parquet as parquet
 
     found = parquet.read_table(storage.source(table)).to_pylist()
-    assert {row["source"] for row in found} == {f"{uploaded}/{name}" for name, _ in storage.find(uploaded)}
+    assert {row["source"] for row in found} == {f"{uploaded}/{name}" for name in storage.find(uploaded)}
     assert len(found) == IMAGES and all(
         row["bytes_out"] == len(storage.source(row["target"]).getvalue()) for row in found
     )
@@ -108,35 +107,85 @@ def test_a_bucket_that_is_not_there_is_not_made(store, collection):
         run(Compress(), "s3://no-such-bucket/in", f"s3://{BUCKET}/out")
 
 
-def test_other_file_systems_get_a_temporary_file_that_is_renamed(collection, alone):
+def test_what_came_or_went_between_two_runs_is_seen(store, collection):
+    root, out = f"s3://{BUCKET}/changing", f"s3://{BUCKET}/changed"
+    import s3fs
+
+    elsewhere = s3fs.S3FileSystem(skip_instance_cache=True)
+    for name in ("2.png", "4.png"):
+        elsewhere.pipe_file(f"{BUCKET}/changing/{name}", (collection / name).read_bytes())
+        assert run(Compress(), root, out).failed == 0
+    elsewhere.rm_file(f"{BUCKET}/changed/2.lmc")
+    assert run(Compress(), root, out).done == 1 and set(held(out)) == {"2.lmc", "4.lmc"}
+
+
+def test_no_output_takes_its_inputs_place_in_a_store(store, collection):
+    data = codec.compress(collection / "2.png", quality=90)
+    with storage.writing(f"s3://{BUCKET}/place/a.lmc", True) as file:
+        file.write(data)
+    for out in (f"s3://{BUCKET}/place/", f"s3a://{BUCKET}/place", f"s3://{BUCKET}//place"):
+        told = []
+        run(Transcode(codec.EncodeOptions(quality=1)), f"s3://{BUCKET}/place", out, force=True, each=told.append)
+        assert [row.status for row in told] == ["failed"] and held(f"s3://{BUCKET}/place") == {"a.lmc": data}
+
+
+def test_errors_of_other_packages_are_one_line(tmp_path, monkeypatch, store):
+    (tmp_path / "not.zip").write_bytes(b"no archive")
+    with pytest.raises(codec.CodecError, match="not a zip"):
+        run(Compress(), f"zip://::{tmp_path}/not.zip", str(tmp_path / "out"))
+    for address in ("nowhere://a", "s3://a bucket with spaces/b"):
+        with pytest.raises((codec.CodecError, OSError)) as caught:
+            storage.size(address)
+        assert "\n" not in str(caught.value)
+
+
+def test_file_systems_that_rename_get_a_temporary_file(tmp_path, monkeypatch):
+    """fsspec's own local one, as it can rename."""
     import fsspec
+    from fsspec.implementations.local import LocalFileSystem
 
-    files = fsspec.filesystem("memory")
-    out = "memory://job/out"
-    names: set[str] = set()
+    class Elsewhere(LocalFileSystem):
+        protocol = "elsewhere"
 
-    class Looks(Compress):
-        def __call__(self, source, name, output, progress=None) -> Outcome:
-            outcome = super().__call__(source, name, output, progress)
-            names.update(files.find("/job"))
-            return outcome
+        @classmethod
+        def _strip_protocol(cls, path):
+            return LocalFileSystem._strip_protocol(str(path).removeprefix("elsewhere://"))
 
-    run(Looks(), str(collection), out)
-    assert {name.removeprefix("/job/out/"): files.cat_file(name) for name in files.find("/job")} == alone
-    assert names == {f"/job/out/{name}" for name in alone}  # none but whole ones, after each
-    with pytest.raises(RuntimeError), storage.writing("memory://job/half.lmc", False) as file:
-        file.write(b"half")
-        raise RuntimeError
-    files.pipe_file("/job/out/.batch-0123-aa", b"left")
-    assert storage.sweep(out, "batch-0123") == 1
-    assert {f"/job/out/{name}" for name in alone} == set(files.find("/job"))
+    fsspec.register_implementation("elsewhere", Elsewhere, clobber=True)
+    seen: list[set[str]] = []
+    moved = Elsewhere.mv
+
+    def mv(self, one, other, **more):
+        seen.append({path.name for path in tmp_path.rglob("*") if path.is_file()})
+        moved(self, one, other, **more)
+
+    monkeypatch.setattr(Elsewhere, "mv", mv)
+    folder = f"elsewhere://{tmp_path}/with [brackets]"
+    with storage.writing(f"{folder}/a.lmc", False, "batch-0123") as file:
+        file.write(b"whole")
+    assert storage.read(f"{folder}/a.lmc") == b"whole" and storage.read(f"{folder}/a.lmc", 2) == b"wh"
+    assert len(seen) == 1 and all(name.startswith(".batch-0123-") for name in seen[0]) and len(seen[0]) == 1
+    (tmp_path / "with [brackets]/.batch-0123-aa").touch()
+    assert storage.sweep(folder, "batch-0123", of_this_run=True) == 1 and list(storage.find(folder)) == ["a.lmc"]
+
+    def fails(self, one, other, **more):
+        raise OSError("no")
+
+    monkeypatch.setattr(Elsewhere, "mv", fails)
+    with pytest.raises(OSError, match="no"), storage.writing(f"{folder}/b.lmc", False) as file:
+        file.write(b"whole")
+    assert [path.name for path in (tmp_path / "with [brackets]").iterdir()] == ["a.lmc"]
 
 
-def test_addresses():
+def test_addresses(tmp_path, monkeypatch):
     assert storage.joined("s3://bucket/in/", "a/b.png") == "s3://bucket/in/a/b.png"
     assert storage.joined("zip://::s3://bucket/all.zip", "a/b.png") == "zip://a/b.png::s3://bucket/all.zip"
     assert storage.joined("zip://in::all.zip", "b.png") == "zip://in/b.png::all.zip"
+    assert storage.joined("simplecache::s3://bucket", "b.png") == "simplecache::s3://bucket/b.png"
     assert storage.joined("file:///data", "b.png") == storage.joined("/data/", "b.png") == "/data/b.png"
     assert storage.is_remote("zip://::all.zip") and not storage.is_remote("file:///data")
-    with pytest.raises(codec.CodecError, match="nowhere"):
-        storage.size("nowhere://a")
+    assert not storage.is_remote("/data/odd::name.png")
+    monkeypatch.chdir(tmp_path)
+    assert storage.absolute("in") == storage.absolute("file://in") == str(tmp_path / "in")
+    assert storage.absolute("s3://bucket") == "s3://bucket"
+    assert storage.canonical("in/../out") == str(tmp_path.resolve() / "out")

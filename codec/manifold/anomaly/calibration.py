@@ -14,6 +14,7 @@ coordinates.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -106,6 +107,15 @@ class Collection:
                 parts[name] = float(_rarity(self.references[name], values)[0])
         oddest = self.references["all" if len(parts) == len(self.references) - 2 else "all but error"]
         return Score(float(_rarity(oddest, max(parts.values()), of_rarities=True)), parts)
+
+    @property
+    def digest(self) -> bytes:
+        """Eight bytes that name it: scores compare only if they are of one."""
+        digest = hashlib.sha256(self.head.digest)
+        for name, values in sorted(self.references.items()):
+            digest.update(name.encode() + np.asarray(values, np.float64).tobytes())
+        digest.update(np.asarray(self.cells.mean, np.float64).tobytes())
+        return digest.digest()[:8]
 
     def heat(self, features: ImageFeatures) -> NDArray[np.float32]:
         """Oddness of each cell of 64 pixels, float32 (rows, columns): 1 is as odd as cells of the collection are in
