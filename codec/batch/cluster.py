@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
 from distributed import Client, Future, KilledWorker, WorkerPlugin, get_worker
 from distributed import wait as wait_for
-from distributed.comm import CommClosedError
 
 from bitstream.errors import CodecError
 from codec.batch.plan import Item
@@ -61,6 +61,17 @@ def _stop(name: str, dask_worker: Any) -> None:
         dask_worker.plugins[name].watch.stop()
 
 
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """Raise :class:`CodecError` where the scheduler cannot be reached."""
+    try:
+        yield
+    except (TimeoutError, asyncio.TimeoutError):
+        raise
+    except OSError as error:
+        raise CodecError(f"the scheduler is gone; run it again to go on ({str(error).splitlines()[0]})") from error
+
+
 class ClusterRun:
     """Images worked on by a Dask cluster.
 
@@ -79,6 +90,7 @@ class ClusterRun:
         self._name = f"{mark}-{secrets.token_hex(4)}"  # of no other job in the cluster
         self._running: dict[Future, list[Item]] = {}
         self._suspects: list[Item] = []
+        self._rows: deque[Row] = deque()
 
     def work(self, items: Sequence[Item], task: Task, force: bool) -> None:
         """Work on images. What a worker that dies was at is done again by another.
@@ -104,8 +116,6 @@ class ClusterRun:
                 raise CodecError(f"the cluster cannot begin: {error}") from error
             try:
                 self._work(items, task)
-            except CommClosedError as error:
-                raise CodecError(f"the scheduler is gone; run it again to go on: {error}") from error
             finally:
                 self._end()
 
@@ -131,15 +141,31 @@ class ClusterRun:
             yield part
 
     def _threads(self) -> int:
-        return sum(self._client.nthreads().values())
+        with _reaching():
+            return sum(self._client.nthreads().values())
 
     def _submit(self, items: list[Item]) -> None:
-        self._running[self._client.submit(_perform, items, self._name, pure=False)] = items
+        with _reaching():
+            self._running[self._client.submit(_perform, items, self._name, pure=False)] = items
+
+    def _take(self, future: Future) -> int:
+        """Deliver the rows of a task that is done; how many there are."""
+        with _reaching():
+            rows = future.result()
+        self._rows.extend(rows)
+        self._deliver()
+        return len(rows)
+
+    def _deliver(self) -> None:
+        """Hand over rows. One counts as handed over even if whoever gets it wants no more."""
+        while self._rows:
+            self._each(self._rows.popleft())
 
     def _collect(self, task: Task, alone: bool = False) -> None:
         """Take the rows of tasks that end next."""
         try:
-            wait_for(list(self._running), timeout=SILENCE_SECONDS, return_when="FIRST_COMPLETED")
+            with _reaching():
+                wait_for(list(self._running), timeout=SILENCE_SECONDS, return_when="FIRST_COMPLETED")
         except (TimeoutError, asyncio.TimeoutError):
             if not self._threads():
                 self._note("no worker is connected; waiting for one")
@@ -152,13 +178,10 @@ class ClusterRun:
                 raise CodecError("the scheduler is gone, or the job was cancelled there; run it again to go on")
             error = future.exception()
             if error is None:
-                rows = future.result()
-                for row in rows:
-                    self._each(row)
-                if rows and len(rows) < len(items):  # a worker that is being closed
-                    self._submit(items[len(rows) :])
-                    continue
-                if rows:
+                done = self._take(future)
+                if 0 < done < len(items):  # a worker that is being closed
+                    self._submit(items[done:])
+                if done:
                     continue
                 told = "InterruptedError", "the worker was stopped before it began"
             elif isinstance(error, KilledWorker):
@@ -176,6 +199,7 @@ class ClusterRun:
     def _end(self) -> None:
         """Stop what still runs, take what it did, and leave nothing in the cluster."""
         try:
+            self._deliver()
             if self._running:
                 self._client.run(_stop, self._name, on_error="ignore")
                 if self._threads():
@@ -183,8 +207,7 @@ class ClusterRun:
                         wait_for(list(self._running), timeout=SILENCE_SECONDS)
                 for future in self._running:
                     if future.status == "finished":
-                        for row in future.result():
-                            self._each(row)
+                        self._take(future)
                 self._client.cancel(list(self._running))
             self._client.unregister_worker_plugin(self._name)
         except (Exception, asyncio.CancelledError) as error:  # of a cluster that is gone

@@ -252,9 +252,11 @@ def test_addresses_are_the_same_for_workers_elsewhere(collection, alone, tmp_pat
 
 
 def test_a_scheduler_that_dies_ends_the_job_with_one_line(collection, tmp_path):
+    import dask
     from distributed import Client
 
-    with nodes(tmp_path, 1) as (file, processes), Client(scheduler_file=file) as client:
+    quick = dask.config.set({"distributed.comm.timeouts.connect": "3s"})
+    with quick, nodes(tmp_path, 1) as (file, processes), Client(scheduler_file=file) as client:
         client.wait_for_workers(1, timeout=60)
         scheduler = processes.pop()
         with pytest.raises(codec.CodecError, match="scheduler is gone") as caught:
