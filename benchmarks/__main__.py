@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from benchmarks.batch import main as batch
 from benchmarks.commands import list_codecs, rd, readme
 from benchmarks.compare.command import main as compare
 from benchmarks.cost import main as cost
@@ -54,6 +55,7 @@ main.add_command(lossless, "lossless")
 main.add_command(robustness, "robustness")
 main.add_command(effort, "effort")
 main.add_command(web, "web")
+main.add_command(batch, "batch")
 main.add_command(speed, "speed")
 main.add_command(targets, "targets")
 main.add_command(training, "training")
