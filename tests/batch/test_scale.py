@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -14,9 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from codec import EncodeOptions
+import codec
 from codec.batch import Compress, run
-from tests.batch.conftest import rows
 
 pytestmark = [pytest.mark.heavy, pytest.mark.cluster]
 ROOT = Path(__file__).parents[2]
@@ -38,7 +36,7 @@ def test_a_hundred_thousand_tiny_images_in_bounded_memory(tmp_path):
     script = """
 import json, resource, sys
 from distributed import Client, LocalCluster
-from codec import EncodeOptions
+import codec
 from codec.batch import Compress, run
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 if __name__ == "__main__":
@@ -65,36 +63,43 @@ if __name__ == "__main__":
     assert driver - before < 250 and worker < 700
 
 
-def test_what_a_cluster_costs_beside_threads_of_this_process(client, tmp_path):
-    """Photographs of a megapixel, as CPU time of all processes, so that other work on the machine matters less."""
+def plain(sources: list[str], out: str) -> None:
+    """What a worker would do without any of this."""
+    Path(out).mkdir(exist_ok=True)
+    for source in sources:
+        (Path(out) / f"{Path(source).stem}.lmc").write_bytes(codec.compress(source, threads=1))
+
+
+def test_tasks_cost_little_beside_the_images(client, tmp_path):
+    """Photographs of a megapixel, in CPU time of the workers, where each does its share in a loop or by tasks."""
     from skimage import data
 
     (tmp_path / "in").mkdir()
     photo = np.tile(data.astronaut(), (2, 2, 1))
-    for i in range(16):
+    for i in range(24):
         Image.fromarray(np.roll(photo, 61 * i, axis=1)).save(tmp_path / "in" / f"{i}.png", compress_level=1)
-    task = Compress(EncodeOptions(threads=1))
+    sources = sorted(map(str, (tmp_path / "in").iterdir()))
+    task = Compress(codec.EncodeOptions(threads=1))
+    workers = list(client.nthreads())
 
     def busy() -> float:
-        return sum(client.run(lambda: time.process_time()).values())
+        return sum(client.run(time.process_time).values())
 
-    seconds: dict[str, list[float]] = {"cluster": [], "threads": [], "images": []}
-    for turn in range(3):
-        before = busy()
-        run(
-            task,
-            str(tmp_path / "in"),
-            str(tmp_path / f"c{turn}"),
-            client=client,
-            table=str(tmp_path / f"c{turn}.jsonl"),
-        )
-        seconds["cluster"].append(busy() - before)
-        seconds["images"].append(sum(row["seconds"] for row in rows(tmp_path / f"c{turn}.jsonl")))
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        run(task, str(tmp_path / "in"), str(tmp_path / f"t{turn}"), threads=2)
-        now = resource.getrusage(resource.RUSAGE_SELF)
-        seconds["threads"].append(now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime)
-    best = {name: min(values) for name, values in seconds.items()}
-    print(f"16 images of 1 MP, CPU s: cluster {best['cluster']:.2f}, threads {best['threads']:.2f}, "
-          f"ratio {best['cluster'] / best['threads']:.3f}")  # fmt: skip
-    assert best["cluster"] < 1.05 * best["threads"]
+    def by_loops(out: str) -> None:
+        shares = [client.submit(plain, sources[i::2], out, workers=[w], pure=False) for i, w in enumerate(workers)]
+        client.gather(shares)
+
+    def by_tasks(out: str) -> None:
+        run(task, str(tmp_path / "in"), out, client=client, table=f"{out}.jsonl", batch=4)
+
+    seconds: dict[str, list[float]] = {"loops": [], "tasks": []}
+    by_loops(str(tmp_path / "warm"))
+    for turn in range(4):
+        for name, work in (("loops", by_loops), ("tasks", by_tasks)):
+            before = busy()
+            work(str(tmp_path / f"{name}-{turn}"))
+            seconds[name].append(busy() - before)
+    ratios = [tasks / loops for tasks, loops in zip(seconds["tasks"], seconds["loops"], strict=True)]
+    print(f"24 images of 1 MP, CPU s by loops and tasks: {seconds}, ratio of the medians "
+          f"{np.median(seconds['tasks']) / np.median(seconds['loops']):.3f}")  # fmt: skip
+    assert np.median(ratios) < 1.05
