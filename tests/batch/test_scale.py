@@ -43,7 +43,7 @@ if __name__ == "__main__":
     source, out, table = sys.argv[1:]
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
         before = peak()
-        summary = run(Compress(EncodeOptions(threads=1)), source, out, client=client, table=table)
+        summary = run(Compress(codec.EncodeOptions(threads=1)), source, out, client=client, table=table)
         print(json.dumps([summary.done, before, peak(), max(client.run(peak).values())]))
 """
     program = tmp_path / "program.py"
