@@ -7,34 +7,26 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 import codec
 from codec.batch import Compress, Row, run
+from tests.batch.clusters import (
+    DRIVER,
+    ROOT,
+    environment,
+    kill_group,
+    kill_group_of,
+    kill_once,
+    nodes,
+    wait_for_outputs,
+)
 from tests.batch.conftest import IMAGES, contents, rows
 from tests.batch.tasks import Deadly, DiesWhileWriting, Slow
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "CODEC_THREADS": "1"}
 ONE_THREAD = codec.EncodeOptions(threads=1)
-
-
-def kill_once(victim, after=2):
-    """A function for rows that kills what ``victim`` gives, once."""
-    seen: list[Row] = []
-
-    def each(row: Row) -> None:
-        seen.append(row)
-        if len(seen) == after:
-            victim()
-
-    return each
 
 
 def test_a_cluster_makes_what_one_machine_makes(client, collection, alone, tmp_path):
@@ -87,51 +79,6 @@ def test_a_task_that_cannot_begin_ends_the_job(client, collection, tmp_path):
         run(Compress(options), str(collection), str(tmp_path / "out"), client=client)
 
 
-@contextmanager
-def started(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """A process in a group of its own, which is killed with it at the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command], env=ENVIRONMENT, start_new_session=True, cwd=ROOT, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        kill_group(process)
-
-
-def kill_group(process: subprocess.Popen[str]) -> None:
-    """A node dies: a supervising process and its workers."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-@contextmanager
-def nodes(folder: Path, count: int) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
-    """A scheduler's file, and the processes of nodes of one worker each, as on machines of their own; the scheduler's
-    is the last."""
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        file = str(folder / "scheduler.json")
-        quiet = ("--no-dashboard", "--scheduler-file", file)
-        scheduler = stack.enter_context(
-            started("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", *quiet)
-        )
-        workers = [
-            stack.enter_context(started(
-                "distributed.cli.dask_worker", "--nworkers", "1", "--nthreads", "1", "--local-directory",
-                str(folder / f"node-{i}"), *quiet,
-            ))
-            for i in range(count)
-        ]  # fmt: skip
-        deadline = time.monotonic() + 60
-        while not Path(file).exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        yield file, [*workers, scheduler]
-
-
 def test_a_node_that_is_killed_is_done_without(collection, alone, tmp_path):
     from distributed import Client
 
@@ -146,42 +93,16 @@ def test_a_node_that_is_killed_is_done_without(collection, alone, tmp_path):
     assert contents(tmp_path / "out") == alone and len(rows(table)) == IMAGES
 
 
-DRIVER = """
-import sys
-from distributed import Client
-from codec import EncodeOptions
-from codec.batch import run
-from tests.batch.tasks import Slow
-file, source, out, table = sys.argv[1:]
-with Client(scheduler_file=file) as client:
-    run(Slow(EncodeOptions(threads=1)), source, out, client=client, table=table, batch=2)
-"""
-
-
 def test_a_driver_that_is_killed_goes_on_when_it_runs_again(collection, alone, tmp_path):
     table, out = tmp_path / "t.jsonl", tmp_path / "out"
     with nodes(tmp_path, 2) as (file, _):
         arguments = [sys.executable, "-c", DRIVER, file, str(collection), str(out), str(table)]
-        first = subprocess.Popen(arguments, env=ENVIRONMENT, cwd=ROOT, start_new_session=True)
+        first = subprocess.Popen(arguments, env=environment(), cwd=ROOT, start_new_session=True)
         wait_for_outputs(out, 3)
         kill_group_of(first)
         assert len(list(out.rglob("[!.]*.lmc"))) < IMAGES and not table.exists()
-        subprocess.run(arguments, env=ENVIRONMENT, cwd=ROOT, check=True, timeout=120)
+        subprocess.run(arguments, env=environment(), cwd=ROOT, check=True, timeout=120)
     assert contents(out) == alone and len(rows(table)) == IMAGES == len({row["source"] for row in rows(table)})
-
-
-def wait_for_outputs(out: Path, count: int) -> None:
-    """Wait until there are so many outputs."""
-    deadline = time.monotonic() + 300
-    while len(list(out.rglob("[!.]*.lmc"))) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def kill_group_of(process: subprocess.Popen[bytes]) -> None:
-    """A driver dies."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def test_ctrl_c_stops_the_command_and_it_goes_on(collection, alone, tmp_path):
@@ -193,14 +114,14 @@ def test_ctrl_c_stops_the_command_and_it_goes_on(collection, alone, tmp_path):
     total = len(list((tmp_path / "many").iterdir()))
     command = [sys.executable, "-m", "codec", "batch", "compress", str(tmp_path / "many"), str(out), "--workers", "2",
                "--table", str(tmp_path / "t.jsonl")]  # fmt: skip
-    first = subprocess.Popen(command, env=ENVIRONMENT, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    first = subprocess.Popen(command, env=environment(), start_new_session=True, stderr=subprocess.PIPE, text=True)
     wait_for_outputs(out, 3)
     os.killpg(first.pid, signal.SIGINT)  # as a terminal does, to workers as well
     _, told = first.communicate(timeout=60)
     assert first.returncode == 130 and "Traceback" not in told
     done = contents(out)
     assert 3 <= len(done) < total and all(codec.inspect(data) for data in done.values())
-    again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True, timeout=120)
+    again = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True, timeout=120)
     assert f"of {total} files" in again.stderr and len(contents(out)) == total == len(rows(tmp_path / "t.jsonl"))
     assert contents(out)["3-2.lmc"] == alone["2.lmc"]
 
@@ -269,7 +190,7 @@ def test_a_scheduler_that_dies_ends_the_job_with_one_line(collection, tmp_path):
 
 def test_a_scheduler_that_is_not_there_is_named(collection, tmp_path):
     command = [sys.executable, "-m", "codec", "batch", "compress", str(collection), str(tmp_path / "out")]
-    quick = {**ENVIRONMENT, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2"}
+    quick = {**environment(), "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2"}
     command += ["--scheduler", "tcp://127.0.0.1:9"]
     gone = subprocess.run(command, env=quick, capture_output=True, text=True, timeout=120)
     assert gone.returncode == 1 and gone.stderr.startswith("Error: tcp://127.0.0.1:9: no scheduler there")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +18,9 @@ import codec
 from codec.batch import Compress, Decompress, Transcode, run
 from codec.cli import main
 from codec.util import storage
+from tests.batch.clusters import DRIVER, ROOT, environment, kill_group, kill_group_of, kill_once, nodes
 from tests.batch.conftest import IMAGES, contents
+from tests.batch.tasks import Slow
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 BUCKET = "photos"
@@ -76,6 +83,45 @@ def test_a_job_on_a_store_makes_what_one_machine_makes(uploaded, alone, client, 
     storage.remove(f"{out}/2.lmc")
     again = run(task, uploaded, out, client=client, table=table)
     assert (again.done, again.existed) == (1, IMAGES - 1) and held(out) == alone
+
+
+def test_killed_workers_and_nodes_lose_nothing_in_a_store(uploaded, alone, tmp_path):
+    from distributed import Client
+
+    out, table = f"s3://{BUCKET}/killed", f"s3://{BUCKET}/killed-table.jsonl"
+    with nodes(tmp_path, 2) as (file, processes), Client(scheduler_file=file) as client:
+        client.wait_for_workers(2, timeout=60)
+
+        def kill_worker() -> None:
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+
+        def kill_node() -> None:
+            kill_group(processes[0])
+
+        each = [kill_once(kill_worker, after=2), kill_once(kill_node, after=5)]
+        run(
+            Slow(codec.EncodeOptions(threads=1)), uploaded, out,
+            client=client, table=table, batch=2, each=lambda row: [one(row) for one in each],
+        )  # fmt: skip
+        assert processes[0].poll() is not None
+    assert held(out) == alone
+    found = [json.loads(line) for line in storage.read(table).splitlines()]
+    assert sorted(row["source"] for row in found) == sorted(f"{uploaded}/{name}" for name in storage.find(uploaded))
+    assert not [name for name in held(f"s3://{BUCKET}") if ".parts" in name]
+
+
+def test_a_killed_driver_goes_on_in_a_store(uploaded, alone, tmp_path):
+    out, table = f"s3://{BUCKET}/driven", f"s3://{BUCKET}/driven-table.jsonl"
+    with nodes(tmp_path, 2) as (file, _):
+        arguments = [sys.executable, "-c", DRIVER, file, uploaded, out, table]
+        first = subprocess.Popen(arguments, env=environment(), cwd=ROOT, start_new_session=True)
+        deadline = time.monotonic() + 300
+        while len(held(out)) < 3:
+            assert time.monotonic() < deadline
+        kill_group_of(first)
+        assert len(held(out)) < IMAGES and storage.size(table) is None
+        subprocess.run(arguments, env=environment(), cwd=ROOT, check=True, timeout=300)
+    assert held(out) == alone and len(storage.read(table).splitlines()) == IMAGES
 
 
 def test_the_command_on_a_store(uploaded, alone, tmp_path):
