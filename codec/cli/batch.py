@@ -173,7 +173,7 @@ def _run(
     from codec.batch.job import run
 
     if out is None and table is None:
-        raise click.UsageError("--table: expected, as there is no other output")
+        raise click.UsageError("--table: needed, as there is no other output")
     if scheduler is not None and workers is not None:
         raise click.UsageError("--workers: the workers of --scheduler are started where they are")
     passed = Passed()

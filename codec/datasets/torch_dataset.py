@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch.utils.data import IterableDataset, get_worker_info
 
 import codec.pillow_plugin  # noqa: F401 - so that Pillow knows the format
@@ -144,8 +144,8 @@ class ImageDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc]
                 array = file.array()
             return torch.from_numpy(array[None] if array.ndim == 2 else array.transpose(2, 0, 1).copy())
         with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            return _as_tensor(image) if self._transform is None else self._transform(image)
+            upright = ImageOps.exif_transpose(image)  # as .lmc files are
+            return _as_tensor(upright) if self._transform is None else self._transform(upright)
 
 
 def _as_tensor(image: Image.Image) -> torch.Tensor:

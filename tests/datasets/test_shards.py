@@ -249,6 +249,15 @@ class TestTorchDataset:
         assert np.array_equal(sample["image"].numpy(), codec.latents(coded / "single.lmc"))
         (sample,) = codec.torch_dataset(str(coded / "single.lmc"), transform=lambda image: image.size)
         assert sample["image"] == (80, 64)
+        turned, exif = io.BytesIO(), Image.Exif()
+        exif[0x0112] = 6
+        photo(0).save(turned, "JPEG", exif=exif)
+        (coded / "turned.jpg").write_bytes(turned.getvalue())
+        (coded / "turned.lmc").write_bytes(codec.compress(turned))
+        shapes = [
+            tuple(s["image"].shape) for s in codec.torch_dataset([str(coded / f"turned.{k}") for k in ("jpg", "lmc")])
+        ]
+        assert shapes == [(3, 80, 64)] * 2
         for wrong in ({"kind": "other"}, {"on_error": "other"}, {"kind": "latents", "transform": len}):
             with pytest.raises(ValueError, match=r"expected|leave"):
                 codec.torch_dataset(str(coded), **wrong)
