@@ -56,7 +56,7 @@ def torch_dataset(sources: Any, **options: Any) -> Any:
 
     Raises:
         CodecError: a source is not there, or PyTorch is not installed.
-        ValueError: an option is none.
+        ValueError: an option has a value that it cannot have.
     """
     try:
         from codec.datasets.torch_dataset import ImageDataset

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from codec.util.progress import Progress
 
 
+_OPEN_AT_ONCE = 256
+
+
 @dataclass(frozen=True)
 class Encoded:
     """What became of an image.
@@ -121,7 +124,10 @@ def encode(
 
         data = encode_to_target(runtime, visible(source), boxes, options.target, progress, effort, graphics)
     note = None if options.lossless else narrow_range_note(source)
-    return Encoded(data, source.width, source.height, source.notes + ((note,) if note else ()))
+    notes = source.notes + ((note,) if note else ())
+    if isinstance(image, LmcFile):
+        notes += tuple(map(str, image.damage))
+    return Encoded(data, source.width, source.height, notes)
 
 
 def _decoded(file: LmcFile) -> Source:
@@ -262,7 +268,7 @@ def decompress_batch(
         max_pixels: larger images are refused.
 
     Returns:
-        list: an image of each, as :func:`decompress` gives.
+        list: an image of each, as :func:`decompress` gives, up to one level of a pixel.
 
     Raises:
         BitstreamError: a file is damaged, or no ``.lmc`` file; the text begins with its place among the files.
@@ -271,15 +277,22 @@ def decompress_batch(
     """
     from codec.decoding.together import load_together
 
-    with ExitStack() as stack:
-        opened = []
-        for i, file in enumerate(files):
-            try:
-                opened.append(stack.enter_context(open(file, model=model, threads=threads, max_pixels=max_pixels)))
-                opened[-1].verify()
-            except CodecError as error:
-                raise type(error)(f"file {i}: {error}") from error
-        return load_together(opened)
+    images: list[Image.Image] = []
+    for start in range(0, len(files), _OPEN_AT_ONCE):
+        with ExitStack() as stack:
+            opened: list[LmcFile] = []
+            for i, file in enumerate(files[start : start + _OPEN_AT_ONCE], start):
+                try:
+                    opened.append(stack.enter_context(open(file, model=model, threads=threads, max_pixels=max_pixels)))
+                    opened[-1].verify()
+                    opened[-1].runtime  # noqa: B018 - which may be missing
+                except CodecError as error:
+                    raise type(error)(f"file {i}: {error}") from error
+            images += load_together(opened)
+            for one, image in zip(opened, images[start:], strict=True):
+                if one.form.depth == 16 and image.mode != "I;16":
+                    warnings.warn(f"16 bits of {image.mode} were cut to 8", ConversionWarning, stacklevel=2)
+    return images
 
 
 def open(

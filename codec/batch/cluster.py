@@ -17,6 +17,7 @@ from bitstream.errors import CodecError
 from codec.batch.plan import Item
 from codec.batch.rows import Row, perform
 from codec.batch.tasks import Task
+from codec.datasets.parquet import preload
 from codec.util.progress import Watch
 
 AHEAD = 3
@@ -37,6 +38,7 @@ class _Job(WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Any) -> None:
         """Load the model before the first image."""
         self.task.prepare()
+        preload()
 
     def teardown(self, worker: Any) -> None:
         """Stop."""

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from codec.batch.plan import Item
 from codec.batch.rows import Row, perform
 from codec.batch.tasks import Task
+from codec.datasets.parquet import preload
+from codec.datasets.shards import holds_many
 from codec.util.progress import Watch
 
 T = TypeVar("T")
@@ -67,6 +69,8 @@ def work_in_threads(
         CodecError: the task cannot begin.
     """
     task.prepare()
+    if any(holds_many(item.source) for item in items):
+        preload()
     watch = Watch()
 
     def one(item: Item) -> Row:

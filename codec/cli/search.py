@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from bitstream.errors import ModelError
 from codec.batch.plan import Shard
 from codec.cli.common import (
     FILE,
@@ -61,7 +62,7 @@ def index_images(
     gone = [path for path in paths if not path.exists()] if index_path.is_file() else []
     images = image_files([path for path in paths if path not in gone])
     if shard is not None:
-        images = [path for path in images if shard.has(path.as_posix())]
+        images = [path for path in images if shard.has(_from_folder(path, paths))]
     if not images and not index_path.is_file():
         raise click.ClickException("no images found")
     index_path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,12 @@ def index_images(
         sys.exit(1)
 
 
+def _from_folder(path: Path, given: tuple[Path, ...]) -> str:
+    """An image's name from the folder that it was found in, however that was written."""
+    root = next((folder for folder in given if folder != path and path.is_relative_to(folder)), path.parent)
+    return path.relative_to(root).as_posix()
+
+
 @search.command()
 @click.argument("indexes", metavar="PART...", type=FILE, nargs=-1, required=True)
 @click.option("--index", "index_path", type=FILE, required=True, help="To add them to; made if it is not there.")
@@ -108,6 +115,9 @@ def merge(indexes: tuple[Path, ...], index_path: Path, jobs: int, quiet: bool) -
     """
     from codec.manifold.index import Index
 
+    for path in indexes:
+        if path.resolve() == index_path.resolve():
+            raise click.UsageError(f"{path}: is the index that the others are added to")
     index_path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         parts = [stack.enter_context(Index(path)) for path in indexes]
@@ -116,9 +126,10 @@ def merge(indexes: tuple[Path, ...], index_path: Path, jobs: int, quiet: bool) -
         bar = stack.enter_context(
             click.progressbar(length=total, file=sys.stderr, show_pos=True, hidden=quiet or not sys.stderr.isatty())
         )
-        for path, part in zip(indexes, parts, strict=True):
-            if path.resolve() == index_path.resolve():
-                raise click.UsageError(f"{path}: is the index that the others are added to")
+        for part in parts:
+            if part.head.digest != whole.head.digest:
+                raise ModelError(f"{part.path}: made with another model than {index_path}; index again")
+        for part in parts:
             start = bar.pos
             whole.merge(part, lambda done, _, start=start: bar.update(start + done - bar.pos))  # type: ignore[misc]
         whole.build_graph(jobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from bitstream.errors import CodecError
@@ -23,6 +24,16 @@ def _modules() -> tuple[Any, Any]:
     except ImportError as error:
         raise CodecError("Parquet needs the extra [cluster] (no pyarrow)") from error
     return pyarrow, pyarrow.parquet
+
+
+def preload() -> None:
+    """Import PyArrow now, if it is installed.
+
+    Its allocator (mimalloc) belongs to the thread that imports it; PyArrow 25 crashes once that thread has ended. So it
+    is imported by one that lives as long as the process, before others need it.
+    """
+    with suppress(CodecError):
+        _modules()
 
 
 def _open(file: BinaryIO) -> Any:
@@ -64,10 +75,10 @@ def rows(file: BinaryIO) -> Iterator[tuple[dict[str, Any], list[str]]]:
             yield row, images
 
 
-def _batches(parquet: Any) -> Iterator[Any]:
+def _batches(parquet: Any, groups: list[int] | None = None) -> Iterator[Any]:
     arrow, _ = _modules()
     try:
-        yield from parquet.iter_batches(ROWS)
+        yield from parquet.iter_batches(ROWS, row_groups=groups)
     except (arrow.ArrowException, OSError) as error:
         raise CodecError(f"damaged: {error}") from error
 
@@ -77,7 +88,7 @@ Change = Callable[[bytes, str | None], tuple[bytes, str | None]]
 
 
 def rewrite(file: BinaryIO, target: BinaryIO, change: Change) -> None:
-    """Copy a Parquet file with other images; all else of it stays, the schema and what Hugging Face keeps there too.
+    """Copy a Parquet file with other images; rows, groups and schema stay, with what Hugging Face keeps there.
 
     Args:
         file: that can seek.
@@ -102,9 +113,13 @@ def rewrite(file: BinaryIO, target: BinaryIO, change: Change) -> None:
 
     # Images do not get smaller by a general compression.
     with module.ParquetWriter(target, schema, compression="none" if images == schema.names else "zstd") as writer:
-        for batch in _batches(parquet):
-            for name in images:
-                place = schema.get_field_index(name)
-                cells = [changed(cell) for cell in batch.column(place).to_pylist()]
-                batch = batch.set_column(place, schema.field(place), arrow.array(cells, schema.field(place).type))
-            writer.write_batch(batch)
+        for group in range(parquet.num_row_groups):
+            batches = []
+            for batch in _batches(parquet, [group]):
+                for name in images:
+                    place = schema.get_field_index(name)
+                    cells = [changed(cell) for cell in batch.column(place).to_pylist()]
+                    batch = batch.set_column(place, schema.field(place), arrow.array(cells, schema.field(place).type))
+                batches.append(batch)
+            if batches:
+                writer.write_table(arrow.Table.from_batches(batches, schema))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -42,8 +43,8 @@ class Report:
 
 
 def holds_many(name: str) -> bool:
-    """Whether a file holds many images, by its name."""
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    """Whether a file holds many images, by its name or address."""
+    return _suffix(name.partition("::")[0]) in SUFFIXES
 
 
 def rewrite(
@@ -69,7 +70,7 @@ def rewrite(
     """
     report = Report()
     with source.open("rb") if isinstance(source, Path) else source as file:
-        if PurePosixPath(name).suffix.lower() == ".tar":
+        if _suffix(name) == ".tar":
             tar.write(target, _members(file, change, takes, suffix, report))
         else:
 
@@ -77,10 +78,10 @@ def rewrite(
                 made = report.attempt(change, data, path or f"image {report.images}")
                 if made is None:
                     return data, path
-                return made, None if path is None else str(PurePosixPath(path).with_suffix(suffix))
+                return made, None if path is None else _renamed(path, suffix)
 
             parquet.rewrite(file, target, change_cell)
-    if not report.images:
+    if not report.images and _suffix(name) == ".tar":
         raise CodecError(f"{name}: holds no images of a kind that is taken")
     return report
 
@@ -88,14 +89,61 @@ def rewrite(
 def _members(
     file: BinaryIO, change: Change, takes: Callable[[str], bool], suffix: str, report: Report
 ) -> Iterator[tar.Member]:
+    """The members of another tar file, with images changed and links to them following.
+
+    Raises:
+        CodecError: a link is to an image that comes after it, or two members would have one name.
+    """
+    written: set[str] = set()
+    renamed: dict[str, str] = {}
     for sample in tar.samples(file):
-        names = [PurePosixPath(member.about.name) for member in sample]
-        for member, path in zip(sample, names, strict=True):
-            if member.data is not None and takes(member.suffix):
-                made = report.attempt(change, member.data, member.about.name)
+        kept = {member.about.name for member in sample}
+        for member in sample:
+            name, is_image = member.about.name, takes(member.suffix) and not _is_hidden(member.about.name)
+            if is_image and member.data is not None:
+                made = report.attempt(change, member.data, name)
                 if made is not None:
-                    alone = sum(other.with_suffix("") == path.with_suffix("") and takes(other.suffix.lower())
-                                for other in names) == 1 and path.with_suffix(suffix) not in names  # fmt: skip
-                    member.rename(str(path.with_suffix(suffix) if alone else path.with_name(path.name + suffix)))
+                    path = PurePosixPath(name)
+                    alike = [PurePosixPath(other).with_suffix("") for other in kept if takes(_suffix(other))]
+                    alone = alike.count(path.with_suffix("")) == 1
+                    choices = [str(path.with_suffix(suffix))] if alone else []
+                    choices += [name + suffix, name + 2 * suffix]
+                    renamed[name] = next((c for c in choices if c not in written and c not in kept), choices[-1])
+                    member.rename(renamed[name])
                     member.data = made
+            elif is_image and (member.about.islnk() or member.about.issym()):
+                _follow(member, renamed, suffix)
+            if member.about.name in written and member.data is not None:
+                raise CodecError(f"two members would be called {member.about.name}")
+            written.add(member.about.name)
             yield member
+
+
+def _follow(link: tar.Member, renamed: dict[str, str], suffix: str) -> None:
+    """Have a link to an image lead to what became of it.
+
+    Raises:
+        CodecError: the image has not come yet.
+    """
+    folder = "" if link.about.islnk() else posixpath.dirname(link.about.name)
+    target = posixpath.normpath(posixpath.join(folder, link.about.linkname))
+    if target not in renamed:
+        raise CodecError(f"{link.about.name}: links to an image that comes later, or is not there")
+    made = renamed[target]
+    link.about.linkname = made if link.about.islnk() else posixpath.relpath(made, folder or ".")
+    link.rename(str(PurePosixPath(link.about.name).with_suffix(suffix)))
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _is_hidden(name: str) -> bool:
+    return PurePosixPath(name).name.startswith(".")
+
+
+def _renamed(path: str, suffix: str) -> str:
+    """A path with another suffix; as it is if it has none."""
+    head, slash, name = path.rpartition("/")
+    stem = name.rpartition(".")[0]
+    return f"{head}{slash}{stem}{suffix}" if stem.strip(".") else path

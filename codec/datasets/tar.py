@@ -13,6 +13,24 @@ from typing import Any, BinaryIO
 from bitstream.errors import CodecError
 
 
+class _Header(tarfile.TarInfo):
+    """A header that is damaged is an error; tarfile would take it as the end of the file."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> _Header:
+        """Read the next one.
+
+        Raises:
+            CodecError: it is damaged, or cut off, or the file ends without saying so.
+        """
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise CodecError(f"not a tar file, or damaged: {error}") from error
+
+
 @dataclass
 class Member:
     """A member of a tar file.
@@ -49,7 +67,7 @@ class Member:
 
 
 def samples(file: BinaryIO) -> Iterator[list[Member]]:
-    """The samples of a tar file one after the other, in bounded memory; what is no file is alone.
+    """The samples of a tar file one after the other, of which one is held at a time; what is no file is alone.
 
     Args:
         file: read from where it is, never backwards.
@@ -59,14 +77,21 @@ def samples(file: BinaryIO) -> Iterator[list[Member]]:
     """
     group: list[Member] = []
     try:
-        with tarfile.open(fileobj=file, mode="r|") as archive:
+        with tarfile.open(fileobj=file, mode="r|", tarinfo=_Header) as archive:
             for about in archive:
                 extracted = archive.extractfile(about) if about.isreg() else None
                 member = Member(about, None if extracted is None else extracted.read())
+                archive.members = []  # type: ignore[attr-defined] # else all that were read are kept
+                if extracted is not None:  # of a sparse one, now whole
+                    about.type, about.sparse = tarfile.REGTYPE, None
+                    about.pax_headers = {k: v for k, v in about.pax_headers.items() if not k.startswith("GNU.sparse.")}
                 if group and (member.data is None or group[0].data is None or member.key != group[0].key):
                     yield group
                     group = []
                 group.append(member)
+            while rest := archive.fileobj.read(1 << 16):
+                if rest.strip(b"\0"):
+                    raise CodecError("not a tar file, or damaged: more after its end")
     except (tarfile.TarError, EOFError) as error:
         raise CodecError(f"not a tar file, or damaged: {error}") from error
     if group:
@@ -85,6 +110,7 @@ def write(file: BinaryIO, members: Iterable[Member]) -> None:
             if member.data is not None:
                 member.about.size = len(member.data)
             archive.addfile(member.about, None if member.data is None else io.BytesIO(member.data))
+            archive.members = []  # type: ignore[attr-defined]
 
 
 def parsed(member: Member) -> Any:

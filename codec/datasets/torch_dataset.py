@@ -36,7 +36,7 @@ class ImageDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc]
     Of a folder: ``__key__`` and ``image``.
 
     Workers of a ``DataLoader``, and the processes of ``torch.distributed``, share the files out: give it at least as
-    many files as there are.
+    many files as there are. Workers that persist keep the order of the epoch that they began with.
 
     Args:
         sources: addresses of shards, images, and folders of both: paths, or what fsspec knows.
@@ -72,7 +72,11 @@ class ImageDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc]
             raise ValueError("transform: is for pixels; leave it out, or the kind")
         self._kind, self._transform, self._shuffle, self._seed = kind, transform, shuffle, seed
         self._on_error, self._threads, self._epoch = on_error, threads, 0
+        self._process = _process()
         self.files = _files([sources] if isinstance(sources, str) else sources)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_process": _process() or self._process}
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of an epoch; without, all have the same."""
@@ -84,22 +88,32 @@ class ImageDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc]
             random.Random(f"{self._seed} {self._epoch}").shuffle(files)
         worker = get_worker_info()
         index, count = (worker.id, worker.num_workers) if worker is not None else (0, 1)
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            index += count * torch.distributed.get_rank()
-            count *= torch.distributed.get_world_size()
+        process = _process() or self._process
+        if process is not None:
+            index += count * process[0]
+            count *= process[1]
         for address in files[index::count]:
             yield from self._samples(address)
 
     def _samples(self, address: str) -> Iterator[dict[str, Any]]:
         suffix = PurePosixPath(address.partition("::")[0]).suffix.lower()
         if not holds_many(address):
-            data = storage.read(address)
-            yield from self._checked(address, lambda: {"__key__": address, "image": self._decoded(data)})
+            yield from self._checked(
+                address, lambda: {"__key__": address, "image": self._decoded(storage.read(address))}
+            )
             return
+        try:
+            yield from self._of_shard(address, suffix)
+        except CodecError as error:
+            raise CodecError(str(error) if str(error).startswith(address) else f"{address}: {error}") from error
+
+    def _of_shard(self, address: str, suffix: str) -> Iterator[dict[str, Any]]:
         opened = storage.source(address)
         with opened.open("rb") if isinstance(opened, Path) else opened as file:
             if suffix == ".tar":
                 for members in tar.samples(file):
+                    if all(member.data is None for member in members):
+                        continue  # a folder or a link
                     yield from self._checked(f"{address}: {members[0].key}", partial(self._of_tar, members))
             else:
                 for number, (row, images) in enumerate(parquet.rows(file)):
@@ -143,17 +157,37 @@ class ImageDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc]
                 file.verify()
                 array = file.array()
             return torch.from_numpy(array[None] if array.ndim == 2 else array.transpose(2, 0, 1).copy())
-        with Image.open(io.BytesIO(data)) as image:
-            upright = ImageOps.exif_transpose(image)  # as .lmc files are
-            return _as_tensor(upright) if self._transform is None else self._transform(upright)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                upright = ImageOps.exif_transpose(image)  # as .lmc files are
+                upright.load()
+        except Exception as error:  # readers of many formats, each with errors of its own
+            raise CodecError(f"cannot be read as an image: {error}") from error
+        return _as_tensor(upright) if self._transform is None else self._transform(upright)
 
 
 def _as_tensor(image: Image.Image) -> torch.Tensor:
-    """Pixels of any other image, uint8 (components, H, W): gray or RGB, with transparency if there is any."""
+    """Pixels of any other image, uint8 (components, H, W), or uint16 of 16 bits of gray: gray or RGB, with transparency
+    if there is any.
+
+    Raises:
+        CodecError: they are real or 32-bit numbers.
+    """
+    if image.mode.startswith("I;16"):
+        return torch.from_numpy(np.array(image).astype(np.uint16)[None])
+    if image.mode in ("I", "F"):
+        raise CodecError(f"mode {image.mode}: has no 8 or 16 bits")
     clear = image.has_transparency_data
     mode = ("LA" if clear else "L") if image.mode in ("1", "L", "LA") else ("RGBA" if clear else "RGB")
     array = np.array(image.convert(mode))
     return torch.from_numpy(array[None] if array.ndim == 2 else array.transpose(2, 0, 1).copy())
+
+
+def _process() -> tuple[int, int] | None:
+    """Rank of this process and how many there are; None without ``torch.distributed``."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return None
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
 
 
 def _is_image(suffix: str) -> bool:

@@ -1,7 +1,7 @@
 """Small images of one size, many at a time through the networks.
 
-Each run of a network costs about as much as the pixels of a small image. From 192 x 192 pixels on that is no longer
-seen: ``python -m benchmarks batch`` measures it.
+Starting a network takes about as long as the pixels of a small image. From 192 x 192 pixels on it no longer matters:
+``python -m benchmarks batch`` measures both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_CELLS = 4
-"""Of an image that is decoded with others: 128 x 128 pixels."""
+"""Of 64 x 64 pixels, of an image that is decoded with others: 128 x 128 pixels, or 64 x 256."""
 AT_ONCE = 16
 
 
@@ -43,7 +43,7 @@ class _Given:
 
 
 def load_together(files: Sequence[LmcFile]) -> list[Image.Image]:
-    """Decode files, the same pixels as :meth:`LmcFile.load` gives.
+    """Decode files, to the pixels that :meth:`LmcFile.load` gives, up to one level.
 
     Args:
         files: open, of any sizes and models.

@@ -91,11 +91,12 @@ def extend(database: Path, before: int | None, last: int, dimensions: int, rows:
     return digest(path_of(database, last))
 
 
-def remove_others(database: Path, last: int) -> None:
-    """Remove graphs that are no longer named."""
+def remove_older(database: Path, last: int) -> None:
+    """Remove graphs of before."""
     for path in database.parent.glob("*"):
         prefix = f"{database.name}.graph-"
-        if path.name.startswith(prefix) and path.name[len(prefix) :].isdecimal() and path != path_of(database, last):
+        number = path.name[len(prefix) :] if path.name.startswith(prefix) else ""
+        if number.isdecimal() and int(number) < last:
             path.unlink(missing_ok=True)
 
 
@@ -105,11 +106,17 @@ class Graph:
     Args:
         path: of the file, which is sound.
         dimensions: of an embedding.
+
+    Raises:
+        OSError: it was removed meanwhile, or is damaged where its digest does not see it.
     """
 
     def __init__(self, path: Path, dimensions: int) -> None:
         self._graph = _new(dimensions)
-        self._graph.view(str(path))
+        try:
+            self._graph.view(str(path))
+        except RuntimeError as error:
+            raise OSError(f"{path}: {error}") from error
 
     def __len__(self) -> int:
         return len(self._graph)

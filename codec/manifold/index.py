@@ -29,6 +29,8 @@ EXACT_MOST = 50_000
 """Images in a collection that is searched without a graph."""
 TO_RANK = 8
 """Candidates of a graph for each image that is wanted."""
+MOST_CANDIDATES = 20_000
+"""After which comparing with all is as fast."""
 GONE_SHARE = 0.2
 """Of a graph's images that may be gone from the database before it is built anew."""
 
@@ -178,16 +180,21 @@ class Index:
             OSError: the graph cannot be written.
         """
         last, before = self.store.last_row(), self._graph_end()
-        if len(self) <= EXACT_MOST or before == last:
+        if len(self) <= EXACT_MOST:
             return
         if before is not None:
-            known = len(graph.Graph(graph.path_of(self.path, before), self.head.dimensions))
-            if self.store.rows_to(before) < (1 - GONE_SHARE) * known:
+            try:
+                known = len(graph.Graph(graph.path_of(self.path, before), self.head.dimensions))
+            except OSError:
+                known = 0
+            if not known or self.store.rows_to(before) < (1 - GONE_SHARE) * known:
                 before = None
+        if before == last:
+            return
         rows = self.store.embeddings_after(before)
         digest = graph.extend(self.path, before, last, self.head.dimensions, rows, threads)
         self.store.set_graph(last, digest)
-        graph.remove_others(self.path, last)
+        graph.remove_older(self.path, last)
 
     def _graph_end(self) -> int | None:
         """The last row that the graph knows; None if there is no graph, or its file is gone or damaged."""
@@ -221,14 +228,35 @@ class Index:
         end = self._graph_end() if len(self) > EXACT_MOST else None
         best: list[tuple[int, float]] = []
         if end is not None:
-            if self._graph is None or self._graph[0] != end:
-                self._graph = end, graph.Graph(graph.path_of(self.path, end), self.head.dimensions)
-            likely = self._graph[1].candidates(embedding, TO_RANK * k + 64)
-            best += _ranked(*self.store.embeddings_of(likely), embedding, k)
+            found = self._likely(end, embedding, min(k, self.store.rows_to(end)))
+            if found is None:
+                end = None  # then all are compared
+            else:
+                best += _ranked(*found, embedding, k)
         for numbers, vectors in self.store.embeddings_after(end):
             best += _ranked(numbers, vectors, embedding, k)
         # Of images that are equally near, the one that was added first.
         return sorted(best, key=lambda entry: (-entry[1], entry[0]))[:k]
+
+    def _likely(self, end: int, embedding: Floats, wanted: int) -> tuple[NDArray[np.int64], Floats] | None:
+        """Rows that a graph finds and that are still there, and their embeddings.
+
+        Returns:
+            tuple | None: at least ``wanted`` of them; None if it finds too few, or is gone or damaged.
+        """
+        try:
+            if self._graph is None or self._graph[0] != end:
+                self._graph = end, graph.Graph(graph.path_of(self.path, end), self.head.dimensions)
+        except OSError:
+            return None
+        count = TO_RANK * wanted + 64
+        while True:
+            found = self.store.embeddings_of(self._graph[1].candidates(embedding, count))
+            if len(found[0]) >= wanted:
+                return found
+            count *= 4  # its nearest are gone from the database
+            if count > MOST_CANDIDATES:
+                return None
 
 
 def _ranked(numbers: NDArray[np.int64], vectors: Floats, embedding: Floats, k: int) -> list[tuple[int, float]]:

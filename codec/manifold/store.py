@@ -168,12 +168,14 @@ class Store:
     def take(self, other: Store) -> Iterator[int]:
         """Copy all images of another database; yields how many are copied so far."""
         done = 0
+        # Page by page, so that others may write meanwhile.
+        query = f"SELECT rowid, {_COLUMNS} FROM picture WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        last = 0
         with self._errors(), other._errors():
-            rows = other._database.execute(f"SELECT {_COLUMNS} FROM picture ORDER BY rowid")
-            while part := rows.fetchmany(AT_ONCE // 4):
+            while part := other._database.execute(query, (last, AT_ONCE // 4)).fetchall():
                 with self._database:
-                    self._database.executemany(_PUT, [(self.name(other.path_of(row[0])), *row[1:]) for row in part])
-                done += len(part)
+                    self._database.executemany(_PUT, [(self.name(other.path_of(row[1])), *row[2:]) for row in part])
+                last, done = part[-1][0], done + len(part)
                 yield done
 
     def last_row(self) -> int:
@@ -197,8 +199,11 @@ class Store:
     def set_graph(self, last: int, digest: bytes) -> None:
         """Say which row the graph knows last, and its digest."""
         with self._errors(), self._database:
-            self._database.execute("DELETE FROM graph")
-            self._database.execute("INSERT INTO graph VALUES (?, ?)", (last, digest))
+            self._database.execute("BEGIN IMMEDIATE")
+            found = self._database.execute("SELECT last FROM graph").fetchone()
+            if found is None or found[0] <= last:  # else another process has built a newer one
+                self._database.execute("DELETE FROM graph")
+                self._database.execute("INSERT INTO graph VALUES (?, ?)", (last, digest))
 
     def embeddings(self) -> tuple[list[bytes], Floats]:
         """Names of all images and their embeddings, float32 (images, D)."""
@@ -208,18 +213,21 @@ class Store:
 
     def embeddings_after(self, row: int | None) -> Iterator[tuple[NDArray[np.int64], Floats]]:
         """Numbers of rows after one, or of all, and their embeddings, some thousand at a time."""
-        query = "SELECT rowid, embedding FROM picture WHERE rowid > ? ORDER BY rowid"
+        query = "SELECT rowid, embedding FROM picture WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        last = row or 0
         with self._errors():
-            rows = self._database.execute(query, (row or 0,))
-            while part := rows.fetchmany(AT_ONCE):
+            while part := self._database.execute(query, (last, AT_ONCE)).fetchall():
+                last = part[-1][0]
                 yield np.array([number for number, _ in part], np.int64), self._vectors([blob for _, blob in part])
 
     def embeddings_of(self, rows: Sequence[int]) -> tuple[NDArray[np.int64], Floats]:
         """Of those of some rows that are there, in no order."""
-        marks = ", ".join("?" * len(rows))
+        found = []
         with self._errors():
-            query = f"SELECT rowid, embedding FROM picture WHERE rowid IN ({marks})"
-            found = self._database.execute(query, list(rows)).fetchall()
+            for start in range(0, len(rows), AT_ONCE):
+                part = list(rows[start : start + AT_ONCE])
+                query = f"SELECT rowid, embedding FROM picture WHERE rowid IN ({', '.join('?' * len(part))})"
+                found += self._database.execute(query, part).fetchall()
         return np.array([number for number, _ in found], np.int64), self._vectors([blob for _, blob in found])
 
     def match(self, row: int, similarity: float) -> Match | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ import pytest
 from PIL import Image
 
 import codec
-from codec.batch import Compress, Decompress, Embed, run
+from codec.batch import Compress, Decompress, Embed, Row, run
 from codec.datasets import tar
 from tests.batch.conftest import rows
+from tests.common import raw_png
 
 pytestmark = pytest.mark.slow
 
@@ -114,6 +117,115 @@ def test_shards_that_are_damaged_or_hold_no_images_fail_alone(tmp_path):
     assert told["other.parquet"].status == "failed"
     with pytest.raises(codec.CodecError, match="no images found"):  # an embedding has no shard to go to
         run(Embed(), str(tmp_path / "in"), table=str(tmp_path / "t.jsonl"))
+
+
+@pytest.mark.parametrize("damage", ["header", "boundary", "checksum", "hole", "after"])
+def test_a_tar_file_that_is_damaged_after_its_first_image_is_refused(tmp_path, damage):
+    make_tar(tmp_path / "0.tar", {f"{i}.png": stored(photo(i)) for i in range(3)})
+    data = bytearray((tmp_path / "0.tar").read_bytes())
+    with tarfile.open(tmp_path / "0.tar") as archive:
+        at = archive.getmembers()[1].offset
+    if damage == "header":
+        data = data[: at + 200]
+    elif damage == "boundary":
+        data = data[:at]
+    elif damage == "checksum":
+        data[at + 3] ^= 1
+    elif damage == "hole":
+        data[at:at] = bytes(1024)
+    else:
+        data += b"x" * 512
+    (tmp_path / "0.tar").write_bytes(data)
+    told: list[Row] = []
+    run(Compress(), str(tmp_path / "0.tar"), str(tmp_path / "out"), each=told.append)
+    assert told[0].status == "failed" and "damaged" in str(told[0].message) and not (tmp_path / "out/0.tar").exists()
+
+
+def test_links_and_odd_members_of_a_tar_file(tmp_path):
+    image, hidden = stored(photo(0)), b"a fork of a file, as macOS leaves them"
+    with tarfile.open(tmp_path / "0.tar", "w") as archive:
+        for name, kind, link, data in (
+            ("dir", tarfile.DIRTYPE, "", b""), ("dir/a.png", tarfile.REGTYPE, "", image),
+            ("dir/b.png", tarfile.LNKTYPE, "dir/a.png", b""), ("c.png", tarfile.SYMTYPE, "dir/a.png", b""),
+            ("d.txt", tarfile.SYMTYPE, "elsewhere", b""), ("dir/._a.png", tarfile.REGTYPE, "", hidden),
+            ("a.jpg", tarfile.REGTYPE, "", image), ("A.PNG", tarfile.REGTYPE, "", image),
+        ):  # fmt: skip
+            about = tarfile.TarInfo(name)
+            about.type, about.linkname, about.size = kind, link, len(data)
+            archive.addfile(about, io.BytesIO(data))
+    told: list[Row] = []
+    run(Compress(), str(tmp_path / "0.tar"), str(tmp_path / "out"), each=told.append)
+    with tarfile.open(tmp_path / "out/0.tar") as archive:
+        made = {about.name: (about.type, about.linkname) for about in archive}
+        assert archive.extractfile("dir/b.lmc").read() == codec.compress(photo(0))
+        assert archive.extractfile("c.lmc").read() == codec.compress(photo(0))
+    assert list(made) == ["dir", "dir/a.lmc", "dir/b.lmc", "c.lmc", "d.txt", "dir/._a.png", "a.lmc", "A.lmc"]
+    assert made["d.txt"] == (tarfile.SYMTYPE, "elsewhere") and (told[0].images, told[0].images_failed) == (3, 0)
+    with tarfile.open(tmp_path / "1.tar", "w") as archive:
+        about = tarfile.TarInfo("b.png")
+        about.type, about.linkname = tarfile.SYMTYPE, "a.png"
+        archive.addfile(about)
+        about = tarfile.TarInfo("a.png")
+        about.size = len(image)
+        archive.addfile(about, io.BytesIO(image))
+    run(Compress(), str(tmp_path / "1.tar"), str(tmp_path / "out"), each=told.append)
+    assert told[1].status == "failed" and "comes later" in str(told[1].message)
+
+
+def test_images_that_are_not_neighbours_get_names_of_their_own(tmp_path):
+    names = ("a.png", "b.png", "a.jpg", "c.png", "c.jpg", "c.png.lmc")
+    make_tar(tmp_path / "0.tar", {name: stored(photo(i)) for i, name in enumerate(names)})
+    run(Compress(), str(tmp_path / "0.tar"), str(tmp_path / "out"))
+    made = members(tmp_path / "out/0.tar")
+    assert (
+        len(made) == 6 and made["a.lmc"] == codec.compress(photo(0)) and made["a.jpg.lmc"] == codec.compress(photo(2))
+    )
+    assert made["c.png.lmc"] == stored(photo(5)) and made["c.png.lmc.lmc"] == codec.compress(photo(3))
+
+
+def test_sparse_members_keep_their_bytes(tmp_path):
+    if shutil.which("tar") is None:
+        pytest.skip("needs GNU tar")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.png").write_bytes(stored(photo(0)))
+    with (tmp_path / "in/a.bin").open("wb") as file:
+        file.truncate(100_000)
+        file.seek(50_000)
+        file.write(b"something")
+    for kind in ("gnu", "pax"):
+        command = ["tar", "-S", f"--format={kind}", "-cf", str(tmp_path / f"{kind}.tar"), "a.bin", "a.png"]
+        if subprocess.run(command, cwd=tmp_path / "in", capture_output=True).returncode:
+            pytest.skip("needs GNU tar")
+        run(Compress(), str(tmp_path / f"{kind}.tar"), str(tmp_path / "out"))
+        made = members(tmp_path / f"out/{kind}.tar")
+        assert made["a.bin"] == (tmp_path / "in/a.bin").read_bytes() and made["a.lmc"] == codec.compress(photo(0))
+
+
+def test_parquet_of_odd_paths_row_groups_and_no_rows(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra [cluster]")
+    import pyarrow
+
+    data = stored(photo(0, (16, 16)))
+    paths = ["", None, "a.png", "https://host/b.png", ".."]
+    cells = [{"bytes": data, "path": path} for path in paths]
+    table = pyarrow.table({"photo": cells, "n": list(range(5))})
+    (tmp_path / "in").mkdir()
+    parquet.write_table(table, tmp_path / "in/0.parquet", row_group_size=3)
+    parquet.write_table(table.slice(0, 0), tmp_path / "in/1.parquet")
+    told: list[Row] = []
+    run(Compress(), str(tmp_path / "in"), str(tmp_path / "out"), each=told.append)
+    assert [row.message for row in told] == [None, None]
+    made = parquet.ParquetFile(tmp_path / "out/0.parquet")
+    assert [made.metadata.row_group(i).num_rows for i in range(made.num_row_groups)] == [3, 2]
+    assert [cell["path"] for cell in made.read()["photo"].to_pylist()] == [
+        "",
+        None,
+        "a.lmc",
+        "https://host/b.lmc",
+        "..",
+    ]
+    assert {cell["bytes"] for cell in made.read()["photo"].to_pylist()} == {codec.compress(photo(0, (16, 16)))}
+    assert parquet.read_table(tmp_path / "out/1.parquet").num_rows == 0
 
 
 def test_parquet_keeps_all_but_its_images(tmp_path):
@@ -258,6 +370,13 @@ class TestTorchDataset:
             tuple(s["image"].shape) for s in codec.torch_dataset([str(coded / f"turned.{k}") for k in ("jpg", "lmc")])
         ]
         assert shapes == [(3, 80, 64)] * 2
+        deep = np.linspace(0, 65_535, 64 * 80).astype(np.uint16).reshape(64, 80)
+        Image.fromarray(deep).save(coded / "deep.png")
+        (sample,) = codec.torch_dataset(str(coded / "deep.png"))
+        assert np.array_equal(sample["image"].numpy()[0], deep)
+        (coded / "bomb.png").write_bytes(raw_png(30_000, 30_000, 8, 0, []))
+        with pytest.warns(UserWarning, match="bomb"):
+            assert list(codec.torch_dataset(str(coded / "bomb.png"), on_error="skip")) == []
         for wrong in ({"kind": "other"}, {"on_error": "other"}, {"kind": "latents", "transform": len}):
             with pytest.raises(ValueError, match=r"expected|leave"):
                 codec.torch_dataset(str(coded), **wrong)

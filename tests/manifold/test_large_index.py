@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import os
 import subprocess
 import sys
 import time
@@ -85,6 +85,37 @@ def test_what_came_or_went_since_is_seen(large, tmp_path):
     assert len(graph.Graph(tmp_path / "i.graph-405", database.head.dimensions)) == len(database) == 303
 
 
+def test_many_that_are_gone_do_not_leave_too_few(large, tmp_path, monkeypatch):
+    """Neighbours of a query, that the graph still knows."""
+    database, vectors = large
+    near = vectors[0] + 0.01 * unit_vectors(300, seed=5)
+    fill(database, tmp_path, near / np.linalg.norm(near, axis=1, keepdims=True), first=1000)
+    database.build_graph()
+    monkeypatch.setattr(index, "GONE_SHARE", 0.9)
+    database.store.remove([tmp_path / f"{i:04d}" for i in range(1000, 1300)])
+    database.build_graph()
+    wanted = np.argsort(-(vectors @ vectors[0]))
+    assert names(database, vectors[0]) == wanted[:5].tolist()
+    monkeypatch.setattr(index, "MOST_CANDIDATES", 100)
+    assert names(database, vectors[0], 20) == wanted[:20].tolist()
+    monkeypatch.setattr(index, "GONE_SHARE", 0.2)
+    database.build_graph()  # nothing came since, and much went
+    assert len(graph.Graph(tmp_path / "i.graph-700", database.head.dimensions)) == 400
+
+
+def test_another_process_may_write_and_build_meanwhile(large, tmp_path):
+    database, vectors = large
+    pages = database.store.embeddings_after(None)
+    next(pages)
+    with Index(tmp_path / "i") as other:
+        other.store._database.execute("PRAGMA busy_timeout = 200")
+        fill(other, tmp_path, -vectors[:1], first=400)
+        other.build_graph()
+    database.store.set_graph(400, b"of an older graph")
+    graph.remove_older(tmp_path / "i", 400)
+    assert (tmp_path / "i.graph-401").exists() and names(database, -vectors[0])[0] == 400
+
+
 def test_no_row_is_named_twice(large, tmp_path):
     database, vectors = large
     database.store.remove([tmp_path / "0399"])
@@ -92,14 +123,20 @@ def test_no_row_is_named_twice(large, tmp_path):
     assert names(database, -vectors[0])[0] == 600 and database.store.last_row() == 401
 
 
-@pytest.mark.parametrize("damage", ["gone", "cut", "other"])
-def test_without_its_graph_it_takes_longer_and_is_right(large, tmp_path, damage):
+@pytest.mark.parametrize("damage", ["gone", "cut", "other", "inside"])
+def test_without_its_graph_it_takes_longer_and_is_right(large, tmp_path, monkeypatch, damage):
     _, vectors = large
     path = tmp_path / "i.graph-400"
     data = path.read_bytes()
     path.unlink()
     if damage == "cut":
         path.write_bytes(data[: len(data) // 2])
+    elif damage == "inside":  # where the digest does not look
+        monkeypatch.setattr(graph, "_DIGESTED", 8)
+        path.write_bytes(data)
+        with Index(tmp_path / "i") as again:
+            again.store.set_graph(400, graph.digest(path))
+        path.write_bytes(data[:16] + b"x" * 64 + data[80:])
     elif damage == "other":
         path.write_bytes(b"something else" * 99)
     with Index(tmp_path / "i") as again:
@@ -114,7 +151,8 @@ def test_parts_are_put_together(collection_of_photos, tmp_path):
     run = CliRunner()
     for i in range(3):
         part = str(tmp_path / f"part-{i}")
-        assert run.invoke(main, ["search", "index", str(folder), "--index", part, "--shard", f"{i}/3"]).exit_code == 0
+        written = str(folder) if i else os.path.relpath(folder)  # however a machine calls it
+        assert run.invoke(main, ["search", "index", written, "--index", part, "--shard", f"{i}/3"]).exit_code == 0
     parts = [str(tmp_path / f"part-{i}") for i in range(3)]
     (tmp_path / "elsewhere").mkdir()
     whole = str(tmp_path / "elsewhere" / "whole")
@@ -220,4 +258,4 @@ print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
           f"graph {graph.path_of(tmp_path / 'whole', end).stat().st_size / 1e6:.0f} MB",
           f"database {(tmp_path / 'whole').stat().st_size / 1e6:.0f} MB")  # fmt: skip
     assert hits == len(queries) and sum(exact) >= 45
-    assert float(figures["peak"]) < 1500 and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert float(figures["peak"]) < 1500
