@@ -195,6 +195,12 @@ def _run(
         sys.exit(1)
 
 
+_SETTINGS = {
+    # A task that waits in a worker's queue is blamed when that dies; so none does.
+    "distributed.scheduler.worker-saturation": 1.0,
+    # Dask has workers give memory back at once. To get it again for each tile takes a fifth of the time.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
+}
 _IGNORE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 """Run by each worker: a terminal sends the signal to all processes, and this one tells the others when to stop."""
 
@@ -217,9 +223,8 @@ def _cluster(scheduler: str | None, workers: int | None) -> Iterator[Client]:
         with client:
             yield client
         return
-    # A task that waits in a worker's queue is blamed when that dies; so none does.
     with (
-        dask.config.set({"distributed.scheduler.worker-saturation": 1.0}),
+        dask.config.set(_SETTINGS),
         LocalCluster(
             n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50, preload=_IGNORE_CTRL_C
         ) as cluster,
