@@ -17,6 +17,7 @@ import click
 import numpy as np
 from PIL import Image
 
+import codec
 from benchmarks.images import find_images, read_pixels
 from bitstream.errors import CodecError
 
@@ -122,6 +123,28 @@ def measure(work: Path, count: int) -> dict[str, Cost]:
     return {name: Cost(min(c.cpu for c in runs), min(c.wall for c in runs)) for name, runs in costs.items()}
 
 
+def together(images: Sequence[Path], side: int) -> float:
+    """CPU time of small images decoded together, over that of one by one: the median of many turns.
+
+    Args:
+        images: to take crops from.
+        side: of each, in pixels.
+    """
+    files = []
+    for i in range(20):
+        pixels = read_pixels(images[i % len(images)])
+        files.append(codec.compress(np.ascontiguousarray(pixels[:side, :side]), threads=1, graphics=False))
+    ratios = []
+    for _ in range(15):
+        started = time.process_time()
+        codec.decompress_batch(files, threads=1)
+        middle = time.process_time()
+        for data in files:
+            codec.decompress(data, threads=1)
+        ratios.append((middle - started) / (time.process_time() - middle))
+    return float(np.median(ratios))
+
+
 @click.command("batch")
 @click.argument("images", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--count", type=click.IntRange(8), default=24, show_default=True, help="Crops of a megapixel to code.")
@@ -141,6 +164,7 @@ def main(images: Path, count: int, megapixels: float, price: float, storage_pric
         crops(paths, work / "one", 2)
         costs = measure(work, count)
         coded = sum(path.stat().st_size for path in (work / "coded").iterdir())
+        small = {side: together(paths, side) for side in (64, 128, 192)}
     pixels = count * SIDE**2 / 1e6
     click.echo(f"{count} crops of {SIDE} x {SIDE} pixels; JPEG {originals / pixels / 1e3:.0f} KB, "
                f"ours {coded / pixels / 1e3:.0f} KB a megapixel")  # fmt: skip
@@ -152,6 +176,10 @@ def main(images: Path, count: int, megapixels: float, price: float, storage_pric
     one, two = costs["batch compress, 1 worker"], costs["batch compress, 2 workers"]
     click.echo(f"two workers are {one.wall / two.wall:.2f} times as fast as one; a worker takes "
                f"{one.cpu / costs['compress -r -j 1'].cpu:.2f} of the CPU time of compress -r -j 1")  # fmt: skip
+    for side, ratio in small.items():
+        click.echo(
+            f"decompress_batch of 20 images of {side} x {side} pixels: {ratio:.2f} of the CPU time of one by one"
+        )
     click.echo(f"A million photographs of {megapixels:g} megapixels, reckoned from these:")
     for name, label in (("batch compress, 2 workers", "compress"), ("batch decompress, 2 workers", "decompress"),
                         ("batch embed, 2 workers", "embed, of .lmc files")):  # fmt: skip
