@@ -56,6 +56,7 @@ def _quality_options(command: Callable[..., None]) -> Callable[..., None]:
                          f"{api.DEFAULT_QUALITY:g}]"),
             click.option("--tune", type=click.Choice((*TUNES, *FORMER_TUNES)), help="See codec compress."),
             click.option("--lossless", is_flag=True, help="Keep every pixel as it is."),
+            click.option("--no-graphics", is_flag=True, help="Do not code flat graphics exactly."),
             click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF and XMP."),
         ]
     ):  # fmt: skip
@@ -63,9 +64,9 @@ def _quality_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _options(quality: float | None, tune: str | None, lossless: bool, strip: bool) -> EncodeOptions:
+def _options(quality: float | None, tune: str | None, lossless: bool, no_graphics: bool, strip: bool) -> EncodeOptions:
     try:
-        return EncodeOptions(quality, tune, lossless=lossless, strip=strip, threads=1)
+        return EncodeOptions(quality, tune, lossless=lossless, graphics=not no_graphics, strip=strip, threads=1)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
@@ -87,10 +88,17 @@ def batch() -> None:
 @reporting
 @needing("cluster")
 def compress_all(
-    source: str, out: str, quality: float | None, tune: str | None, lossless: bool, strip: bool, **job: Any
+    source: str,
+    out: str,
+    quality: float | None,
+    tune: str | None,
+    lossless: bool,
+    no_graphics: bool,
+    strip: bool,
+    **job: Any,
 ) -> None:
     """Compress the images of folder IN to .lmc files in folder OUT."""
-    _run(Compress(_options(quality, tune, lossless, strip)), source, out, **job)
+    _run(Compress(_options(quality, tune, lossless, no_graphics, strip)), source, out, **job)
 
 
 @batch.command("decompress")
@@ -117,13 +125,20 @@ def decompress_all(source: str, out: str, suffix: str, scale: str | None, **job:
 @reporting
 @needing("cluster")
 def transcode(
-    source: str, out: str, quality: float | None, tune: str | None, lossless: bool, strip: bool, **job: Any
+    source: str,
+    out: str,
+    quality: float | None,
+    tune: str | None,
+    lossless: bool,
+    no_graphics: bool,
+    strip: bool,
+    **job: Any,
 ) -> None:
     """Code the .lmc files of folder IN anew, with another quality or tune or a newer model.
 
     What the first coding lost stays lost, and the second loses some more.
     """
-    _run(Transcode(_options(quality, tune, lossless, strip)), source, out, **job)
+    _run(Transcode(_options(quality, tune, lossless, no_graphics, strip)), source, out, **job)
 
 
 @batch.command()
