@@ -225,10 +225,10 @@ class Index:
 
     def _best(self, embedding: Floats, k: int) -> list[tuple[int, float]]:
         """Rows of the nearest and their similarities, nearest first."""
-        end = self._graph_end() if len(self) > EXACT_MOST else None
+        end = self._graph_end()  # without counting images, which takes longer than the search
         best: list[tuple[int, float]] = []
         if end is not None:
-            found = self._likely(end, embedding, min(k, self.store.rows_to(end)))
+            found = self._likely(end, embedding, k)
             if found is None:
                 end = None  # then all are compared
             else:
@@ -242,7 +242,8 @@ class Index:
         """Rows that a graph finds and that are still there, and their embeddings.
 
         Returns:
-            tuple | None: at least ``wanted`` of them; None if it finds too few, or is gone or damaged.
+            tuple | None: at least ``wanted`` of them, if there are so many; None if it finds too few, or is gone or
+            damaged.
         """
         try:
             if self._graph is None or self._graph[0] != end:
@@ -252,7 +253,7 @@ class Index:
         count = TO_RANK * wanted + 64
         while True:
             found = self.store.embeddings_of(self._graph[1].candidates(embedding, count))
-            if len(found[0]) >= wanted:
+            if len(found[0]) >= wanted or len(found[0]) >= self.store.rows_to(end):
                 return found
             count *= 4  # its nearest are gone from the database
             if count > MOST_CANDIDATES:
