@@ -6,13 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from codec.batch.findings import Embed, Score
     from codec.batch.job import Summary, run
     from codec.batch.plan import Shard
     from codec.batch.rows import Row
-    from codec.batch.tasks import Compress, Decompress, Embed, Outcome, Score, Task, Transcode
+    from codec.batch.tasks import Compress, Decompress, Outcome, Task, Transcode
 
 _LAZY = {
-    **dict.fromkeys(("Compress", "Decompress", "Embed", "Outcome", "Score", "Task", "Transcode"), "codec.batch.tasks"),
+    **dict.fromkeys(("Compress", "Decompress", "Outcome", "Task", "Transcode"), "codec.batch.tasks"),
+    **dict.fromkeys(("Embed", "Score"), "codec.batch.findings"),
     **dict.fromkeys(("Summary", "run"), "codec.batch.job"),
     "Row": "codec.batch.rows",
     "Shard": "codec.batch.plan",

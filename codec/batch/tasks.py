@@ -1,4 +1,4 @@
-"""What is done with one image of many: coded, decoded, coded anew, embedded, or judged."""
+"""What is done with one image of many: it is coded, decoded, or coded anew. See also :mod:`codec.batch.findings`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from bitstream.container import MAX_PIXELS
 from bitstream.errors import ImageError
@@ -17,12 +17,8 @@ from codec import api
 from codec.api import SUFFIX, EncodeOptions
 from codec.datasets.shards import SUFFIXES as SHARDS
 from codec.datasets.shards import rewrite
-from codec.engine.registry import DEFAULT_TUNE, loaded, shipped
+from codec.engine.registry import loaded
 from codec.util.progress import Progress
-
-if TYPE_CHECKING:
-    from codec.manifold.anomaly.calibration import Collection
-    from codec.manifold.embedding import EmbeddingHead
 
 Source = Path | io.BytesIO
 """A local file, or the bytes of one that is elsewhere."""
@@ -139,14 +135,8 @@ def _settings(options: EncodeOptions | Decompress) -> str:
     return "".join(f" {text}" for text in chosen)
 
 
-def _head(tune: str) -> EmbeddingHead:
-    from codec.manifold.embedding import shipped as head
-
-    return head(tune)
-
-
 @cache
-def _readable() -> frozenset[str]:
+def readable() -> frozenset[str]:
     """Suffixes that images have; finding out which packages are installed takes a while."""
     return frozenset(api.readable_suffixes())
 
@@ -180,7 +170,7 @@ class Compress(Task):
 
     def takes(self, suffix: str) -> bool:
         """See :meth:`Task.takes`."""
-        return suffix in _readable()
+        return suffix in readable()
 
     def check(self, source: Source, name: str) -> None:
         """See :meth:`Task.check`."""
@@ -296,89 +286,6 @@ class Transcode(Task):
         written = _write(encoded.data, output)
         quality = _quality(encoded.data)
         return Outcome(size, written, written, encoded.width, encoded.height, quality, notes=encoded.notes)
-
-
-@dataclass(frozen=True)
-class Embed(Task):
-    """An embedding of each image, coded or not: images that are alike have embeddings whose cosine is near 1.
-
-    Attributes:
-        tune: of the model whose coordinates are embedded.
-        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
-        max_pixels: larger images are refused.
-    """
-
-    tune: str = DEFAULT_TUNE
-    threads: int | None = None
-    max_pixels: int = MAX_PIXELS
-    columns: ClassVar[dict[str, str]] = {"embedding": "list<float>"}
-
-    @property
-    def name(self) -> str:
-        """See :attr:`Task.name`."""
-        return f"embed {_head(self.tune).digest.hex()}"
-
-    def takes(self, suffix: str) -> bool:
-        """See :meth:`Task.takes`."""
-        return suffix == SUFFIX or suffix in _readable()
-
-    def prepare(self) -> None:
-        """See :meth:`Task.prepare`."""
-        _head(self.tune)
-        shipped(self.threads, self.tune)
-
-    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
-        """See :meth:`Task.__call__`."""
-        from codec.manifold.embedding import embed_file
-        from codec.manifold.loading import open_coded
-
-        image = source.getvalue() if isinstance(source, io.BytesIO) else source
-        opened = open_coded(image, tune=self.tune, threads=self.threads, max_pixels=self.max_pixels, progress=progress)
-        with opened as file:
-            vector = embed_file(file, _head(self.tune), progress)
-            values = {"embedding": vector.tolist()}
-            return Outcome(byte_count(source), 0, file.file_bytes, *file.size, file.quality, values=values)
-
-
-@dataclass(frozen=True, eq=False)
-class Score(Task):
-    """How odd each image is among those that ``codec anomaly fit`` has learned from.
-
-    Attributes:
-        collection: what is normal.
-        threads: for the networks; None takes ``CODEC_THREADS`` or else all cores.
-    """
-
-    collection: Collection
-    threads: int | None = None
-    columns: ClassVar[dict[str, str]] = {"score": "double", "score_parts": "map<string, double>"}
-
-    @property
-    def name(self) -> str:
-        """See :attr:`Task.name`."""
-        return f"score {self.collection.digest.hex()}"
-
-    def takes(self, suffix: str) -> bool:
-        """See :meth:`Task.takes`."""
-        return suffix == SUFFIX or suffix in _readable()
-
-    def prepare(self) -> None:
-        """See :meth:`Task.prepare`."""
-        shipped(self.threads, self.collection.head.tune)
-
-    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
-        """See :meth:`Task.__call__`."""
-        from codec.manifold.anomaly.features import file_features
-        from codec.manifold.loading import is_coded, open_coded
-
-        collection = self.collection
-        image = source.getvalue() if isinstance(source, io.BytesIO) else source
-        opened = open_coded(image, tune=collection.head.tune, threads=self.threads, progress=progress)
-        with opened as file:
-            features = file_features(file, collection.head, None if is_coded(image) else image, progress)
-            found = collection.score(features)
-            values = {"score": float(found.score), "score_parts": {k: float(v) for k, v in found.parts.items()}}
-            return Outcome(byte_count(source), 0, file.file_bytes, *file.size, file.quality, values=values)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ import click
 from bitstream.errors import CodecError
 from codec import api
 from codec.api import FORMER_TUNES, TUNES, EncodeOptions
-from codec.batch.tasks import Compress, Decompress, Embed, Score, Task, Transcode
+from codec.batch.findings import Embed, Score
+from codec.batch.tasks import Compress, Decompress, Task, Transcode
 from codec.cli.common import FILE, SHARD, FiniteRange, needing, reporting, require
 from codec.cli.files import Passed
 
@@ -49,7 +51,19 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _quality_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of a job that codes."""
+    """Options of a job that codes; the command gets them as one value, ``options``."""
+
+    @wraps(command)
+    def coding(
+        quality: float | None, tune: str | None, lossless: bool, no_graphics: bool, strip: bool, **job: Any
+    ) -> None:
+        try:
+            options = EncodeOptions(quality, tune, lossless=lossless, graphics=not no_graphics, strip=strip, threads=1)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        command(options=options, **job)
+
+    decorated: Callable[..., None] = coding
     for option in reversed(
         [
             click.option("-q", "--quality", type=FiniteRange(0, 100), help=f"0 to 100.  [default: "
@@ -60,15 +74,8 @@ def _quality_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF and XMP."),
         ]
     ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-def _options(quality: float | None, tune: str | None, lossless: bool, no_graphics: bool, strip: bool) -> EncodeOptions:
-    try:
-        return EncodeOptions(quality, tune, lossless=lossless, graphics=not no_graphics, strip=strip, threads=1)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        decorated = option(decorated)
+    return decorated
 
 
 @click.group()
@@ -87,18 +94,9 @@ def batch() -> None:
 @_job_options
 @reporting
 @needing("cluster")
-def compress_all(
-    source: str,
-    out: str,
-    quality: float | None,
-    tune: str | None,
-    lossless: bool,
-    no_graphics: bool,
-    strip: bool,
-    **job: Any,
-) -> None:
+def compress_all(source: str, out: str, options: EncodeOptions, **job: Any) -> None:
     """Compress the images of folder IN to .lmc files in folder OUT."""
-    _run(Compress(_options(quality, tune, lossless, no_graphics, strip)), source, out, **job)
+    _run(Compress(options), source, out, **job)
 
 
 @batch.command("decompress")
@@ -124,21 +122,12 @@ def decompress_all(source: str, out: str, suffix: str, scale: str | None, **job:
 @_job_options
 @reporting
 @needing("cluster")
-def transcode(
-    source: str,
-    out: str,
-    quality: float | None,
-    tune: str | None,
-    lossless: bool,
-    no_graphics: bool,
-    strip: bool,
-    **job: Any,
-) -> None:
+def transcode(source: str, out: str, options: EncodeOptions, **job: Any) -> None:
     """Code the .lmc files of folder IN anew, with another quality or tune or a newer model.
 
     What the first coding lost stays lost, and the second loses some more.
     """
-    _run(Transcode(_options(quality, tune, lossless, no_graphics, strip)), source, out, **job)
+    _run(Transcode(options), source, out, **job)
 
 
 @batch.command()
