@@ -28,7 +28,10 @@ GROUPS = {
         ("tests/models", "tests/training", "tests/encoding/test_refinement.py"),
         ("torch", "onnx", "safetensors"),
     ),
-    "cluster": (("tests/batch/test_cluster.py", "tests/batch/test_store.py"), ("distributed", "moto", "s3fs")),
+    "cluster": (
+        ("tests/batch/test_cluster.py", "tests/batch/test_command.py", "tests/batch/test_store.py"),
+        ("distributed", "moto", "s3fs"),
+    ),
     "bench": (("tests/benchmarks",), ("matplotlib", "bjontegaard", "torch")),
     "manifold": (("tests/manifold",), ("jinja2", "sklearn", "usearch", "torch")),
 }
