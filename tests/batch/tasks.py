@@ -64,3 +64,24 @@ class DiesWhileWriting(Compress):
                 yield file
 
         return super().__call__(source, name, dying, progress)
+
+
+@dataclass(frozen=True)
+class DiesAtFirst(Compress):
+    """Compresses; the first tries kill the process, as an image may that is blamed for what runs beside it.
+
+    Attributes:
+        tried: file that counts the tries.
+        deaths: how many.
+    """
+
+    tried: Path = Path()
+    deaths: int = 4
+
+    def __call__(self, source: Source, name: str, output: OpenOutput, progress: Progress | None = None) -> Outcome:
+        """As :class:`Compress`."""
+        with self.tried.open("a") as file:
+            file.write("x")
+        if self.tried.stat().st_size <= self.deaths:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(source, name, output, progress)

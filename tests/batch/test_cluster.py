@@ -23,7 +23,7 @@ from tests.batch.clusters import (
     wait_for_outputs,
 )
 from tests.batch.conftest import IMAGES, contents, rows
-from tests.batch.tasks import Deadly, DiesWhileWriting, Slow
+from tests.batch.tasks import Deadly, DiesAtFirst, DiesWhileWriting, Slow
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 ONE_THREAD = codec.EncodeOptions(threads=1)
@@ -71,6 +71,13 @@ def test_a_file_that_kills_its_process_is_reported_and_the_rest_finish(client, c
     (failed,) = (row for row in rows(table) if row["status"] == "failed")
     assert failed["source"].endswith("5-deadly.png") and failed["error"] == "KilledWorker"
     assert contents(tmp_path / "out") == {name: alone[name] for name in ("2.lmc", "4.lmc", "6.lmc", "8.lmc")}
+
+
+def test_an_image_is_given_up_only_after_a_try_alone(client, collection, alone, tmp_path):
+    task = DiesAtFirst(ONE_THREAD, tried=tmp_path / "tries")  # as often as Dask lets a task's workers die
+    summary = run(task, str(collection / "2.png"), str(tmp_path / "out"), client=client)
+    assert summary.failed == 0 and (tmp_path / "tries").stat().st_size == 5
+    assert contents(tmp_path / "out") == {"2.lmc": alone["2.lmc"]}
 
 
 def test_a_task_that_cannot_begin_ends_the_job(client, collection, tmp_path):

@@ -254,6 +254,20 @@ def test_a_table_keeps_rows_of_other_inputs_but_not_of_other_tasks(collection, t
     assert table.read_bytes() == before and not (tmp_path / "out").exists()
 
 
+def test_how_an_output_was_made_is_not_forgotten_when_it_is_found_there(tmp_path):
+    from codec.batch.table import Table
+
+    done = Row("a.png", "a.lmc", Compress().name, "done", 9, 5, 0.5, notes="something")
+    found = Row("a.png", "a.lmc", Compress().name, "existed", 9, 5)
+    other = Row("b.png", "b.lmc", Compress().name, "existed", 9, 5)
+    for row in (done, found, other):
+        table = Table(str(tmp_path / "t.jsonl"), Compress())
+        table.add(row)
+        table.finish()
+    assert {row["source"]: row["status"] for row in rows(tmp_path / "t.jsonl")} == {"a.png": "done", "b.png": "existed"}
+    assert len(rows(tmp_path / "t.jsonl")) == 2
+
+
 def test_scores_are_those_of_the_command(collection, tmp_path):
     pytest.importorskip("sklearn", reason="needs the extra [manifold]")
     from codec.batch import Score
