@@ -18,6 +18,7 @@ from bitstream.errors import CodecError
 from codec.batch.plan import TABLE_PARTS, Item
 from codec.batch.rows import DONE, EXISTED, FAILED, Row
 from codec.batch.tasks import Task
+from codec.datasets.parquet import modules as parquet_modules
 from codec.util import storage
 
 ROWS_A_PART = 1000
@@ -56,7 +57,7 @@ class Table:
         if storage.is_folder(address):
             raise CodecError(f"{address}: is a folder, and no table")
         if self._suffix == ".parquet":
-            _arrow(address)
+            parquet_modules()  # to find out now whether they are there
         self._waiting: list[Row] = []
         self._written = time.monotonic()
         next(iter(self._all()), None)  # to find out now whether it is a table of this kind
@@ -150,7 +151,7 @@ class Table:
         try:
             with opened.open("rb") if isinstance(opened, Path) else opened as file:
                 if self._suffix == ".parquet":
-                    parquet = _arrow(self.address)[1].ParquetFile(file)
+                    parquet = parquet_modules()[1].ParquetFile(file)
                     for group in parquet.iter_batches(ROWS_A_GROUP):
                         for row in group.to_pylist():
                             yield self._checked(row)
@@ -168,7 +169,7 @@ class Table:
         return row
 
     def _write_parquet(self, file: Any, rows: Iterator[dict[str, Any]]) -> None:
-        arrow, parquet = _arrow(self.address)
+        arrow, parquet = parquet_modules()
         schema = arrow.schema([(name, _arrow_type(arrow, kind)) for name, kind in self._types.items()])
         with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
             group: list[dict[str, Any]] = []
@@ -188,20 +189,6 @@ def _text(value: str) -> str:
 
 def _line(row: dict[str, Any]) -> bytes:
     return (json.dumps(row, ensure_ascii=True) + "\n").encode()
-
-
-def _arrow(address: str) -> tuple[Any, Any]:
-    """PyArrow and its part for Parquet.
-
-    Raises:
-        CodecError: it is not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise CodecError(f"{address}: Parquet needs the extra [cluster] (no pyarrow); .jsonl does not") from error
-    return pyarrow, pyarrow.parquet
 
 
 def _arrow_type(arrow: Any, kind: str) -> Any:

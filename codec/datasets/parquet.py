@@ -12,7 +12,7 @@ ROWS = 64
 """Of a file that are held at a time."""
 
 
-def _modules() -> tuple[Any, Any]:
+def modules() -> tuple[Any, Any]:
     """PyArrow and its part for Parquet.
 
     Raises:
@@ -33,7 +33,7 @@ def preload() -> None:
     is imported by one that lives as long as the process, before others need it.
     """
     with suppress(CodecError):
-        _modules()
+        modules()
 
 
 def _open(file: BinaryIO) -> Any:
@@ -42,7 +42,7 @@ def _open(file: BinaryIO) -> Any:
     Raises:
         CodecError: it is none, or damaged.
     """
-    arrow, parquet = _modules()
+    arrow, parquet = modules()
     try:
         return parquet.ParquetFile(file)
     except (arrow.ArrowException, OSError) as error:
@@ -51,7 +51,7 @@ def _open(file: BinaryIO) -> Any:
 
 def _image_columns(schema: Any) -> list[str]:
     """Names of the columns that hold images: structures of bytes and a path, and nothing else."""
-    arrow, _ = _modules()
+    arrow, _ = modules()
     names = []
     for field in schema:
         if arrow.types.is_struct(field.type) and {f.name for f in field.type} == {"bytes", "path"}:
@@ -76,7 +76,7 @@ def rows(file: BinaryIO) -> Iterator[tuple[dict[str, Any], list[str]]]:
 
 
 def _batches(parquet: Any, groups: list[int] | None = None) -> Iterator[Any]:
-    arrow, _ = _modules()
+    arrow, _ = modules()
     try:
         yield from parquet.iter_batches(ROWS, row_groups=groups)
     except (arrow.ArrowException, OSError) as error:
@@ -98,7 +98,7 @@ def rewrite(file: BinaryIO, target: BinaryIO, change: Change) -> None:
     Raises:
         CodecError: it is damaged, no Parquet file, or has no column of images.
     """
-    arrow, module = _modules()
+    arrow, module = modules()
     parquet = _open(file)
     schema = parquet.schema_arrow
     images = _image_columns(schema)
