@@ -59,7 +59,14 @@ setup(
             "safetensors>=0.4.5",
             "tqdm>=4.66",
         ],
-        "manifold": ["jinja2>=3.1", "scikit-learn>=1.5", "umap-learn>=0.5.7", "usearch>=2.16"],
+        "manifold": [
+            "jinja2>=3.1",
+            "scikit-image>=0.24",
+            "scikit-learn>=1.5",
+            "scipy>=1.11",
+            "umap-learn>=0.5.7",
+            "usearch>=2.16",
+        ],
         "cluster": [
             "distributed>=2025.1",
             "fsspec>=2024.6",

@@ -33,7 +33,7 @@ GROUPS = {
         ("distributed", "moto", "s3fs"),
     ),
     "bench": (("tests/benchmarks",), ("matplotlib", "bjontegaard", "torch")),
-    "manifold": (("tests/manifold",), ("jinja2", "sklearn", "usearch", "torch")),
+    "manifold": (("tests/manifold",), ("jinja2", "skimage", "sklearn", "usearch", "torch")),
 }
 """Of each group the folders and files that belong to it, and packages that they are imported with."""
 ROOT = Path(__file__).parent.parent

@@ -92,7 +92,7 @@ def reporting(command: Callable[_P, None]) -> Callable[_P, None]:
 _EXTRAS = {
     "cluster": ("distributed", "fsspec", "pyarrow", "tqdm"),
     "metrics": ("ssimulacra2",),
-    "manifold": ("jinja2", "sklearn", "umap", "usearch"),
+    "manifold": ("jinja2", "scipy", "skimage", "sklearn", "umap", "usearch"),
     "train": ("filelock", "pytorch_msssim", "safetensors", "torch"),
 }
 

@@ -30,7 +30,7 @@ MAX_HELD = 1 << 28
 @click.argument("other", metavar="B", type=FILE)
 @click.option("--out", type=FILE, required=True, help="Animation (.gif, .webp), row of images (.png), or a folder.")
 @click.option("--steps", type=click.IntRange(2, 1000), default=9, show_default=True, help="Images, both ends included.")
-@click.option("--path", type=click.Choice(["linear", "geodesic"]), default="linear", show_default=True)
+@click.option("--path", type=click.Choice(["morph", "linear", "geodesic"]), default="morph", show_default=True)
 @click.option("--size", type=Size(), help="Width and height of all images.  [default: of A, at most a megapixel]")
 @click.option("--iterations", type=click.IntRange(1), help="To find a geodesic.  [default: 200]")
 @force_option
@@ -49,8 +49,10 @@ def interpolate(
 ) -> None:
     """Make the images between A and B, .lmc files or any others.
 
-    They lie on the straight line between the coordinates of the two, or on the shortest way under what the embedding
-    sees (geodesic, which needs the extra [train]). Both are scaled and cropped to the size of A, or that of --size.
+    A morph moves what both images share, and lets every other place change at a time of its own (needs the extra
+    [manifold]). The others are the straight line between the coordinates of the two, close to a cross-fade, and the
+    shortest way under what the embedding sees (geodesic, needs the extra [train]). Both images are scaled and cropped
+    to the size of A, or that of --size.
     """
     from codec.manifold.paths.interpolation import Endpoints
 
@@ -59,10 +61,10 @@ def interpolate(
         raise click.UsageError("--out -: images are not written to stdout; name a file or a folder")
     if suffix and suffix not in ANIMATED and suffix != ".png":
         raise click.UsageError(f"--out {out}: expected .gif, .webp, .png or a folder")
-    if path == "linear" and iterations is not None:
+    if path != "geodesic" and iterations is not None:
         raise click.UsageError("--iterations are for --path geodesic")
-    if path == "geodesic":
-        require("train")
+    if path != "linear":
+        require("train" if path == "geodesic" else "manifold")
     if suffix:
         prepare(out, force)
     elif out.is_file():
@@ -76,14 +78,28 @@ def interpolate(
         )
     if suffix == ".webp" and max(ends.size) > WEBP_SIDE:
         raise ImageError(f"{out}: {ends.size[0]} x {ends.size[1]} pixels, WebP holds {WEBP_SIDE} a side")
-    points: Iterable[Floats] = ends.linear(steps)
-    if path == "geodesic":
+    points: Iterable[Floats]
+    if path == "morph":
+        points = _morph(ends, steps)
+    elif path == "geodesic":
         points = _shorten(ends, steps, iterations or 200, threads)
-    images = ends.images(points)
-    if not suffix:
-        _write_folder(out, images)
     else:
-        _write_file(out, list(images), force)
+        points = ends.linear(steps)
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(ends.images(points), steps, label="images", file=sys.stderr, hidden=hidden) as images:
+        if not suffix:
+            _write_folder(out, images)
+        else:
+            _write_file(out, list(images), force)
+
+
+def _morph(ends: Endpoints, steps: int) -> Iterator[Floats]:
+    """The points of a morph, with what it found on stderr."""
+    from codec.manifold.paths.morph import Morph
+
+    morph = Morph(ends)
+    click.echo(morph.describe(), err=True)
+    return morph.points(steps)
 
 
 def _shorten(ends: Endpoints, steps: int, iterations: int, threads: int | None) -> Floats:
@@ -112,7 +128,7 @@ def _shorten(ends: Endpoints, steps: int, iterations: int, threads: int | None) 
     return shortened
 
 
-def _write_folder(folder: Path, images: Iterator[Image.Image]) -> None:
+def _write_folder(folder: Path, images: Iterable[Image.Image]) -> None:
     """All of them or none."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     within = folder if folder.is_dir() else folder.parent  # where one may write, and on the same file system

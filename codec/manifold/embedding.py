@@ -109,6 +109,17 @@ class EmbeddingHead:
         at_position = _silu(y @ self.position + self.position_bias)
         return at_position, _silu(at_position.mean(axis=2) @ self.cell + self.cell_bias)
 
+    def positions(self, part: Floats) -> Floats:
+        """What is seen at each position, as an image of features, float32 (4 rows, 4 columns, F).
+
+        Args:
+            part: y_hat, float32 (channels, 4 rows, 4 columns).
+        """
+        seen, _ = self.features(part)
+        rows, columns, _, width = seen.shape
+        grid = seen.reshape(rows, columns, HYPER_STRIDE, HYPER_STRIDE, width).transpose(0, 2, 1, 3, 4)
+        return grid.reshape(HYPER_STRIDE * rows, HYPER_STRIDE * columns, width)
+
     def project(self, statistics: Floats) -> Floats:
         """Embedding of statistics, float32 (D,), of length 1."""
         vector: Floats = _silu(statistics @ self.hidden + self.hidden_bias) @ self.output
