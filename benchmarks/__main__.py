@@ -13,6 +13,7 @@ from benchmarks.graphics.command import main as graphics
 from benchmarks.lossless import main as lossless
 from benchmarks.manifold.anomalies import main as anomaly
 from benchmarks.manifold.continuity import main as continuity
+from benchmarks.manifold.defects import main as defects
 from benchmarks.manifold.morphs import main as morph
 from benchmarks.manifold.pages import main as docs
 from benchmarks.manifold.paths import main as geodesic
@@ -67,6 +68,7 @@ main.add_command(search, "search")
 main.add_command(continuity, "continuity")
 main.add_command(geodesic, "geodesic")
 main.add_command(morph, "morph")
+main.add_command(defects, "defects")
 main.add_command(anomaly, "anomaly")
 
 if __name__ == "__main__":

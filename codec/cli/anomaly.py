@@ -51,7 +51,7 @@ def fit(paths: tuple[Path, ...], model: Path, jobs: int, force: bool, threads: i
         click.echo(f"Note: {count} .lmc files are left out, as the images they were made from are there too", err=True)
 
     def look(path: Path, progress: Progress) -> ImageFeatures:
-        return image_features(path, head, threads=threads, progress=progress).condensed()
+        return image_features(path, head, threads=threads, progress=progress)
 
     too_few = "{} images to learn from; at least " + f"{MIN_IMAGES} are needed"
     if len(images) < MIN_IMAGES:
@@ -111,7 +111,7 @@ def score(
         with open_coded(held, tune=head.tune, threads=threads, progress=progress) as file:
             features = file_features(file, head, None if is_coded(held) else held, progress)
             if path in targets:
-                image = heat_map(file, collection.heat(features))
+                image = heat_map(file, collection.heat(file, progress))
                 with replacing(targets[path], force) as temporary:
                     image.save(temporary, "PNG")
         return collection.score(features)

@@ -92,7 +92,7 @@ def test_facts_do_not_depend_on_strips_and_chunks(photo, small_tiles):
     assert other.error == pytest.approx(one.error, rel=1e-3)
     data = encode(shipped(), ArraySource(photo), shipped().scale.level(50), [], chunk_log2=1)
     small_chunks = image_features(data, head)
-    np.testing.assert_allclose(small_chunks.cells, other.cells, atol=0.02)
+    np.testing.assert_allclose(small_chunks.positions, other.positions, atol=0.02)
     np.testing.assert_allclose(small_chunks.statistics, other.statistics, atol=1e-3)
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from codec.engine.code_length import CodeLength
 from codec.engine.registry import shipped as shipped_runtime
 from codec.manifold.anomaly.calibration import MIN_IMAGES, Collection, _rarity
 from codec.manifold.anomaly.detectors import Detectors, Gaussian, Line
-from codec.manifold.anomaly.features import SAMPLED_CELLS, image_features
+from codec.manifold.anomaly.features import SAMPLED, coordinates, image_features
 from codec.manifold.anomaly.heat import heat_map
 from codec.manifold.embedding import EmbeddingHead, shipped
 from codec.manifold.sampling import draw
@@ -130,7 +129,7 @@ def test_files_are_scored_without_pixels_and_pictures_with_them(collection, phot
     assert from_file.error is None and from_pixels.error is not None
     mse = np.square(np.asarray(codec.decompress(data), float) - np.asarray(photos[45], float)).mean()
     assert from_pixels.error == pytest.approx(np.log(mse), abs=1e-3)
-    for name in ("costs", "statistics", "embedding", "cells"):
+    for name in ("costs", "statistics", "embedding", "positions"):
         np.testing.assert_allclose(getattr(from_file, name), getattr(from_pixels, name), rtol=1e-4, atol=1e-5)
     one, other = collection.score(from_file), collection.score(from_pixels)
     assert set(other.parts) - set(one.parts) == {"error"}
@@ -165,17 +164,18 @@ def test_maps_of_pictures_on_several_drives_do_not_collide(tmp_path, monkeypatch
     assert len(targets) == 2 and all(target.is_relative_to("maps") for target in targets)
 
 
-def test_cells_are_sampled_from_everywhere(photos, head):
-    features = image_features(codec.compress(np.zeros((640, 700, 3), np.uint8), 20), head)
-    assert features.cells.shape == (10, 11, len(head.cell_bias) + 2)
-    numbered = replace(features, cells=np.arange(32 * 32, dtype=np.float32).reshape(32, 32, 1))
-    sample = numbered.cell_sample()[:, 0]
-    assert (
-        len(sample) == SAMPLED_CELLS == len(set(sample)) and len(set(sample % 32)) > 12 and len(set(sample // 32)) > 12
-    )
-    assert np.array_equal(numbered.condensed().cells[0, :, 0], sample)
-    few = image_features(photos[0], head)
-    assert sorted(few.cell_sample()[:, 0]) == sorted(few.cells[..., 0].ravel())
+def test_positions_are_sampled_from_everywhere(photos, head):
+    pixels = np.asarray(photos[0].resize((512, 640)))
+    data = codec.compress(pixels, 50)
+    with codec.open(data) as file:
+        parts = list(file.latents())
+    every = np.concatenate([coordinates(part, head).reshape(-1, len(head.scale)) for part in parts]).astype(np.float16)
+    found = image_features(data, head).positions
+    assert found.shape == (SAMPLED, len(head.scale)) and len(np.unique(found, axis=0)) == SAMPLED
+    at = [int(np.flatnonzero((every == row).all(axis=1))[0]) for row in found]
+    assert at == sorted(at) and min(np.histogram(at, 5, (0, len(every)))[0]) > 3
+    few = image_features(codec.compress(pixels[:60, :60], 50), head).positions
+    assert len(few) == 16
 
 
 def test_coordinates_that_are_no_numbers_are_refused(head):
@@ -189,14 +189,24 @@ def test_the_heat_map_shows_where(collection, photos, head):
     pixels = np.asarray(calm).copy()
     pixels[128:, 128:] = np.random.default_rng(0).integers(0, 256, (128, 128, 3))
     data = codec.compress(pixels, 50)
-    heat = collection.heat(image_features(data, head))
-    assert heat.shape == (4, 4)
-    assert heat[2:, 2:].min() > 1.5 * np.median(heat[:2, :2])
     with codec.open(data) as file:
+        heat = collection.heat(file)
+        assert heat.shape == (16, 16)
+        assert np.quantile(heat[8:, 8:], 0.1) > 1.5 * np.median(heat[:8, :8])
         picture = np.asarray(heat_map(file, heat), float)
     redness = picture[..., 0] - picture[..., 1:].mean(axis=2)
     half = len(redness) // 2
     assert redness[half:, half:].mean() > 5 + redness[:half, :half].mean()
+
+
+def test_one_position_in_a_hundred_is_odd(head):
+    files = [codec.compress(crop, 50) for crop in crops(("grass", "gravel"), 128, 60)]
+    collection = Collection.fit([image_features(data, head) for data in files[:40]], head)
+    heat = []
+    for data in files[40:]:
+        with codec.open(data) as file:
+            heat.append(collection.heat(file))
+    assert 0.001 < np.mean(np.array(heat) > 1) < 0.05
 
 
 def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_path):
@@ -206,7 +216,8 @@ def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_p
     assert again.head.digest == head.digest
     features = image_features(photos[41], head)
     assert again.score(features).score == pytest.approx(collection.score(features).score, rel=1e-4)
-    np.testing.assert_allclose(again.heat(features), collection.heat(features), rtol=1e-5)
+    with codec.open(codec.compress(photos[41], 50)) as file:
+        np.testing.assert_allclose(again.heat(file), collection.heat(file), rtol=1e-5)
     with pytest.raises(FileExistsError):
         collection.save(path)
     collection.head = EmbeddingHead(**{**vars(head), "scale": 2 * head.scale})

@@ -19,7 +19,7 @@ def drawn(rng):
         costs=rng.normal(size=3).astype(np.float32),
         statistics=rng.normal(size=10).astype(np.float32),
         embedding=(embedding / np.linalg.norm(embedding)).astype(np.float32),
-        cells=rng.normal(size=(2, 2, 4)).astype(np.float32),
+        positions=rng.normal(size=(4, 4)).astype(np.float16),
         error=float(rng.normal()),
     )
 

@@ -27,19 +27,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
+from codec.decoding.lmc_file import LmcFile
 from codec.manifold.anomaly.detectors import TESTS, Detectors, Gaussian, Line
-from codec.manifold.anomaly.features import ImageFeatures
+from codec.manifold.anomaly.features import ImageFeatures, coordinates
 from codec.manifold.embedding import EmbeddingHead, shipped_by_digest
 from codec.util.files import replacing
+from codec.util.progress import Progress
 
 Floats = NDArray[np.float64]
-CELL_COMPONENTS = 24
 FOLDS = 5
 TAIL = 0.1
 """Share of the collection from which the tail of a test is extrapolated."""
 MIN_IMAGES = 20
 """Images without which there is nothing to learn."""
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,13 @@ class Collection:
         tests: of the collection.
         references: scores of each test on images of the collection that it was not fitted to, ascending; of
             "all", the oddest of the others, and of "all but error", the oddest without that one.
-        cells: distribution of what is known of single cells.
+        positions: distribution of the coordinates of single positions.
     """
 
-    def __init__(self, head: EmbeddingHead, tests: Detectors, references: dict[str, Floats], cells: Gaussian) -> None:
-        self.head, self.tests, self.references, self.cells = head, tests, references, cells
+    def __init__(
+        self, head: EmbeddingHead, tests: Detectors, references: dict[str, Floats], positions: Gaussian
+    ) -> None:
+        self.head, self.tests, self.references, self.positions = head, tests, references, positions
 
     @classmethod
     def fit(cls, features: Sequence[ImageFeatures], head: EmbeddingHead) -> Collection:
@@ -96,8 +99,7 @@ class Collection:
         parts = {name: _rarity_within(values) for name, values in scores.items()}
         references["all"] = np.sort(np.max(list(parts.values()), axis=0))
         references["all but error"] = np.sort(np.max([parts[n] for n in parts if n != "error"], axis=0))
-        cells = Gaussian.fit(np.concatenate([f.cell_sample() for f in features]), CELL_COMPONENTS)
-        return cls(head, Detectors.fit(features), references, cells)
+        return cls(head, Detectors.fit(features), references, _positions([f.positions for f in features]))
 
     def score(self, features: ImageFeatures) -> Score:
         """Score an image."""
@@ -114,19 +116,31 @@ class Collection:
         digest = hashlib.sha256(self.head.digest)
         for name, values in sorted(self.references.items()):
             digest.update(name.encode() + np.asarray(values, np.float64).tobytes())
-        digest.update(np.asarray(self.cells.mean, np.float64).tobytes())
+        digest.update(np.asarray(self.positions.mean, np.float64).tobytes())
         return digest.digest()[:8]
 
-    def heat(self, features: ImageFeatures) -> NDArray[np.float32]:
-        """Oddness of each cell of 64 pixels, float32 (rows, columns): 1 is as odd as cells of the collection are in
-        the root mean square."""
-        heat: NDArray[np.float32] = self.cells.distance(features.cells).astype(np.float32)
-        return heat
+    def heat(self, file: LmcFile, progress: Progress | None = None) -> NDArray[np.float32]:
+        """Oddness of each position of 16 x 16 pixels, float32 (rows, columns).
+
+        It is the Mahalanobis distance of the position's coordinates, and 1 is what one in a hundred positions of the
+        collection's own images reaches.
+
+        Args:
+            file: an ``.lmc`` file of the head's model.
+            progress: of decoding its coordinates.
+        """
+        self.head.check(file)
+        parts = [self.positions.distance(coordinates(part, self.head)) for part in file.latents(progress=progress)]
+        return np.concatenate(parts).astype(np.float32)
 
     def save(self, path: Path, overwrite: bool = False) -> None:
         """Write to a file."""
         arrays: dict[str, NDArray[Any]] = {"embeddings": self.tests.embeddings.astype(np.float32)}
-        for name, gaussian in (("cost", self.tests.cost), ("appearance", self.tests.appearance), ("cells", self.cells)):
+        for name, gaussian in (
+            ("cost", self.tests.cost),
+            ("appearance", self.tests.appearance),
+            ("positions", self.positions),
+        ):
             arrays |= {f"{name}_mean": gaussian.mean, f"{name}_axes": gaussian.axes}
         if self.tests.error is not None:
             arrays |= {"error_weights": self.tests.error.weights, "error_offset": np.array(self.tests.error.offset)}
@@ -171,7 +185,7 @@ class Collection:
                     for name in (*TESTS, "all", "all but error")
                     if f"reference_{name}" in stored
                 }
-                collection = cls(head, tests, references, gaussian("cells"))
+                collection = cls(head, tests, references, gaussian("positions"))
         except OSError:
             raise
         except ModelError:
@@ -179,6 +193,18 @@ class Collection:
         except Exception as error:  # what a damaged archive raises is not documented
             raise ModelError(f"{path}: damaged, or not a file of codec anomaly fit: {error}") from error
         return collection
+
+
+def _positions(samples: Sequence[NDArray[np.float16]]) -> Gaussian:
+    """Distribution of positions, on a scale on which one in a hundred of images that it does not know is beyond 1.
+
+    The scale is found on one half of the images, by the distribution of the other half.
+    """
+    halves = np.array_split(np.random.default_rng(0).permutation(len(samples)), 2)
+    known, other = (np.concatenate([samples[i] for i in half]).astype(np.float32) for half in halves)
+    rare = float(np.quantile(Gaussian.fit(known, known.shape[1]).distance(other), 0.99))
+    together = Gaussian.fit(np.concatenate([known, other]), known.shape[1])
+    return Gaussian(together.mean, together.axes / max(rare, 1e-6))
 
 
 def _different(features: Sequence[ImageFeatures]) -> list[ImageFeatures]:

@@ -4,8 +4,8 @@ error as well."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,8 @@ MIN_BITS = 1e-3
 """Added to bits a position before their logarithm is taken."""
 MIN_ERROR = 1e-3
 """Added to a mean squared error, in levels, likewise."""
-SAMPLED_CELLS = 32
-"""Of an image, for the distribution of cells."""
+SAMPLED = 64
+"""Positions of an image that the distribution of all positions is learned from."""
 
 
 @dataclass(frozen=True)
@@ -36,25 +36,27 @@ class ImageFeatures:
         costs: float32 (3,): logarithms of expected bits of y a position, of actual over expected bits of y, and of z.
         statistics: float32 (4 F,), of the embedding's head.
         embedding: float32 (D,).
-        cells: float32 (rows, columns, F + 2), of each cell what the head sees in it, and the logarithms of expected
-            bits of y, and of actual over expected ones.
+        positions: float16 (SAMPLED at most, channels of y), coordinates at positions drawn at random but always the
+            same, on the scale of :func:`coordinates`.
         error: logarithm of the mean squared error of the reconstruction, in levels; None without pixels.
     """
 
     costs: Floats
     statistics: Floats
     embedding: Floats
-    cells: Floats
+    positions: NDArray[np.float16]
     error: float | None
 
-    def cell_sample(self) -> Floats:
-        """Some of the cells, drawn at random but always the same, float32 (SAMPLED_CELLS at most, F + 2)."""
-        flat = self.cells.reshape(-1, self.cells.shape[-1])
-        return flat[np.sort(np.random.default_rng(0).permutation(len(flat))[:SAMPLED_CELLS])]
 
-    def condensed(self) -> ImageFeatures:
-        """The same, of the cells only the sample: what a collection is learned from."""
-        return replace(self, cells=self.cell_sample()[None])
+def coordinates(part: Floats, head: EmbeddingHead) -> Floats:
+    """Coordinates of each position on a scale that outliers do not dominate, float32 (rows, columns, channels).
+
+    Args:
+        part: y_hat, float32 (channels, rows, columns).
+        head: of the model, which knows how large each coordinate usually is.
+    """
+    scaled: Floats = np.arcsinh(part / head.scale[:, None, None]).transpose(1, 2, 0)
+    return scaled
 
 
 def image_features(
@@ -94,32 +96,40 @@ def file_features(
     """
     head.check(file)
     error = None if original is None else _error(original, file, progress)
-    seen: list[Floats] = []
-    statistics = pooled(_kept(map(head.features, file.latents(progress=progress)), seen))
+    rows, columns = (HYPER_STRIDE * side for side in file.header.cells)
+    chosen = np.sort(np.random.default_rng(0).permutation(rows * columns)[:SAMPLED])
+    sample: list[NDArray[np.float16]] = []
+    latents = _sampled(file.latents(progress=progress), head, chosen, sample)
+    statistics = pooled(map(head.features, latents))
     (actual, expected), z_bits = _bits(file, progress)
-    ratio = np.log((actual + MIN_BITS) / (expected + MIN_BITS))
-    cells = np.concatenate([np.concatenate(seen), np.log(expected + MIN_BITS)[..., None], ratio[..., None]], axis=-1)
     costs = [
-        np.log(expected.mean() + MIN_BITS),
-        np.log((actual.mean() + MIN_BITS) / (expected.mean() + MIN_BITS)),
+        np.log(expected + MIN_BITS),
+        np.log((actual + MIN_BITS) / (expected + MIN_BITS)),
         np.log((z_bits[0] + MIN_BITS) / (z_bits[1] + MIN_BITS)),
     ]
     embedding = head.project(statistics)
-    return ImageFeatures(np.array(costs, np.float32), statistics, embedding, cells.astype(np.float32), error)
+    return ImageFeatures(np.array(costs, np.float32), statistics, embedding, np.concatenate(sample), error)
 
 
-def _kept(features: Iterator[tuple[Floats, Floats]], cells: list[Floats]) -> Iterator[tuple[Floats, Floats]]:
-    """Pass features on, and keep those of cells."""
-    for part in features:
-        cells.append(part[1])
+def _sampled(
+    latents: Iterable[Floats], head: EmbeddingHead, chosen: NDArray[np.int64], sample: list[NDArray[np.float16]]
+) -> Iterator[Floats]:
+    """Pass latents on, and keep the coordinates of the chosen positions, which are numbered row by row."""
+    done = 0
+    for part in latents:
+        count = part.shape[1] * part.shape[2]
+        here = chosen[(chosen >= done) & (chosen < done + count)] - done
+        flat = part.reshape(len(part), 1, count)[:, :, here]
+        sample.append(coordinates(flat, head)[0].astype(np.float16))
+        done += count
         yield part
 
 
-def _bits(file: LmcFile, progress: Progress | None) -> tuple[Floats, Floats]:
-    """Actual and expected bits a position: of y, (2, rows, columns) by cell, and of z, (2,)."""
+def _bits(file: LmcFile, progress: Progress | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Actual and expected bits a position, mean over the image: of y, (2,), and of z, (2,)."""
     length = CodeLength(file.runtime.tables, file.header.quality_index)
     rows, columns = file.header.cells
-    y_bits, z_bits = np.empty((2, rows, columns), np.float32), np.zeros(2, np.float64)
+    y_bits, z_bits = np.zeros(2), np.zeros(2)
     side = 1 << file.header.chunk_log2
     for top in range(0, rows, side):
         for left in range(0, columns, side):
@@ -128,12 +138,11 @@ def _bits(file: LmcFile, progress: Progress | None) -> tuple[Floats, Floats]:
             area = Area(top, min(top + side, rows), left, min(left + side, columns))
             z, y = file.symbols(area)
             bits = length.bits(z, y)
-            here = y_bits[:, area.top : area.bottom, area.left : area.right]
             for kind, (of_z, of_y) in enumerate(zip(bits["z"], bits["y"], strict=True)):
                 z_bits[kind] += of_z.sum()
-                by_cell = of_y.reshape(-1, z.shape[1], HYPER_STRIDE, z.shape[2], HYPER_STRIDE)
-                here[kind] = by_cell.sum(axis=(0, 2, 4))
-    return y_bits / HYPER_STRIDE**2, (z_bits / (rows * columns * HYPER_STRIDE**2)).astype(np.float32)
+                y_bits[kind] += of_y.sum()
+    positions = rows * columns * HYPER_STRIDE**2
+    return y_bits / positions, z_bits / positions
 
 
 def _error(image: AnyImage, file: LmcFile, progress: Progress | None) -> float:

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bitstream.geometry import CELL
+from bitstream.geometry import BLOCK
 from codec.decoding.lmc_file import LmcFile
 from codec.images.pillow_compat import as_rgb
 
-USUAL, ODD = 1.2, 3.0
+USUAL, ODD = 1.0, 2.0
 """Oddness at which red begins to show, and at which it covers three quarters."""
 SCALE = 8
 """Of the preview that is shown."""
@@ -22,10 +22,11 @@ def heat_map(file: LmcFile, heat: NDArray[np.float32]) -> Image.Image:
 
     Args:
         file: of the image.
-        heat: float32 (rows, columns), oddness of cells, see :meth:`codec.manifold.anomaly.calibration.Collection.heat`.
+        heat: float32 (rows, columns), of positions, see
+            :meth:`codec.manifold.anomaly.calibration.Collection.heat`.
     """
     gray = np.asarray(as_rgb(file.preview(SCALE)).convert("L"), np.float32)
-    side = CELL // SCALE
+    side = BLOCK // SCALE
     rows, columns = heat.shape
     grown = Image.fromarray(heat).resize((side * columns, side * rows), Image.Resampling.BICUBIC)
     cover = np.clip((np.asarray(grown)[: gray.shape[0], : gray.shape[1]] - USUAL) / (ODD - USUAL), 0, 1)[..., None]
