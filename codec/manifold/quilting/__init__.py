@@ -1,0 +1,1 @@
+"""New images from blocks of others."""
