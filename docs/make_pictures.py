@@ -90,6 +90,19 @@ def photograph_web(folder: Path) -> None:
         Image.open(io.BytesIO(shot)).convert("RGB").save(HERE / name, quality=85)
 
 
+def draw_textures(folder: Path) -> None:
+    """Parts of three photographs of textures, and below each what is drawn from it."""
+    columns = []
+    for name in ("grass", "gravel", "brick"):
+        textures = folder / "textures" / name
+        textures.mkdir(parents=True)
+        photo(name).convert("L").save(textures / "photo.png")
+        run("sample", folder / f"{name}.png", "--like", textures, "--size", "352x264", "-q", 80, "--seed", 7)
+        with Image.open(folder / f"{name}.png") as drawn:
+            columns.append(np.vstack([photo(name).convert("L").crop((80, 124, 432, 388)), drawn]))
+    Image.fromarray(np.hstack(columns)).save(HERE / "textures.jpg", quality=85)
+
+
 def main() -> None:
     """Draw all of them."""
     HERE.mkdir(exist_ok=True)
@@ -109,15 +122,19 @@ def main() -> None:
 
         photo("chelsea").save(folder / "cat.png")
         photo("coffee").save(folder / "coffee.png")
-        run("interpolate", folder / "coffee.png", folder / "cat.png", "--size", "288x192", "--steps", 7, "--path",
-            "geodesic", "--out", folder / "geodesic.png")  # fmt: skip
-        run("interpolate", folder / "coffee.png", folder / "cat.png", "--size", "288x192", "--steps", 7, "--out",
-            folder / "linear.png")  # fmt: skip
-        with Image.open(folder / "linear.png") as one, Image.open(folder / "geodesic.png") as other:
-            both = np.vstack([np.asarray(one), np.asarray(other)])
-        Image.fromarray(both).resize((both.shape[1] // 2, both.shape[0] // 2)).save(
-            HERE / "interpolate.jpg", quality=88
-        )
+        scene = photo("chelsea")
+        scene.rotate(6, Image.Resampling.BICUBIC).crop((70, 50, 381, 257)).save(folder / "one.png")
+        scene.rotate(-6, Image.Resampling.BICUBIC).crop((70, 50, 341, 230)).save(folder / "other.png")
+        ways = (("coffee", "cat", "morph"), ("one", "other", "morph"), ("coffee", "cat", "linear"),
+                ("coffee", "cat", "geodesic"))  # fmt: skip
+        rows = []
+        for number, (one, other, path) in enumerate(ways):
+            out = folder / f"way-{number}.png"
+            run("interpolate", folder / f"{one}.png", folder / f"{other}.png", "--size", "288x192", "--steps", 7,
+                "--path", path, "--out", out)  # fmt: skip
+            with Image.open(out) as row:
+                rows.append(np.asarray(row))
+        Image.fromarray(np.vstack(rows)).resize((1008, 384)).save(HERE / "interpolate.jpg", quality=88)
 
         run("compress", folder / "cat.png", folder / "cat.lmc")
         run("sample", folder / "sample.png", "--size", "320x213", "--seed", 3)
@@ -127,6 +144,8 @@ def main() -> None:
             run("sample", out, "--near", folder / "cat.lmc", "--strength", strength)
             shown.append(Image.open(out).resize((320, 213)))
         Image.fromarray(np.hstack([np.asarray(p) for p in shown])).save(HERE / "sample.jpg", quality=88)
+
+        draw_textures(folder)
 
         run("anomaly", "fit", coded, "--model", folder / "normal")
         pixels = np.asarray(photo("astronaut").resize((384, 384))).copy()

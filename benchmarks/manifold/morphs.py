@@ -166,6 +166,7 @@ def main(folder: Path, most: int, pairs: int, iterations: int, threads: int, out
     }
     results = {
         "model": shipped_runtime().model_id.hex(),
+        "size": SIZE,
         "photographs": len(photos),
         "pairs": len(unrelated),
         "known_motion": known,

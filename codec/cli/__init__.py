@@ -32,6 +32,7 @@ _COMMANDS = {
     "train": "training.train",
     "export": "training.export",
     "train-embedding": "embedding.train_embedding",
+    "train-orientation": "orientation.train_orientation",
 }
 """Modules in this folder and their commands, by name. Only the one that runs is imported."""
 

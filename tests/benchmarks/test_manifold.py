@@ -12,8 +12,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks.__main__ import main
+from benchmarks.manifold.anomalies import interval
 from benchmarks.manifold.baselines import PixelPca, colour_histogram, small_pixels
 from benchmarks.manifold.continuity import CHANGES, SIDE, _centre
+from benchmarks.manifold.morphs import MOTIONS, views
+from benchmarks.manifold.objects import DEFECTS, PIECES, defective, normal
 from benchmarks.manifold.pages import DOCS, RESULTS, TABLES, with_table
 from benchmarks.manifold.pictures import split, spread
 from benchmarks.manifold.retrieval import DISTORTIONS, precision, recall, tiles
@@ -121,6 +124,8 @@ def test_the_commands_measure_and_keep_their_figures(crops, small_crops, tmp_pat
     assert "ROC" in run("anomaly", "--most", 3, "--out", tmp_path / "anomaly.json", folder=small_crops)
     anomaly = json.loads((tmp_path / "anomaly.json").read_text())
     assert anomaly["auroc"]["noise"]["all"] > 0.8 and (anomaly["fitted"], anomaly["held_out"]) == (23, 3)
+    low, high = anomaly["interval_95"]["noise"]
+    assert low <= anomaly["auroc"]["noise"]["all"] <= high
     assert "latent" in run("continuity", "--most", 3, "--out", tmp_path)
     continuity = json.loads((tmp_path / "continuity.json").read_text())
     movement = continuity["movement"]["noise"]
@@ -130,14 +135,69 @@ def test_the_commands_measure_and_keep_their_figures(crops, small_crops, tmp_pat
         "geodesic", "--pairs", 1, "--steps", 4, "--iterations", 60, "--out", tmp_path / "g.json", "--pictures", tmp_path
     )
     assert "energy" in output and (tmp_path / "01.png").exists()
+    output = run("morph", "--most", 1, "--pairs", 1, "--iterations", 5, "--out", tmp_path / "m.json")
+    assert "gradient energy" in output
+    morph = json.loads((tmp_path / "m.json").read_text())
+    known = morph["known_motion"]
+    assert set(known) == {"linear", "geodesic", "morph", "optical flow", "ends themselves"}
+    for motion in ("shift", "rotation", "zoom"):
+        assert known["morph"][motion]["psnr_db"] > known["linear"][motion]["psnr_db"] + 2
+    assert morph["gradient_energy"]["morph"]["mean"] > morph["gradient_energy"]["linear"]["mean"]
     pair = json.loads((tmp_path / "g.json").read_text())["pairs"][0]
     assert pair["geodesic"]["energy"] < pair["linear"]["energy"]
 
 
-@pytest.mark.parametrize("page", sorted(TABLES))
-def test_the_pages_show_the_committed_results_of_a_shipped_model(page):
-    source, table = TABLES[page]
+@pytest.mark.parametrize(("page", "source", "table"), TABLES)
+def test_the_pages_show_the_committed_results_of_a_shipped_model(page, source, table):
     results = json.loads((RESULTS / source).read_text(encoding="utf-8"))
     text = (DOCS / page).read_text(encoding="utf-8")
     assert with_table(text, source.split(".")[0], table(results)) == text, "run: python -m benchmarks docs"
     assert tune_by_id(bytes.fromhex(results["model"])) is not None
+
+
+def test_views_of_a_known_motion_are_of_one_photograph(face):
+    photo = Image.fromarray(face).resize((640, 480))
+    for motion in MOTIONS:
+        first, middle, last = (np.asarray(v, float) for v in views(photo, motion, np.random.default_rng(3)))
+        assert first.shape == middle.shape == last.shape == (256, 384, 3)
+        steps = [np.abs(one - other).mean() for one, other in ((first, middle), (middle, last), (first, last))]
+        assert min(steps) > 1 and steps[2] > max(steps[:2]), motion
+        around = np.s_[124:132, 188:196]  # what turns and grows does so around the middle
+        if motion != "shift":
+            assert np.abs(first[around] - last[around]).mean() < 0.5 * steps[2]
+
+
+@pytest.mark.parametrize("kind", PIECES)
+def test_pieces_differ_and_defects_are_where_they_are_said_to_be(kind):
+    one, other = (np.asarray(normal(kind, np.random.default_rng(seed)), float) for seed in (1, 2))
+    assert one.shape == (256, 256, 3) and np.abs(one - other).mean() > 1
+    for defect in DEFECTS:
+        image, mask = defective(kind, defect, np.random.default_rng(1))
+        off = np.abs(np.asarray(image, float) - sound_of(kind)).max(axis=-1)
+        assert 60 < mask.sum() < 4000
+        assert off[mask].mean() > 4 * off[~mask].mean(), defect
+
+
+def sound_of(kind):
+    """The piece that a defect with this seed is put on, without the noise of a camera."""
+    return np.clip(PIECES[kind](np.random.default_rng(1)), 0, 255)
+
+
+def test_defects_are_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.manifold.defects.PIECES", {"wood": PIECES["wood"]})
+    out = tmp_path / "defects.json"
+    result = CliRunner().invoke(
+        main, ["defects", "--fit", "20", "--most", "1", "--out", str(out), "--pictures", str(tmp_path / "rows")]
+    )
+    assert result.exit_code == 0, result.output
+    row = json.loads(out.read_text())["auroc"]["wood"]
+    assert set(row) == {"heat map", "PCA of coordinates", "PCA of pixels"} and min(row.values()) > 0.8
+    with Image.open(tmp_path / "rows" / "wood.png") as image:
+        assert image.size == (4 * 256, 2 * 256)
+
+
+def test_an_interval_is_narrower_the_more_images_there_are():
+    rng = np.random.default_rng(0)
+    few, many = (interval(rng.normal(size=n), rng.normal(1, 1, n), 200) for n in (20, 400))
+    assert many[0] < 0.76 < many[1]  # what two normal distributions one deviation apart have
+    assert many[1] - many[0] < 0.5 * (few[1] - few[0])

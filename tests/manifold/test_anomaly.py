@@ -282,5 +282,7 @@ def test_the_commands_work_on_files_alone(photos, tmp_path):
     assert again.exit_code == 1 and again.output.count("use -f") == 1
     rows = json.loads(run("score", tmp_path / "odd.lmc", "--model", model, "--json").output)
     # How far beyond all of so few images depends on them: the order is what counts, and is tested above.
-    assert rows[0]["score"] > 1 and set(rows[0]) == {"path", "score", "cost", "appearance", "neighbours"}
+    assert rows[0]["score"] > 1 and set(rows[0]) == {
+        "path", "score", "cost", "appearance", "neighbours", "orientation"
+    }  # fmt: skip
     assert run("score", tmp_path / "odd.lmc", "--model", tmp_path / "nowhere").exit_code == 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from codec.manifold.anomaly.calibration import Collection
+from codec.manifold.anomaly.detectors import Detectors
 from codec.manifold.anomaly.features import ImageFeatures
 from codec.manifold.embedding import shipped
 
@@ -20,6 +21,7 @@ def drawn(rng):
         statistics=rng.normal(size=10).astype(np.float32),
         embedding=(embedding / np.linalg.norm(embedding)).astype(np.float32),
         positions=rng.normal(size=(4, 4)).astype(np.float16),
+        orientation=None,
         error=float(rng.normal()),
     )
 
@@ -46,3 +48,41 @@ def test_files_without_pixels_are_ranked_among_their_like():
 
 def test_pictures_that_are_there_twice_change_nothing():
     assert list(scores(30, 2, collected=lambda features: features + features)) == list(scores(30, 2))
+
+
+def told(rng, upright, unsure=0.4):
+    """What the network might say of an image that is as taken, or turned: often right, sometimes nothing."""
+    logits = rng.normal(0, 1, 5)
+    if rng.random() > unsure:
+        logits[0 if upright else 2] += 4
+    return (logits - np.log(np.exp(logits).sum())).astype(np.float32)
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_what_lies_like_the_collection_is_normal_whichever_way_that_is(upright):
+    rng = np.random.default_rng(0)
+
+    def image(like):
+        return replace(drawn(rng), orientation=told(rng, upright == like))
+
+    detectors = Detectors.fit([image(True) for _ in range(200)])
+    shares = detectors.orientation
+    assert shares.sum() == pytest.approx(1) and shares[0 if upright else 2] > 0.9  # though many tell nothing
+    like, unlike = (detectors.run([image(kind) for _ in range(200)])["orientation"] for kind in (True, False))
+    assert np.mean(like[:, None] < unlike) > 0.8
+
+
+def test_a_mixed_collection_finds_no_orientation_odd():
+    rng = np.random.default_rng(0)
+    known = [replace(drawn(rng), orientation=told(rng, i % 2 == 0)) for i in range(400)]
+    shares = Detectors.fit(known).orientation
+    assert shares[0] == pytest.approx(0.5, abs=0.1) and shares[2] == pytest.approx(0.5, abs=0.1)
+    scores = Detectors.fit(known).run(known)["orientation"]
+    assert np.mean(scores[::2, None] < scores[1::2]) == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_collection_of_which_the_orientation_is_not_known_has_no_such_test():
+    rng = np.random.default_rng(0)
+    known = [replace(drawn(rng), orientation=told(rng, True)) for _ in range(30)]
+    assert Detectors.fit([*known, drawn(rng)]).orientation is None
+    assert np.isnan(Detectors.fit(known).run([drawn(rng)])["orientation"]).all()

@@ -1,11 +1,13 @@
 """How far an image lies off a collection: by what it costs to code, what it looks like, and where it lies.
 
-Four tests, each calibrated on the collection itself, say how rare an image would be in it:
+Five tests, each calibrated on the collection itself, say how rare an image would be in it:
 
 - **cost**: bits of its symbols against those that the model expected, and how many it expected, for the image's size,
   see :mod:`codec.engine.code_length`;
 - **appearance**: Mahalanobis distance of the embedding head's statistics;
 - **neighbours**: distance to the nearest of the collection, as embeddings;
+- **orientation**: whether it lies the way the collection's images lie, and is no negative, see
+  :mod:`codec.manifold.anomaly.orientation`;
 - **error**: of the reconstruction, against what the rest leads one to expect; only where there are pixels.
 
 The oddest of them counts. No network runs on an ``.lmc`` file of the collection's model but the one that finds its
@@ -40,6 +42,9 @@ TAIL = 0.1
 """Share of the collection from which the tail of a test is extrapolated."""
 MIN_IMAGES = 20
 """Images without which there is nothing to learn."""
+ADVANTAGE = {"orientation": 1.0}
+"""What some tests have ahead of the others when the oddest is found, as a power of ten. A turned image is odd to no
+other test, while what is odd to another is mostly odd beyond doubt; so most of the false alarms may be its own."""
 _VERSION = 3
 
 
@@ -97,8 +102,8 @@ class Collection:
         scores = {name: values for name, values in scores.items() if not np.isnan(values).any()}
         references = {name: np.sort(values) for name, values in scores.items()}
         parts = {name: _rarity_within(values) for name, values in scores.items()}
-        references["all"] = np.sort(np.max(list(parts.values()), axis=0))
-        references["all but error"] = np.sort(np.max([parts[n] for n in parts if n != "error"], axis=0))
+        references["all"] = np.sort(_oddest(parts))
+        references["all but error"] = np.sort(_oddest({name: parts[name] for name in parts if name != "error"}))
         return cls(head, Detectors.fit(features), references, _positions([f.positions for f in features]))
 
     def score(self, features: ImageFeatures) -> Score:
@@ -108,7 +113,8 @@ class Collection:
             if name in self.references and not np.isnan(values[0]):
                 parts[name] = float(_rarity(self.references[name], values)[0])
         oddest = self.references["all" if len(parts) == len(self.references) - 2 else "all but error"]
-        return Score(float(_rarity(oddest, max(parts.values()), of_rarities=True)), parts)
+        together = _oddest({name: np.array([value]) for name, value in parts.items()})
+        return Score(float(_rarity(oddest, together, of_rarities=True)[0]), parts)
 
     @property
     def digest(self) -> bytes:
@@ -142,6 +148,8 @@ class Collection:
             ("positions", self.positions),
         ):
             arrays |= {f"{name}_mean": gaussian.mean, f"{name}_axes": gaussian.axes}
+        if self.tests.orientation is not None:
+            arrays["orientation"] = self.tests.orientation
         if self.tests.error is not None:
             arrays |= {"error_weights": self.tests.error.weights, "error_offset": np.array(self.tests.error.offset)}
         arrays |= {f"reference_{name}": values for name, values in self.references.items()}
@@ -178,7 +186,11 @@ class Collection:
                 if "error_weights" in stored:
                     error = Line(stored["error_weights"], float(stored["error_offset"]))
                 tests = Detectors(
-                    gaussian("cost"), gaussian("appearance"), stored["embeddings"].astype(np.float64), error
+                    gaussian("cost"),
+                    gaussian("appearance"),
+                    stored["embeddings"].astype(np.float64),
+                    stored.get("orientation"),
+                    error,
                 )
                 references = {
                     name: stored[f"reference_{name}"]
@@ -215,6 +227,12 @@ def _different(features: Sequence[ImageFeatures]) -> list[ImageFeatures]:
         if key not in found or found[key].error is None:
             found[key] = one
     return list(found.values())
+
+
+def _oddest(parts: dict[str, Floats]) -> Floats:
+    """The highest rarity of all tests, for each image."""
+    highest: Floats = np.max([rarities + ADVANTAGE.get(name, 0.0) for name, rarities in parts.items()], axis=0)
+    return highest
 
 
 def _rarity_within(scores: Floats) -> Floats:

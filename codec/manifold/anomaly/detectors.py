@@ -1,4 +1,4 @@
-"""Four tests of how odd an image is in a collection, each on a scale of its own.
+"""Five tests of how odd an image is in a collection, each on a scale of its own.
 
 :mod:`codec.manifold.anomaly.calibration` says what they are, and makes them comparable.
 """
@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from codec.manifold.anomaly.features import ImageFeatures
 
 Floats = NDArray[np.float64]
-TESTS = ("cost", "appearance", "neighbours", "error")
+TESTS = ("cost", "appearance", "neighbours", "orientation", "error")
 COMPONENTS = 32
 """Of the statistics, kept for appearance."""
 NEIGHBOURS = 3
+EM_STEPS = 100
+"""To find the shares of a collection in each orientation."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,15 @@ class Detectors:
         cost: of costs, see :class:`~codec.manifold.anomaly.features.ImageFeatures`.
         appearance: of statistics.
         embeddings: (images, D), all of the collection.
+        orientation: (5,), shares of the collection in each of :data:`~codec.manifold.anomaly.orientation.STATES`, as
+            the network sees it; None if it was not asked.
         error: predicts the reconstruction's error from statistics and costs; None if there were no pixels.
     """
 
     cost: Gaussian
     appearance: Gaussian
     embeddings: Floats
+    orientation: Floats | None
     error: Line | None
 
     @classmethod
@@ -108,6 +113,7 @@ class Detectors:
             Gaussian.fit(costs, costs.shape[1]),
             appearance,
             np.stack([f.embedding for f in features]).astype(float),
+            _shares(features),
             line,
         )
 
@@ -119,13 +125,40 @@ class Detectors:
             "cost": self.cost.distance(np.stack([f.costs for f in features])),
             "appearance": self.appearance.distance(np.stack([f.statistics for f in features])),
             "neighbours": 1 - nearest.mean(axis=1),
+            "orientation": np.full(len(features), np.nan),
             "error": np.full(len(features), np.nan),
         }
+        if self.orientation is not None:
+            # Minus the logarithm of how likely the image is in a state like those of the collection.
+            likely = [np.nan if f.orientation is None else np.exp(f.orientation) @ self.orientation for f in features]
+            scores["orientation"] = -np.log(np.array(likely) + 1e-9)
         if self.error is not None:
             found = np.array([np.nan if f.error is None else f.error for f in features])
             scores["error"] = np.abs(found - self.error(_predictors(self.appearance, features)))
         # So that what is equal but for the order of summation is equal.
         return {name: values.round(5) for name, values in scores.items()}
+
+
+def _shares(features: Sequence[ImageFeatures]) -> Floats | None:
+    """Shares of images in each state; None if nothing is known of some.
+
+    The network is unsure of many images, so its mean probabilities are not the shares. Those are found by expectation
+    and maximisation, as if there were one image more, a fifth of it in each state.
+
+    Reference:
+        Saerens, Latinne and Decaestecker, "Adjusting the Outputs of a Classifier to New a Priori Probabilities: A
+        Simple Procedure", Neural Computation 2002.
+    """
+    known = [f.orientation for f in features if f.orientation is not None]
+    if len(known) < len(features):
+        return None
+    likely = np.exp(np.stack(known).astype(float))
+    shares: Floats = likely.mean(axis=0)
+    for _ in range(EM_STEPS):
+        posterior = likely * shares
+        counts = (posterior / posterior.sum(axis=1, keepdims=True)).sum(axis=0) + 1 / len(shares)
+        shares = counts / counts.sum()
+    return shares
 
 
 def _predictors(appearance: Gaussian, features: Sequence[ImageFeatures]) -> Floats:

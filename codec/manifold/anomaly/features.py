@@ -15,6 +15,8 @@ from codec.decoding.lmc_file import LmcFile
 from codec.engine.code_length import CodeLength
 from codec.engine.tiling import Area
 from codec.images.sources import open_source
+from codec.manifold.anomaly import orientation
+from codec.manifold.anomaly.orientation import OrientationNet
 from codec.manifold.embedding import EmbeddingHead, pooled
 from codec.manifold.loading import AnyImage, at_rest, is_coded, named, open_coded
 from codec.util.progress import Progress
@@ -38,6 +40,8 @@ class ImageFeatures:
         embedding: float32 (D,).
         positions: float16 (SAMPLED at most, channels of y), coordinates at positions drawn at random but always the
             same, on the scale of :func:`coordinates`.
+        orientation: float32 (5,), logarithms of how likely each of
+            :data:`~codec.manifold.anomaly.orientation.STATES` is; None if no network ships for the model.
         error: logarithm of the mean squared error of the reconstruction, in levels; None without pixels.
     """
 
@@ -45,6 +49,7 @@ class ImageFeatures:
     statistics: Floats
     embedding: Floats
     positions: NDArray[np.float16]
+    orientation: Floats | None
     error: float | None
 
 
@@ -99,7 +104,11 @@ def file_features(
     rows, columns = (HYPER_STRIDE * side for side in file.header.cells)
     chosen = np.sort(np.random.default_rng(0).permutation(rows * columns)[:SAMPLED])
     sample: list[NDArray[np.float16]] = []
+    seen: list[NDArray[np.float16]] = []
+    net = orientation.shipped_for(head.model_id)
     latents = _sampled(file.latents(progress=progress), head, chosen, sample)
+    if net is not None:
+        latents = _seen(latents, net, seen)
     statistics = pooled(map(head.features, latents))
     (actual, expected), z_bits = _bits(file, progress)
     costs = [
@@ -108,7 +117,14 @@ def file_features(
         np.log((z_bits[0] + MIN_BITS) / (z_bits[1] + MIN_BITS)),
     ]
     embedding = head.project(statistics)
-    return ImageFeatures(np.array(costs, np.float32), statistics, embedding, np.concatenate(sample), error)
+    return ImageFeatures(
+        costs=np.array(costs, np.float32),
+        statistics=statistics,
+        embedding=embedding,
+        positions=np.concatenate(sample),
+        orientation=None if net is None else net.log_probabilities(seen, file.size),
+        error=error,
+    )
 
 
 def _sampled(
@@ -122,6 +138,13 @@ def _sampled(
         flat = part.reshape(len(part), 1, count)[:, :, here]
         sample.append(coordinates(flat, head)[0].astype(np.float16))
         done += count
+        yield part
+
+
+def _seen(latents: Iterable[Floats], net: OrientationNet, seen: list[NDArray[np.float16]]) -> Iterator[Floats]:
+    """Pass latents on, and keep what the network sees."""
+    for part in latents:
+        seen.append(net.seen(part))
         yield part
 
 
