@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from bitstream import LimitError
 from codec.cli import main
 from codec.manifold.paths.blending import Changeover, spline
 from codec.manifold.paths.correspondence import scene_motion, transport_motion
@@ -208,6 +209,13 @@ def test_every_size_works(cat, coffee, size):
     ends = Endpoints(cat, coffee, size=size)
     images = list(ends.images(Morph(ends).points(3)))
     assert [image.size for image in images] == [size] * 3
+
+
+def test_images_that_take_too_much_memory_are_refused(cat):
+    ends = Endpoints(cat, cat, size=(64, 64))
+    ends.size = (4096, 2048)
+    with pytest.raises(LimitError, match="smaller --size"):
+        Morph(ends)
 
 
 @pytest.mark.parametrize("colours", [("black", "white"), ("black", "black")])

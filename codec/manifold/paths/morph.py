@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from bitstream.errors import LimitError
 from bitstream.geometry import BLOCK
 from codec.manifold.embedding import shipped_for
 from codec.manifold.paths.blending import Changeover, spline
@@ -23,6 +24,8 @@ from codec.manifold.paths.motion import Motion, sample
 Floats = NDArray[np.float32]
 MARGIN = 0.02
 """Share of the longer side within which an image fades out beyond its edge."""
+MAX_PIXELS = 1 << 22
+"""Of a morph, which takes some 300 MB a megapixel."""
 SPLINE_ORDER = 3
 """Of what is between the pixels of a moved image; a lower one blurs."""
 
@@ -36,11 +39,16 @@ class Morph:
     Attributes:
         motion: of the one to the other.
         one_scene: whether both show one scene, so that it is moved as a whole.
+
+    Raises:
+        LimitError: the images are too large.
     """
 
     def __init__(self, ends: Endpoints) -> None:
         self._ends = ends
         width, height = ends.size
+        if width * height > MAX_PIXELS:
+            raise LimitError(f"morph: {width} x {height} pixels, limit is {MAX_PIXELS}; take a smaller --size")
         self._size = height, width
         self._images = [self._image(y) for y in ends.y]
         motion = scene_motion(*self._images)
