@@ -1,10 +1,10 @@
-"""How far an image lies off a collection: by what it costs to code, what it looks like, and where it lies.
+"""How far an image lies off a collection: by what it costs, what it is made of, what it is like, and how it lies.
 
 Five tests, each calibrated on the collection itself, say how rare an image would be in it:
 
 - **cost**: bits of its symbols against those that the model expected, and how many it expected, for the image's size,
   see :mod:`codec.engine.code_length`;
-- **appearance**: Mahalanobis distance of the embedding head's statistics;
+- **coordinates**: how far the coordinates of its positions lie off those of the collection, by Mahalanobis distance;
 - **neighbours**: distance to the nearest of the collection, as embeddings;
 - **orientation**: whether it lies the way the collection's images lie, and is no negative, see
   :mod:`codec.manifold.anomaly.orientation`;
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
 from codec.decoding.lmc_file import LmcFile
-from codec.manifold.anomaly.detectors import TESTS, Detectors, Gaussian, Line
+from codec.manifold.anomaly.detectors import GAUSSIANS, TESTS, Detectors, Gaussian, Line, fit_positions
 from codec.manifold.anomaly.features import ImageFeatures, coordinates
 from codec.manifold.embedding import EmbeddingHead, shipped_by_digest
 from codec.util.files import replacing
@@ -42,7 +42,7 @@ TAIL = 0.1
 """Share of the collection from which the tail of a test is extrapolated."""
 MIN_IMAGES = 20
 """Images without which there is nothing to learn."""
-ADVANTAGE = {"orientation": 1.0}
+ADVANTAGE = {"orientation": 0.8}
 """What some tests have ahead of the others when the oddest is found, as a power of ten. A turned image is odd to no
 other test, while what is odd to another is mostly odd beyond doubt; so most of the false alarms may be its own."""
 _VERSION = 3
@@ -70,13 +70,11 @@ class Collection:
         tests: of the collection.
         references: scores of each test on images of the collection that it was not fitted to, ascending; of
             "all", the oddest of the others, and of "all but error", the oddest without that one.
-        positions: distribution of the coordinates of single positions.
+        heat_unit: distance that one in a hundred positions has, of images that its distribution does not know.
     """
 
-    def __init__(
-        self, head: EmbeddingHead, tests: Detectors, references: dict[str, Floats], positions: Gaussian
-    ) -> None:
-        self.head, self.tests, self.references, self.positions = head, tests, references, positions
+    def __init__(self, head: EmbeddingHead, tests: Detectors, references: dict[str, Floats], heat_unit: float) -> None:
+        self.head, self.tests, self.references, self.heat_unit = head, tests, references, heat_unit
 
     @classmethod
     def fit(cls, features: Sequence[ImageFeatures], head: EmbeddingHead) -> Collection:
@@ -104,7 +102,7 @@ class Collection:
         parts = {name: _rarity_within(values) for name, values in scores.items()}
         references["all"] = np.sort(_oddest(parts))
         references["all but error"] = np.sort(_oddest({name: parts[name] for name in parts if name != "error"}))
-        return cls(head, Detectors.fit(features), references, _positions([f.positions for f in features]))
+        return cls(head, Detectors.fit(features), references, _heat_unit([f.positions for f in features]))
 
     def score(self, features: ImageFeatures) -> Score:
         """Score an image."""
@@ -122,7 +120,7 @@ class Collection:
         digest = hashlib.sha256(self.head.digest)
         for name, values in sorted(self.references.items()):
             digest.update(name.encode() + np.asarray(values, np.float64).tobytes())
-        digest.update(np.asarray(self.positions.mean, np.float64).tobytes())
+        digest.update(np.asarray(self.tests.positions.mean, np.float64).tobytes())
         return digest.digest()[:8]
 
     def heat(self, file: LmcFile, progress: Progress | None = None) -> NDArray[np.float32]:
@@ -136,17 +134,16 @@ class Collection:
             progress: of decoding its coordinates.
         """
         self.head.check(file)
-        parts = [self.positions.distance(coordinates(part, self.head)) for part in file.latents(progress=progress)]
-        return np.concatenate(parts).astype(np.float32)
+        positions = self.tests.positions
+        parts = [positions.distance(coordinates(part, self.head)) for part in file.latents(progress=progress)]
+        return (np.concatenate(parts) / self.heat_unit).astype(np.float32)
 
     def save(self, path: Path, overwrite: bool = False) -> None:
         """Write to a file."""
         arrays: dict[str, NDArray[Any]] = {"embeddings": self.tests.embeddings.astype(np.float32)}
-        for name, gaussian in (
-            ("cost", self.tests.cost),
-            ("appearance", self.tests.appearance),
-            ("positions", self.positions),
-        ):
+        arrays["heat_unit"] = np.array(self.heat_unit)
+        for name in GAUSSIANS:
+            gaussian = getattr(self.tests, name)
             arrays |= {f"{name}_mean": gaussian.mean, f"{name}_axes": gaussian.axes}
         if self.tests.orientation is not None:
             arrays["orientation"] = self.tests.orientation
@@ -186,18 +183,17 @@ class Collection:
                 if "error_weights" in stored:
                     error = Line(stored["error_weights"], float(stored["error_offset"]))
                 tests = Detectors(
-                    gaussian("cost"),
-                    gaussian("appearance"),
-                    stored["embeddings"].astype(np.float64),
-                    stored.get("orientation"),
-                    error,
+                    **{name: gaussian(name) for name in GAUSSIANS},
+                    embeddings=stored["embeddings"].astype(np.float64),
+                    orientation=stored.get("orientation"),
+                    error=error,
                 )
                 references = {
                     name: stored[f"reference_{name}"]
                     for name in (*TESTS, "all", "all but error")
                     if f"reference_{name}" in stored
                 }
-                collection = cls(head, tests, references, gaussian("positions"))
+                collection = cls(head, tests, references, float(stored["heat_unit"]))
         except OSError:
             raise
         except ModelError:
@@ -207,16 +203,12 @@ class Collection:
         return collection
 
 
-def _positions(samples: Sequence[NDArray[np.float16]]) -> Gaussian:
-    """Distribution of positions, on a scale on which one in a hundred of images that it does not know is beyond 1.
-
-    The scale is found on one half of the images, by the distribution of the other half.
-    """
-    halves = np.array_split(np.random.default_rng(0).permutation(len(samples)), 2)
-    known, other = (np.concatenate([samples[i] for i in half]).astype(np.float32) for half in halves)
-    rare = float(np.quantile(Gaussian.fit(known, known.shape[1]).distance(other), 0.99))
-    together = Gaussian.fit(np.concatenate([known, other]), known.shape[1])
-    return Gaussian(together.mean, together.axes / max(rare, 1e-6))
+def _heat_unit(samples: Sequence[NDArray[np.float16]]) -> float:
+    """Distance that one in a hundred positions of half of the images has from the distribution of the other half's."""
+    known, other = np.array_split(np.random.default_rng(0).permutation(len(samples)), 2)
+    positions = fit_positions([samples[i] for i in known])
+    distances = [positions.distance(samples[i].astype(np.float32)) for i in other]
+    return max(float(np.quantile(np.concatenate(distances), 0.99)), 1e-6)
 
 
 def _different(features: Sequence[ImageFeatures]) -> list[ImageFeatures]:

@@ -15,9 +15,15 @@ from numpy.typing import NDArray
 from codec.manifold.anomaly.features import ImageFeatures
 
 Floats = NDArray[np.float64]
-TESTS = ("cost", "appearance", "neighbours", "orientation", "error")
+TESTS = ("cost", "coordinates", "neighbours", "orientation", "error")
 COMPONENTS = 32
-"""Of the statistics, kept for appearance."""
+"""Of the statistics, from which the reconstruction's error is predicted."""
+GAUSSIANS = ("cost", "positions", "distances", "appearance")
+"""Attributes of :class:`Detectors` that are distributions."""
+MAX_POSITIONS = 1 << 16
+"""Positions of all images together that their distribution is fitted to."""
+QUANTILES = (0.1, 0.9)
+"""Of the distances of an image's positions, beside their mean."""
 NEIGHBOURS = 3
 EM_STEPS = 100
 """To find the shares of a collection in each orientation."""
@@ -87,6 +93,8 @@ class Detectors:
 
     Attributes:
         cost: of costs, see :class:`~codec.manifold.anomaly.features.ImageFeatures`.
+        positions: of the coordinates of single positions.
+        distances: of mean and quantiles of the distances that an image's positions have from those.
         appearance: of statistics.
         embeddings: (images, D), all of the collection.
         orientation: (5,), shares of the collection in each of :data:`~codec.manifold.anomaly.orientation.STATES`, as
@@ -95,6 +103,8 @@ class Detectors:
     """
 
     cost: Gaussian
+    positions: Gaussian
+    distances: Gaussian
     appearance: Gaussian
     embeddings: Floats
     orientation: Floats | None
@@ -109,12 +119,16 @@ class Detectors:
         line = None
         if len(errors) == len(features):
             line = Line.fit(_predictors(appearance, features), np.array(errors))
+        positions = fit_positions([f.positions for f in features])
+        distances = _distances(positions, features)
         return cls(
-            Gaussian.fit(costs, costs.shape[1]),
-            appearance,
-            np.stack([f.embedding for f in features]).astype(float),
-            _shares(features),
-            line,
+            cost=Gaussian.fit(costs, costs.shape[1]),
+            positions=positions,
+            distances=Gaussian.fit(distances, distances.shape[1]),
+            appearance=appearance,
+            embeddings=np.stack([f.embedding for f in features]).astype(float),
+            orientation=_shares(features),
+            error=line,
         )
 
     def run(self, features: Sequence[ImageFeatures]) -> dict[str, Floats]:
@@ -123,7 +137,7 @@ class Detectors:
         nearest = -np.partition(-similarity, min(NEIGHBOURS, similarity.shape[1]) - 1, axis=1)[:, :NEIGHBOURS]
         scores = {
             "cost": self.cost.distance(np.stack([f.costs for f in features])),
-            "appearance": self.appearance.distance(np.stack([f.statistics for f in features])),
+            "coordinates": self.distances.distance(_distances(self.positions, features)),
             "neighbours": 1 - nearest.mean(axis=1),
             "orientation": np.full(len(features), np.nan),
             "error": np.full(len(features), np.nan),
@@ -137,6 +151,19 @@ class Detectors:
             scores["error"] = np.abs(found - self.error(_predictors(self.appearance, features)))
         # So that what is equal but for the order of summation is equal.
         return {name: values.round(5) for name, values in scores.items()}
+
+
+def fit_positions(samples: Sequence[NDArray[np.float16]]) -> Gaussian:
+    """Distribution of the coordinates of positions, of at most :data:`MAX_POSITIONS` of them."""
+    of_each = max(1, MAX_POSITIONS // len(samples))
+    rows = np.concatenate([sample[:: -(-len(sample) // of_each)] for sample in samples]).astype(np.float32)
+    return Gaussian.fit(rows, rows.shape[1])
+
+
+def _distances(positions: Gaussian, features: Sequence[ImageFeatures]) -> Floats:
+    """Logarithms of how far each image's positions lie off those of the collection: mean, and two quantiles."""
+    far = [np.log(positions.distance(f.positions.astype(np.float32)) + 1e-3) for f in features]
+    return np.array([[one.mean(), *np.quantile(one, QUANTILES)] for one in far])
 
 
 def _shares(features: Sequence[ImageFeatures]) -> Floats | None:
