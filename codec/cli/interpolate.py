@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bitstream.errors import ImageError, LimitError
+from bitstream.errors import CodecError, ImageError, LimitError
 from codec.cli.common import FILE, Size, force_option, prepare, reporting, require, threads_option
 
 if TYPE_CHECKING:
@@ -63,8 +63,17 @@ def interpolate(
         raise click.UsageError(f"--out {out}: expected .gif, .webp, .png or a folder")
     if path != "geodesic" and iterations is not None:
         raise click.UsageError("--iterations are for --path geodesic")
-    if path != "linear":
-        require("train" if path == "geodesic" else "manifold")
+    if path == "geodesic":
+        require("train")
+    elif path == "morph":
+        try:
+            require("manifold")
+        except CodecError as error:
+            raise CodecError(f"{error}; --path linear needs no extra") from error
+        from codec.manifold.paths.morph import require_size
+
+        if size is not None:
+            require_size(size)
     if suffix:
         prepare(out, force)
     elif out.is_file():

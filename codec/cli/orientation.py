@@ -43,7 +43,7 @@ def train_orientation(
 ) -> None:
     """Train the network that knows which way up images are, on a model that stays as it is.
 
-    The images that the anomaly benchmark measures on are left out.
+    The images that the anomaly benchmark measures on are left out. Views are kept in memory, 0.4 MB each.
     """
     import torch
 

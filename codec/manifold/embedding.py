@@ -106,8 +106,8 @@ class EmbeddingHead:
         h, w = rows // HYPER_STRIDE, columns // HYPER_STRIDE
         blocks = part.reshape(channels, h, HYPER_STRIDE, w, HYPER_STRIDE).transpose(1, 3, 2, 4, 0)
         y = np.arcsinh(blocks.reshape(h, w, HYPER_STRIDE**2, channels) / self.scale)
-        at_position = _silu(y @ self.position + self.position_bias)
-        return at_position, _silu(at_position.mean(axis=2) @ self.cell + self.cell_bias)
+        at_position = silu(y @ self.position + self.position_bias)
+        return at_position, silu(at_position.mean(axis=2) @ self.cell + self.cell_bias)
 
     def positions(self, part: Floats) -> Floats:
         """What is seen at each position, as an image of features, float32 (4 rows, 4 columns, F).
@@ -122,7 +122,7 @@ class EmbeddingHead:
 
     def project(self, statistics: Floats) -> Floats:
         """Embedding of statistics, float32 (D,), of length 1."""
-        vector: Floats = _silu(statistics @ self.hidden + self.hidden_bias) @ self.output
+        vector: Floats = silu(statistics @ self.hidden + self.hidden_bias) @ self.output
         vector /= max(float(np.linalg.norm(vector)), 1e-12)
         return vector
 
@@ -156,7 +156,7 @@ def pooled(features: Iterable[tuple[Floats, Floats]]) -> Floats:
     return result
 
 
-def _silu(x: Floats) -> Floats:
+def silu(x: Floats) -> Floats:
     """x times its sigmoid, by tanh, which does not overflow."""
     half = np.float32(0.5) * x
     result: Floats = half + half * np.tanh(half)

@@ -195,7 +195,8 @@ def build_views(
     """
     rng = np.random.default_rng(config.seed)
     kept, taught, owner = [], [], []
-    for number, path in enumerate(tqdm(paths, unit="image", desc="views")):
+    images = 0
+    for path in tqdm(paths, unit="image", desc="views"):
         pixels = read_rgb(path)
         if pixels is None:
             continue
@@ -207,9 +208,10 @@ def build_views(
             kept.append((STEPS_A_UNIT * y).round().clamp(-127, 127).to(torch.int8))
             if features is not None:
                 taught.append(features(255 * states))
-            owner.append(number)
-    if len(set(owner)) < FOLDS:
-        raise CodecError(f"{len(set(owner))} readable images to train on, expected at least {FOLDS}")
+            owner.append(images)
+        images += 1
+    if images < FOLDS:
+        raise CodecError(f"{images} readable images to train on, expected at least {FOLDS}")
     return Views(torch.stack(kept), torch.stack(taught) if taught else None, np.array(owner))
 
 

@@ -24,6 +24,7 @@ from codec.manifold.anomaly.calibration import MIN_IMAGES, Collection, _rarity
 from codec.manifold.anomaly.detectors import Detectors, Gaussian, Line
 from codec.manifold.anomaly.features import SAMPLED, coordinates, image_features
 from codec.manifold.anomaly.heat import heat_map
+from codec.manifold.anomaly.orientation import OrientationNet
 from codec.manifold.embedding import EmbeddingHead, shipped
 from codec.manifold.sampling import draw
 from tests.common import small_tables
@@ -174,8 +175,8 @@ def test_positions_are_sampled_from_everywhere(photos, head):
     assert found.shape == (SAMPLED, len(head.scale)) and len(np.unique(found, axis=0)) == SAMPLED
     at = [int(np.flatnonzero((every == row).all(axis=1))[0]) for row in found]
     assert at == sorted(at) and min(np.histogram(at, 5, (0, len(every)))[0]) > 3
-    few = image_features(codec.compress(pixels[:60, :60], 50), head).positions
-    assert len(few) == 16
+    few = image_features(codec.compress(pixels[:30, :40], 50), head).positions
+    assert len(few) == 6  # of 16, most of which repeat what is at the edge
 
 
 def test_coordinates_that_are_no_numbers_are_refused(head):
@@ -199,11 +200,12 @@ def test_the_heat_map_shows_where(collection, photos, head):
     assert redness[half:, half:].mean() > 5 + redness[:half, :half].mean()
 
 
-def test_one_position_in_a_hundred_is_odd(head):
-    files = [codec.compress(crop, 50) for crop in crops(("grass", "gravel"), 128, 60)]
-    collection = Collection.fit([image_features(data, head) for data in files[:40]], head)
+@pytest.mark.parametrize(("count", "side"), [(40, 128), (20, 160), (20, 64)])
+def test_one_position_in_a_hundred_is_odd(head, count, side):
+    files = [codec.compress(crop, 50) for crop in crops(("grass", "gravel"), side, count + 20)]
+    collection = Collection.fit([image_features(data, head) for data in files[:count]], head)
     heat = []
-    for data in files[40:]:
+    for data in files[count:]:
         with codec.open(data) as file:
             heat.append(collection.heat(file))
     assert 0.001 < np.mean(np.array(heat) > 1) < 0.05
@@ -230,6 +232,34 @@ def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_p
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelError, match="damaged"):
         Collection.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("orientation", np.full(5, np.nan)), ("orientation", np.ones(3)), ("reference_all", None),
+     ("reference_cost", None), ("reference_orientation", None), ("reference_error", np.zeros(0)), ("heat_unit", np.array(0.0)),
+     ("positions_axes", np.zeros((3, 2))), ("embeddings", np.zeros((4, 7)))],
+)  # fmt: skip
+def test_a_damaged_collection_is_refused(collection, tmp_path, name, value):
+    collection.save(tmp_path / "normal")
+    with np.load(tmp_path / "normal") as stored:
+        arrays = dict(stored)
+    arrays.pop(name)
+    if value is not None:
+        arrays[name] = value
+    with (tmp_path / "normal").open("wb") as file:
+        np.savez(file, **arrays)
+    with pytest.raises(ModelError, match="damaged"):
+        Collection.load(tmp_path / "normal")
+
+
+def test_a_collection_knows_its_network_of_orientations(collection, tmp_path, monkeypatch):
+    collection.save(tmp_path / "normal")
+    digest = collection.digest
+    monkeypatch.setattr(OrientationNet, "digest", b"another.")
+    assert collection.digest != digest
+    with pytest.raises(ModelError, match="fit it again"):
+        Collection.load(tmp_path / "normal")
 
 
 def test_a_collection_is_calibrated_on_pictures_that_were_left_out(photos, head):

@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 
 from bitstream.errors import CodecError, ModelError
 from codec.decoding.lmc_file import LmcFile
-from codec.manifold.anomaly.detectors import GAUSSIANS, TESTS, Detectors, Gaussian, Line, fit_positions
+from codec.manifold.anomaly import orientation
+from codec.manifold.anomaly.detectors import GAUSSIANS, QUANTILES, TESTS, Detectors, Gaussian, Line, fit_positions
 from codec.manifold.anomaly.features import ImageFeatures, coordinates
 from codec.manifold.embedding import EmbeddingHead, shipped_by_digest
 from codec.util.files import replacing
@@ -45,7 +46,7 @@ MIN_IMAGES = 20
 ADVANTAGE = {"orientation": 0.8}
 """What some tests have ahead of the others when the oddest is found, as a power of ten. A turned image is odd to no
 other test, while what is odd to another is mostly odd beyond doubt; so most of the false alarms may be its own."""
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,16 @@ class Collection:
     @property
     def digest(self) -> bytes:
         """Eight bytes that name it: scores compare only if they are of one."""
-        digest = hashlib.sha256(self.head.digest)
+        digest = hashlib.sha256(self.head.digest + self._net_digest())
         for name, values in sorted(self.references.items()):
             digest.update(name.encode() + np.asarray(values, np.float64).tobytes())
         digest.update(np.asarray(self.tests.positions.mean, np.float64).tobytes())
         return digest.digest()[:8]
+
+    def _net_digest(self) -> bytes:
+        """Of the network that knows the orientation; empty without that test."""
+        net = None if self.tests.orientation is None else orientation.shipped_for(self.head.model_id)
+        return b"" if net is None else net.digest
 
     def heat(self, file: LmcFile, progress: Progress | None = None) -> NDArray[np.float32]:
         """Oddness of each position of 16 x 16 pixels, float32 (rows, columns).
@@ -150,7 +156,7 @@ class Collection:
         if self.tests.error is not None:
             arrays |= {"error_weights": self.tests.error.weights, "error_offset": np.array(self.tests.error.offset)}
         arrays |= {f"reference_{name}": values for name, values in self.references.items()}
-        about = json.dumps({"version": _VERSION, "head": self.head.digest.hex()})
+        about = json.dumps({"version": _VERSION, "head": self.head.digest.hex(), "net": self._net_digest().hex()})
         with replacing(path, overwrite) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, about=np.array(about), **arrays)
 
@@ -194,6 +200,9 @@ class Collection:
                     if f"reference_{name}" in stored
                 }
                 collection = cls(head, tests, references, float(stored["heat_unit"]))
+                collection._check()
+                if collection._net_digest().hex() != about["net"]:
+                    raise ModelError(f"{path}: fitted with another network of orientations; fit it again")
         except OSError:
             raise
         except ModelError:
@@ -202,11 +211,41 @@ class Collection:
             raise ModelError(f"{path}: damaged, or not a file of codec anomaly fit: {error}") from error
         return collection
 
+    def _check(self) -> None:
+        """Find out whether all parts are there and fit each other, as they do unless a file is damaged.
+
+        Raises:
+            ValueError: they do not.
+        """
+        tests, head = self.tests, self.head
+        sizes = {"cost": 3, "positions": len(head.scale), "distances": 1 + len(QUANTILES)}
+        sizes["appearance"] = 2 * (head.position.shape[1] + head.cell.shape[1])
+        numbers = [tests.embeddings, np.array(self.heat_unit), *self.references.values()]
+        for name in GAUSSIANS:
+            gaussian = getattr(tests, name)
+            if gaussian.mean.shape != (sizes[name],) or gaussian.axes.shape[:1] != (sizes[name],):
+                raise ValueError(f"{name}: found {gaussian.mean.shape} and {gaussian.axes.shape}")
+            numbers += [gaussian.mean, gaussian.axes]
+        if tests.embeddings.ndim != 2 or tests.embeddings.shape[1] != head.dimensions:
+            raise ValueError(f"embeddings: found {tests.embeddings.shape}")
+        if tests.orientation is not None:
+            if tests.orientation.shape != (len(orientation.STATES),) or not (tests.orientation >= 0).all():
+                raise ValueError(f"orientation: found {tests.orientation}")
+            numbers.append(tests.orientation)
+        if tests.error is not None:
+            numbers += [tests.error.weights, np.array(tests.error.offset)]
+        if not all(np.isfinite(values).all() for values in numbers) or self.heat_unit <= 0:
+            raise ValueError("numbers beyond their range")
+        absent = {"orientation": tests.orientation is None, "error": tests.error is None}
+        wanted = {"all", "all but error", *(name for name in TESTS if not absent.get(name, False))}
+        if set(self.references) != wanted or any(values.size == 0 for values in self.references.values()):
+            raise ValueError(f"references of {sorted(self.references)}, expected {sorted(wanted)}")
+
 
 def _heat_unit(samples: Sequence[NDArray[np.float16]]) -> float:
     """Distance that one in a hundred positions of half of the images has from the distribution of the other half's."""
     known, other = np.array_split(np.random.default_rng(0).permutation(len(samples)), 2)
-    positions = fit_positions([samples[i] for i in known])
+    positions = fit_positions([samples[i] for i in known], of_each_component=4)  # as many as for all
     distances = [positions.distance(samples[i].astype(np.float32)) for i in other]
     return max(float(np.quantile(np.concatenate(distances), 0.99)), 1e-6)
 

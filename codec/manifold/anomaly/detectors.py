@@ -153,11 +153,17 @@ class Detectors:
         return {name: values.round(5) for name, values in scores.items()}
 
 
-def fit_positions(samples: Sequence[NDArray[np.float16]]) -> Gaussian:
-    """Distribution of the coordinates of positions, of at most :data:`MAX_POSITIONS` of them."""
-    of_each = max(1, MAX_POSITIONS // len(samples))
+def fit_positions(samples: Sequence[NDArray[np.float16]], of_each_component: int = 8) -> Gaussian:
+    """Distribution of the coordinates of positions.
+
+    Args:
+        samples: of each image, (positions, channels); at most :data:`MAX_POSITIONS` of all are used.
+        of_each_component: positions that there must be for each component.
+    """
+    samples = samples[:: -(-len(samples) // MAX_POSITIONS)]
+    of_each = MAX_POSITIONS // len(samples)
     rows = np.concatenate([sample[:: -(-len(sample) // of_each)] for sample in samples]).astype(np.float32)
-    return Gaussian.fit(rows, rows.shape[1])
+    return Gaussian.fit(rows, len(rows) // of_each_component)
 
 
 def _distances(positions: Gaussian, features: Sequence[ImageFeatures]) -> Floats:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitstream.geometry import CELL, HYPER_STRIDE
+from bitstream.geometry import BLOCK, CELL, HYPER_STRIDE
 from codec.decoding.lmc_file import LmcFile
 from codec.engine.code_length import CodeLength
 from codec.engine.tiling import Area
@@ -101,8 +101,11 @@ def file_features(
     """
     head.check(file)
     error = None if original is None else _error(original, file, progress)
-    rows, columns = (HYPER_STRIDE * side for side in file.header.cells)
-    chosen = np.sort(np.random.default_rng(0).permutation(rows * columns)[:SAMPLED])
+    # Not of those beyond the image's edge, which repeat its last row and column.
+    across = HYPER_STRIDE * file.header.cells[1]
+    columns, rows = (-(-side // BLOCK) for side in file.size)
+    inside = np.sort(np.random.default_rng(0).permutation(rows * columns)[:SAMPLED])
+    chosen = inside // columns * across + inside % columns
     sample: list[NDArray[np.float16]] = []
     seen: list[NDArray[np.float16]] = []
     net = orientation.shipped_for(head.model_id)

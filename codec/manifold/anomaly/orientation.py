@@ -15,6 +15,7 @@ Reference:
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from bitstream.errors import ModelError
 from bitstream.geometry import BLOCK
 from codec.engine.registry import TUNES, id_by_tune, tune_by_id
+from codec.manifold.embedding import silu
 
 Floats = NDArray[np.float32]
 STATES = ("as taken", "turned left", "upside down", "turned right", "negative")
@@ -78,6 +80,14 @@ class OrientationNet:
     output_bias: Floats
     model_id: bytes
 
+    @property
+    def digest(self) -> bytes:
+        """Eight bytes that name the network."""
+        digest = hashlib.sha256(self.model_id)
+        for name in ARRAYS:
+            digest.update(getattr(self, name).astype("<f2").tobytes())
+        return digest.digest()[:8]
+
     def seen(self, part: Floats) -> NDArray[np.float16]:
         """What is seen at each position, as it is and after one, two and three turns, float16 (4, rows, columns, W).
 
@@ -87,7 +97,7 @@ class OrientationNet:
         y = part.transpose(1, 2, 0) / self.scale
         turns = []
         for _ in range(TURNS):
-            turns.append(_silu(np.arcsinh(y) @ self.entry + self.entry_bias).astype(np.float16))
+            turns.append(silu(np.arcsinh(y) @ self.entry + self.entry_bias).astype(np.float16))
             y = y @ self.turn
         return np.stack(turns)
 
@@ -109,15 +119,15 @@ class OrientationNet:
 
     def _judged(self, x: Floats) -> Floats:
         """Logarithms of how likely each state is, of what is seen in one image."""
-        x = _silu(_filtered(x, self.around0, self.around0_bias) @ self.mix0 + self.mix0_bias)
+        x = silu(_filtered(x, self.around0, self.around0_bias) @ self.mix0 + self.mix0_bias)
         rows, columns, width = x.shape
         x = x.reshape(rows // 2, 2, columns // 2, 2, width).mean(axis=(1, 3))
-        x = x + _silu(_filtered(x, self.around1, self.around1_bias) @ self.mix1 + self.mix1_bias)
-        x = x + _silu(_filtered(x, self.around2, self.around2_bias) @ self.mix2 + self.mix2_bias)
+        x = x + silu(_filtered(x, self.around1, self.around1_bias) @ self.mix1 + self.mix1_bias)
+        x = x + silu(_filtered(x, self.around2, self.around2_bias) @ self.mix2 + self.mix2_bias)
         pooled = np.concatenate([x.mean(axis=(0, 1))[:, None], _means(x)], axis=1)
         # All features of the whole first, then of each feature all parts, as the network was trained.
         flat = np.concatenate([pooled[:, 0], pooled[:, 1:].ravel()])
-        logits = _silu(flat @ self.hidden + self.hidden_bias) @ self.output + self.output_bias
+        logits = silu(flat @ self.hidden + self.hidden_bias) @ self.output + self.output_bias
         return _log_softmax(logits)
 
 
@@ -128,12 +138,6 @@ ARRAYS = tuple(field.name for field in fields(OrientationNet) if field.name != "
 def _log_softmax(logits: Floats) -> Floats:
     shifted = logits - logits.max()
     result: Floats = (shifted - np.log(np.exp(shifted).sum())).astype(np.float32)
-    return result
-
-
-def _silu(x: Floats) -> Floats:
-    half = np.float32(0.5) * x
-    result: Floats = half + half * np.tanh(half)
     return result
 
 
@@ -166,11 +170,18 @@ def load(path: Path) -> OrientationNet:
 
     Raises:
         ModelError: it is damaged.
+        OSError: it cannot be read.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             model_id = bytes.fromhex(json.loads(str(stored["about"]))["model_id"])
-            return OrientationNet(**{name: stored[name].astype(np.float32) for name in ARRAYS}, model_id=model_id)
+            net = OrientationNet(**{name: stored[name].astype(np.float32) for name in ARRAYS}, model_id=model_id)
+        nothing = np.zeros((len(net.scale), 4, 4), np.float32)
+        if not np.isfinite(net.log_probabilities([net.seen(nothing)], (64, 64))).all():
+            raise ValueError("its weights are no numbers")
+        return net  # its parts fit each other
+    except OSError:
+        raise
     except Exception as error:  # what a damaged archive raises is not documented
         raise ModelError(f"{path}: cannot read an orientation network: {error}") from error
 

@@ -66,7 +66,10 @@ class Changeover:
 
     def __init__(self, a: Floats, b: Floats) -> None:
         longer = max(a.shape)
-        self.agreement: Floats = np.clip(agreement(a, b, longer / 50), 0, 1)
+        similar, _ = agreement(a, b, longer / 50)
+        # The least nearby, as thin things have grounds beside them that agree.
+        near = 1 + 2 * round(longer / 50)
+        self.agreement: Floats = np.clip(ndimage.minimum_filter(similar, near), 0, 1)
         gain = _detail(b, longer / 25) - _detail(a, longer / 25)
         order = np.argsort(np.argsort(-gain, axis=None, kind="stable"), kind="stable")
         self.moment: Floats = ((order + 0.5) / order.size).reshape(a.shape).astype(np.float32)

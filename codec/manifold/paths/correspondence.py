@@ -26,7 +26,7 @@ from skimage.measure import block_reduce, ransac
 from skimage.registration import optical_flow_tvl1, phase_cross_correlation
 from skimage.transform import SimilarityTransform, resize
 
-from codec.manifold.paths.motion import Matrix, Motion, grid, power, sample, transformed
+from codec.manifold.paths.motion import Matrix, Motion, grid, power, sample, transformed, with_real_powers
 
 Floats = NDArray[np.float32]
 SIDE = 400
@@ -34,7 +34,11 @@ SIDE = 400
 LEAST_MATCHES = 10
 """Keypoints that must agree on a map."""
 RELATED = 0.35
-"""Mean agreement from which on two images are of one scene. Unrelated photographs agree by 0.05 to 0.1."""
+"""Mean agreement, where there is something to see, from which on two images are of one scene."""
+LEAST_OVERLAP = 0.3
+"""Share of the image that both must cover under a map."""
+LEAST_SEEN = 0.01
+"""Share of the image where there must be something to see."""
 LARGEST_ZOOM = 4.0
 """Between two images of one scene."""
 CELLS = 600
@@ -53,8 +57,12 @@ def luma(image: Floats) -> Floats:
     return small
 
 
-def agreement(one: Floats, other: Floats, sigma: float) -> Floats:
-    """Structural similarity of two planes around each pixel, float32 (rows, columns), at most 1.
+def agreement(one: Floats, other: Floats, sigma: float) -> tuple[Floats, Floats]:
+    """How alike two planes are around each pixel, by structural similarity.
+
+    Returns:
+        tuple: float32 (rows, columns) twice, the agreement, at most 1, and how much there is to see, 0 to 1: two flat
+            places always agree.
 
     Reference:
         Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE TIP 2004.
@@ -68,7 +76,7 @@ def agreement(one: Floats, other: Floats, sigma: float) -> Floats:
     variances = local(one * one) - a * a + local(other * other) - b * b
     structure = (2 * (local(one * other) - a * b) + 2e-4) / (variances + 2e-4)
     similar: Floats = structure * (2 * a * b + 1e-2) / (a * a + b * b + 1e-2)
-    return similar
+    return similar, np.clip(variances / (variances + np.float32(2e-3)), 0, 1)
 
 
 def scene_motion(a: Floats, b: Floats) -> Motion | None:
@@ -121,7 +129,7 @@ def _supposed(a: Floats, b: Floats) -> Iterator[Matrix]:
     matrix = np.vstack([np.linalg.lstsq(points, other[agree], rcond=None)[0].T, [0, 0, 1]])
     zooms = np.linalg.svd(matrix[:2, :2], compute_uv=False)
     if np.linalg.det(matrix[:2, :2]) > 0 and max(zooms[0], 1 / max(zooms[1], 1e-9)) < LARGEST_ZOOM:
-        yield matrix
+        yield with_real_powers(matrix)
 
 
 def _keypoints(plane: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -149,9 +157,13 @@ def _halfway(planes: tuple[Floats, Floats], matrix: Matrix) -> tuple[Floats, Flo
 
 
 def _mean_agreement(planes: tuple[Floats, Floats], matrix: Matrix) -> float:
-    """How much the planes agree under a map, where both of them are; -1 if that is next to nowhere."""
+    """How much the planes agree under a map, where both are seen and show something; -1 if that is hardly anywhere."""
     one, other, seen = _halfway(planes, matrix)
-    return float(agreement(one, other, 4.0)[seen].mean()) if seen.mean() > 0.1 else -1.0
+    similar, weight = agreement(one, other, 4.0)
+    weight = weight * seen
+    if seen.mean() < LEAST_OVERLAP or weight.sum() < LEAST_SEEN * weight.size:
+        return -1.0
+    return float((weight * similar).sum() / weight.sum())
 
 
 def _refined(planes: tuple[Floats, Floats], matrix: Matrix) -> Floats:

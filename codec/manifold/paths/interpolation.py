@@ -24,6 +24,8 @@ from codec.manifold.loading import AnyImage, at_rest, named, open_coded, own_tun
 Floats = NDArray[np.float32]
 USUAL_PIXELS = 1 << 20
 """Larger images are made smaller unless a size is given: a path is for looking at."""
+MAX_MORPHED = 1 << 22
+"""Pixels of a morph, which takes some 300 MB a megapixel."""
 MAX_PIXELS = 1 << 24
 """Points are synthesised whole, and those of a geodesic are all in memory at once."""
 

@@ -18,16 +18,26 @@ from bitstream.geometry import BLOCK
 from codec.manifold.embedding import shipped_for
 from codec.manifold.paths.blending import Changeover, spline
 from codec.manifold.paths.correspondence import luma, scene_motion, transport_motion
-from codec.manifold.paths.interpolation import Endpoints
+from codec.manifold.paths.interpolation import MAX_MORPHED, Endpoints
 from codec.manifold.paths.motion import Motion, sample
 
 Floats = NDArray[np.float32]
 MARGIN = 0.02
 """Share of the longer side within which an image fades out beyond its edge."""
-MAX_PIXELS = 1 << 22
-"""Of a morph, which takes some 300 MB a megapixel."""
+NEAR = 0.1
+"""Of the way from either end, within which what the analysis leaves out of the end's image is added."""
 SPLINE_ORDER = 3
 """Of what is between the pixels of a moved image; a lower one blurs."""
+
+
+def require_size(size: tuple[int, int]) -> None:
+    """Refuse a morph that would take too much memory.
+
+    Raises:
+        LimitError: it has more than :data:`~codec.manifold.paths.interpolation.MAX_MORPHED` pixels.
+    """
+    if size[0] * size[1] > MAX_MORPHED:
+        raise LimitError(f"morph: {size[0]} x {size[1]} pixels, limit is {MAX_MORPHED}; take a smaller --size")
 
 
 class Morph:
@@ -47,8 +57,7 @@ class Morph:
     def __init__(self, ends: Endpoints) -> None:
         self._ends = ends
         width, height = ends.size
-        if width * height > MAX_PIXELS:
-            raise LimitError(f"morph: {width} x {height} pixels, limit is {MAX_PIXELS}; take a smaller --size")
+        require_size(ends.size)
         self._size = height, width
         self._images = [self._image(y) for y in ends.y]
         motion = scene_motion(*self._images)
@@ -83,7 +92,11 @@ class Morph:
         (a, b), (c, d) = self.motion.matrix[:2, :2]
         shift = math.hypot(*self.motion.matrix[:2, 2])
         turn, zoom = math.degrees(math.atan2(c - b, a + d)), math.sqrt(abs(a * d - b * c))
-        return f"one scene: moved by {shift:.0f} pixels, turned by {turn:.1f} degrees, scaled by {zoom:.2f}"
+        own = float(np.median(np.hypot(*self.motion.field)))
+        return (
+            f"one scene: moved by {shift:.0f} pixels, turned by {turn:.1f} degrees, scaled by {zoom:.2f}; "
+            f"places moved by {own:.1f} pixels more (median)"
+        )
 
     def _point(self, t: float) -> Floats:
         if t in (0, 1):
@@ -93,8 +106,8 @@ class Morph:
         share = self._share(t, sources, middle)
         moved = [sample(image, points, order=SPLINE_ORDER) for image, points in zip(self._images, sources, strict=True)]
         point = self._analysed(np.clip(spline(moved[0], moved[1], share), 0, 1))
-        nearer = round(t)
-        corrected: Floats = point + np.float32(abs(1 - 2 * t)) * self._left_out[nearer]
+        near = max(0.0, 1 - min(t, 1 - t) / NEAR)
+        corrected: Floats = point + np.float32(near) * self._left_out[round(t)]
         return corrected
 
     def _share(self, t: float, sources: list[Floats], middle: Floats) -> Floats:

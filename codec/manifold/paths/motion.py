@@ -63,10 +63,37 @@ def transformed(matrix: Matrix, points: Floats) -> Floats:
     return moved
 
 
+def turns_by_half(matrix: Matrix) -> bool:
+    """Whether both eigenvalues of an affine map's linear part are negative, which then has no real logarithm."""
+    values = np.linalg.eigvals(matrix[:2, :2])
+    return bool((values.real < 0).all() and (np.abs(values.imag) <= 1e-6 * np.abs(values.real)).all())
+
+
+def with_real_powers(matrix: Matrix) -> Matrix:
+    """An affine map that keeps orientation, or where it has no real powers half a turn of the same scale."""
+    if not turns_by_half(matrix):
+        return matrix
+    near = matrix.copy()
+    near[:2, :2] = -np.sqrt(np.linalg.det(matrix[:2, :2])) * np.eye(2)
+    return near
+
+
 def power(matrix: Matrix, exponent: float) -> Matrix:
-    """A real power of an affine map, float64 (3, 3), that keeps orientation."""
-    found: Matrix = np.real(linalg.expm(exponent * linalg.logm(matrix)))
-    return found
+    """A real power of an affine map, float64 (3, 3).
+
+    Args:
+        matrix: of :func:`with_real_powers`.
+        exponent: of any size and sign.
+    """
+    if turns_by_half(matrix):  # about the point that stays
+        scale, angle = -matrix[0, 0], exponent * np.pi
+        found = np.eye(3)
+        found[:2, :2] = scale**exponent * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        stays = matrix[:2, 2] / (1 + scale)
+        found[:2, 2] = stays - found[:2, :2] @ stays
+        return found
+    real: Matrix = np.real(linalg.expm(exponent * linalg.logm(matrix)))
+    return real
 
 
 @dataclass(frozen=True)
