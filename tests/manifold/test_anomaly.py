@@ -237,7 +237,8 @@ def test_a_collection_comes_back_as_it_was_saved(collection, photos, head, tmp_p
 @pytest.mark.parametrize(
     ("name", "value"),
     [("orientation", np.full(5, np.nan)), ("orientation", np.ones(3)), ("reference_all", None),
-     ("reference_cost", None), ("reference_orientation", None), ("reference_error", np.zeros(0)), ("heat_unit", np.array(0.0)),
+     ("reference_cost", None), ("reference_orientation", None), ("reference_error", np.zeros(0)),
+     ("heat_unit", np.array(0.0)),
      ("positions_axes", np.zeros((3, 2))), ("embeddings", np.zeros((4, 7)))],
 )  # fmt: skip
 def test_a_damaged_collection_is_refused(collection, tmp_path, name, value):
