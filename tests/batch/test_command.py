@@ -54,7 +54,7 @@ def test_embeddings_and_scores(coded, tmp_path):
     assert np.allclose(found[str(coded / "2.lmc")], embed(coded / "2.lmc"), atol=1e-5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "MIN_IMAGES", 8)
-        known = [image_features(path, shipped()).condensed() for path in sorted(coded.rglob("*.lmc"))]
+        known = [image_features(path, shipped()) for path in sorted(coded.rglob("*.lmc"))]
         learned = calibration.Collection.fit(known, shipped())
     learned.save(tmp_path / "normal.npz")
     batch("score", coded, "--model", tmp_path / "normal.npz", "--table", tmp_path / "s.jsonl")

@@ -277,7 +277,7 @@ def test_scores_are_those_of_the_command(collection, tmp_path):
 
     monkey = pytest.MonkeyPatch()
     monkey.setattr(calibration, "MIN_IMAGES", 8)
-    known = [image_features(path, shipped()).condensed() for path in sorted(collection.rglob("*.png"))]
+    known = [image_features(path, shipped()) for path in sorted(collection.rglob("*.png"))]
     learned = calibration.Collection.fit(known, shipped())
     monkey.undo()
     run(Score(learned), str(collection / "within"), table=str(tmp_path / "t.jsonl"))
