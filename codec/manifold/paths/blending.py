@@ -62,14 +62,16 @@ class Changeover:
     Args:
         a: luma of one image, float32 (rows, columns), as it is halfway.
         b: likewise, of the other.
+        one_scene: whether both show one scene. If not, a place agrees no more than all that is near it: thin things
+            have grounds beside them that agree.
     """
 
-    def __init__(self, a: Floats, b: Floats) -> None:
+    def __init__(self, a: Floats, b: Floats, one_scene: bool = False) -> None:
         longer = max(a.shape)
         similar, _ = agreement(a, b, longer / 50)
-        # The least nearby, as thin things have grounds beside them that agree.
-        near = 1 + 2 * round(longer / 50)
-        self.agreement: Floats = np.clip(ndimage.minimum_filter(similar, near), 0, 1)
+        if not one_scene:
+            similar = ndimage.minimum_filter(similar, 1 + 2 * round(longer / 50))
+        self.agreement: Floats = np.clip(similar, 0, 1)
         gain = _detail(b, longer / 25) - _detail(a, longer / 25)
         order = np.argsort(np.argsort(-gain, axis=None, kind="stable"), kind="stable")
         self.moment: Floats = ((order + 0.5) / order.size).reshape(a.shape).astype(np.float32)

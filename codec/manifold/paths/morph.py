@@ -68,7 +68,7 @@ class Morph:
         self._pixel = width / columns, height / rows
         *halfway, _ = self.motion.at(0.5, (rows, columns))
         moved = [sample(plane, points, self._pixel) for plane, points in zip(planes, halfway, strict=True)]
-        self._changeover = Changeover(moved[0], moved[1])
+        self._changeover = Changeover(moved[0], moved[1], self.one_scene)
         # What analysing an image anew leaves out is added near the end that it is of.
         self._left_out = [y - self._analysed(image) for y, image in zip(ends.y, self._images, strict=True)]
 
